@@ -1,0 +1,130 @@
+"""The store contract: what every database promises the rest of Sojourn.
+
+A store keeps rows and is blind to what a status means, except that it can tell which tasks are still open. One call is
+one transaction; when it returns, the change is durable (fsynced) and visible to every later read. Writes to one task
+are compare-and-set on its `epoch`: of two writers who saw the same row, one gets True and the other False. A store raises
+`StoreFailed` when it cannot make a change durable, and then the change has not happened.
+
+`stores/` holds the choices; `tests/stores/conformance.py` is the suite each of them passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+import msgspec
+
+from .function import AccessKey, Account, Function
+from .task import Status, Task
+
+PAGE_LIMIT_MAX = 100
+
+
+class OpenTask(msgspec.Struct, frozen=True):
+    """What a queue needs to know of a task that is not over, to rebuild itself after a restart."""
+
+    id: int
+    function_id: int
+    status: Status
+    owner: int
+    due_at: int
+    expires_at: int
+
+
+class Log(msgspec.Struct, frozen=True):
+    """What one attempt wrote: the first and last part of its output, and how many bytes in between were dropped."""
+
+    attempt: int
+    head: bytes
+    tail: bytes = b""
+    dropped: int = 0
+
+
+class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks of one function a page shows, in the order of their ids (which is the order of submission).
+
+    `after` is the id that the previous page ended with; `name_prefix` matches the task id as the wire shows it.
+    `began_from` and `began_to` bound, inclusively and in microseconds, the time a task started, or was enqueued while
+    it has not started. `bodies` asks for payload and result; without it they may come back empty.
+    """
+
+    function_id: int
+    statuses: tuple[Status, ...] = ()
+    name_prefix: str = ""
+    began_from: int | None = None
+    began_to: int | None = None
+    ascending: bool = False
+    after: int | None = None
+    limit: int = 20
+    bodies: bool = False
+
+
+class Store(Protocol):
+    """A durable home for accounts, functions, tasks and logs."""
+
+    async def open(self) -> int:
+        """Open or create the database, migrate it, and return this start's incarnation: 1, 2, 3 …, durable.
+
+        Raises
+        ------
+        SchemaTooNew: a newer version wrote it.
+        DataDirectoryLocked: another server works on it.
+
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun, then let go. Closing twice is fine."""
+        ...
+
+    async def insert_task(self, task: Task) -> bool:
+        """Keep a new task; False, and nothing kept, when its function already has one of this name."""
+        ...
+
+    async def apply(self, epoch: int, task: Task, log: Log | None = None) -> bool:
+        """Replace the row of `task.id` if it still stands at `epoch`, with `log` in the same transaction."""
+        ...
+
+    async def task(self, task_id: int) -> Task | None:
+        """The task of this id, bodies included."""
+        ...
+
+    async def task_named(self, function_id: int, name: str) -> Task | None:
+        """The task of this caller-given name, bodies included."""
+        ...
+
+    async def page(self, query: TaskQuery) -> list[Task]:
+        """At most `query.limit` tasks that match; fewer mean that there are no more."""
+        ...
+
+    def open_tasks(self) -> AsyncIterator[OpenTask]:
+        """Every task that is not over, in the order of ids."""
+        ...
+
+    async def logs(self, task_id: int) -> list[Log]:
+        """What the attempts of a task wrote, in order of attempts."""
+        ...
+
+    async def put_function(self, function: Function, revision: int) -> Function | None:
+        """Create or replace a function row if it still stands at `revision` (0: it must not exist yet).
+
+        Returns the function as stored, with its id given when it is new; None when the row stands elsewhere.
+        """
+        ...
+
+    async def functions(self) -> Sequence[Function]:
+        """All functions of all accounts, deleted ones included, in the order of account and name."""
+        ...
+
+    async def put_account(self, account: Account, key: AccessKey) -> bool:
+        """Keep a new account with its first key; False when either id is taken."""
+        ...
+
+    async def accounts(self) -> Sequence[Account]:
+        """All accounts, oldest first."""
+        ...
+
+    async def access_keys(self) -> Sequence[AccessKey]:
+        """All keys of all accounts."""
+        ...
