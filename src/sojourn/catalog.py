@@ -1,0 +1,257 @@
+"""Accounts and functions by name: the only writer of function state.
+
+Everything is held in memory and in the store; a change is durable before anybody sees it. Code lies in files below
+`code`, and a function names only code that is completely on disk. What a change means for instances and waiting
+tasks is left to those who listen (`on_change`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import secrets
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from .clock import Clock
+from .code import CodeStore
+from .errors import (
+    AccessDenied,
+    AccountAlreadyExists,
+    AccountNotFound,
+    AsyncConfigNotFound,
+    Conflict,
+    FunctionAlreadyExists,
+    FunctionNotFound,
+    InvalidArgument,
+)
+from .function import (
+    AccessKey,
+    Account,
+    AsyncConfig,
+    Code,
+    Function,
+    changed_async_config,
+    changed_config,
+    check_account_id,
+    check_function_name,
+    new_config,
+)
+from .store import Store
+
+ACCESS_KEY_BYTES, SECRET_BYTES = 10, 24
+
+
+class Catalog:
+    """What exists on this server.
+
+    Parameters
+    ----------
+    store, code, clock: where it is kept and what time it is.
+    check_runtime: raises `InvalidArgument` for a runtime that nothing here runs.
+    multi_account: whether the isolation in force may hold more than one account.
+
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        code: CodeStore,
+        clock: Clock,
+        *,
+        check_runtime: Callable[[str], object],
+        multi_account: bool,
+    ) -> None:
+        self._store, self._code, self._clock = store, code, clock
+        self._check_runtime, self._multi_account = check_runtime, multi_account
+        self._accounts: dict[str, Account] = {}
+        self._keys: dict[str, AccessKey] = {}
+        self._functions: dict[tuple[str, str], Function] = {}
+        self._by_id: dict[int, Function] = {}
+        self.on_change: Callable[[Function], None] = lambda _: None
+        self.on_account: Callable[[int, Account], None] = lambda *_: None
+
+    async def load(self) -> None:
+        """Read everything from the store, and drop code that nothing names any more."""
+        for place, account in enumerate(await self._store.accounts(), start=1):
+            self._accounts[account.id] = account
+            self.on_account(place, account)
+        self._keys = {key.id: key for key in await self._store.access_keys()}
+        for function in await self._store.functions():
+            self._remember(function)
+        for account_id in self._accounts:
+            keep = {one.code.digest for one in self._by_id.values() if one.account_id == account_id and not one.deleted}
+            await asyncio.to_thread(self._code.collect, account_id, keep)
+
+    # Accounts ---------------------------------------------------------------------------------------------------------
+
+    def key(self, access_key_id: str) -> AccessKey | None:
+        """The key pair of this id."""
+        return self._keys.get(access_key_id)
+
+    def account(self, account_id: str) -> Account:
+        """The account of this id, or `AccountNotFound`."""
+        account = self._accounts.get(account_id)
+        if account is None:
+            raise AccountNotFound(account_id)
+        return account
+
+    def accounts(self) -> list[Account]:
+        """All accounts, oldest first."""
+        return list(self._accounts.values())
+
+    def keys_of(self, account_id: str) -> list[AccessKey]:
+        """An account's key pairs."""
+        return [key for key in self._keys.values() if key.account_id == account_id]
+
+    async def create_account(self, account_id: str, key: AccessKey | None = None) -> AccessKey:
+        """Create an account with a key pair, a random one unless `key` is given.
+
+        Raises
+        ------
+        InvalidArgument: the id cannot be one.
+        AccountAlreadyExists: the account or the key exists.
+        AccessDenied: the isolation in force keeps no two accounts apart.
+
+        """
+        check_account_id(account_id)
+        if account_id in self._accounts or (key is not None and key.id in self._keys):
+            raise AccountAlreadyExists(account_id)
+        if self._accounts and not self._multi_account:
+            raise AccessDenied(
+                "the isolation in force does not keep accounts apart, so there is one account only; "
+                "serve with --sandbox bubblewrap, or --allow-unisolated if every account is trusted"
+            )
+        now = self._clock.now()
+        account = Account(id=account_id, created_at=now, owner=not self._accounts)
+        if key is None:
+            key_id, secret = f"SJ{secrets.token_hex(ACCESS_KEY_BYTES).upper()}", secrets.token_urlsafe(SECRET_BYTES)
+            key = AccessKey(id=key_id, secret=secret, account_id=account_id, created_at=now)
+        if not await self._store.put_account(account, key):
+            raise AccountAlreadyExists(account_id)
+        self._accounts[account_id] = account
+        self._keys[key.id] = key
+        self.on_account(len(self._accounts), account)
+        return key
+
+    # Functions --------------------------------------------------------------------------------------------------------
+
+    def function(self, account_id: str, name: str) -> Function:
+        """A function that exists, or `FunctionNotFound`."""
+        function = self._functions.get((account_id, name))
+        if function is None or function.deleted:
+            raise FunctionNotFound(name)
+        return function
+
+    def remembered(self, account_id: str, name: str) -> Function:
+        """A function that exists or once did: its tasks stay queryable."""
+        function = self._functions.get((account_id, name))
+        if function is None:
+            raise FunctionNotFound(name)
+        return function
+
+    def by_id(self, function_id: int) -> Function:
+        """A function by its number, also a deleted one."""
+        return self._by_id[function_id]
+
+    def functions(self, account_id: str, prefix: str = "") -> list[Function]:
+        """The account's functions whose names begin with `prefix`, by name."""
+        mine = (one for one in self._by_id.values() if one.account_id == account_id and not one.deleted)
+        return sorted((one for one in mine if one.name.startswith(prefix)), key=lambda one: one.name)
+
+    async def create_function(self, account_id: str, body: Mapping[str, object]) -> Function:
+        """Create the function that `body` (FC: CreateFunctionInput) describes; nothing is left behind by a refusal."""
+        name = check_function_name(body.get("functionName"))
+        config = new_config(body)
+        self._check_runtime(config.runtime)
+        before = self._functions.get((account_id, name))
+        if before is not None and not before.deleted:
+            raise FunctionAlreadyExists(name)
+        code = await self._upload(account_id, body.get("code"))
+        now = self._clock.now()
+        function = Function(
+            id=before.id if before else 0,
+            account_id=account_id,
+            name=name,
+            generation=before.generation + 1 if before else 1,
+            revision=before.revision + 1 if before else 1,
+            config=config,
+            code=code,
+            created_at=now,
+            modified_at=now,
+        )
+        stored = await self._store.put_function(function, before.revision if before else 0)
+        if stored is None:
+            raise FunctionAlreadyExists(name)
+        return self._changed(stored)
+
+    async def update_function(self, account_id: str, name: str, body: Mapping[str, object]) -> Function:
+        """Change the fields that `body` gives (FC: UpdateFunctionInput)."""
+        function = self.function(account_id, name)
+        config = changed_config(function.config, body)
+        if config.runtime != function.config.runtime:
+            self._check_runtime(config.runtime)
+        code = function.code
+        if body.get("code") is not None:
+            code = await self._upload(account_id, body["code"])
+        return await self._replace(function, config=config, code=code)
+
+    async def delete_function(self, account_id: str, name: str) -> None:
+        """Delete a function: its waiting tasks become Invalid, running ones finish."""
+        await self._replace(self.function(account_id, name), deleted=True, async_config=None, reserved_concurrency=None)
+
+    def async_config(self, account_id: str, name: str) -> AsyncConfig:
+        """A function's asynchronous configuration, or `AsyncConfigNotFound`."""
+        config = self.function(account_id, name).async_config
+        if config is None:
+            raise AsyncConfigNotFound(name)
+        return config
+
+    async def put_async_config(self, account_id: str, name: str, body: Mapping[str, object]) -> Function:
+        """Create or change a function's asynchronous configuration; it holds for tasks submitted from now on."""
+        function = self.function(account_id, name)
+        config = changed_async_config(function.async_config, body, self._clock.now())
+        return await self._replace(function, async_config=config)
+
+    async def delete_async_config(self, account_id: str, name: str) -> None:
+        """Return to the defaults."""
+        self.async_config(account_id, name)
+        await self._replace(self.function(account_id, name), async_config=None)
+
+    async def put_concurrency(self, account_id: str, name: str, reserved: int | None) -> Function:
+        """Set or lift the bound on executions at a time."""
+        return await self._replace(self.function(account_id, name), reserved_concurrency=reserved)
+
+    async def _upload(self, account_id: str, code: object) -> Code:
+        if not isinstance(code, dict) or not isinstance(code.get("zipFile"), str):
+            raise InvalidArgument("code", code, "must be an object with zipFile, a base64 zip archive")
+        if any(value is not None and field not in ("zipFile", "checksum") for field, value in code.items()):
+            raise InvalidArgument("code", sorted(code), "must hold zipFile and at most checksum")
+        try:
+            archive = base64.b64decode(code["zipFile"], validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidArgument("code.zipFile", code["zipFile"], "must be base64") from None
+        stored = await asyncio.to_thread(self._code.put, account_id, archive)
+        if code.get("checksum") not in (None, "", stored.checksum):
+            raise InvalidArgument("code.checksum", code["checksum"], f"must be the archive's CRC-64, {stored.checksum}")
+        return stored
+
+    async def _replace(self, function: Function, **changes: object) -> Function:
+        after = msgspec.structs.replace(
+            function, revision=function.revision + 1, modified_at=self._clock.now(), **changes
+        )
+        stored = await self._store.put_function(after, function.revision)
+        if stored is None:
+            raise Conflict(f"function '{function.name}' was changed by somebody else meanwhile, try again")
+        return self._changed(stored)
+
+    def _changed(self, function: Function) -> Function:
+        self._remember(function)
+        self.on_change(function)
+        return function
+
+    def _remember(self, function: Function) -> None:
+        self._functions[function.account_id, function.name] = function
+        self._by_id[function.id] = function

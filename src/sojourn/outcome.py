@@ -1,0 +1,84 @@
+"""What an attempt came to: every way user code can end becomes one of two outcomes, here and nowhere else.
+
+Pure. A `Reply` or an `Exit` comes in, a `Success` or a `Failure` goes out, with the error type, the message and the
+error document that callers of Function Compute expect (FC: error handling, request-level logs).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from .sandbox import Exit, Reply
+from .task import HANDLED, INSTANCE_LOST, UNHANDLED, Failure, Outcome, Success
+
+TIMEOUT = "FunctionTimeoutError"
+OUT_OF_MEMORY = "FunctionOOMError"
+CRASHED = "FunctionUnhandledError"
+_MEBIBYTE = 1024 * 1024
+
+
+def of_reply(reply: Reply, memory_mb: int) -> Outcome:
+    """What a handler's answer amounts to."""
+    evidence = {"durationMs": reply.duration_us / 1000, "maxMemoryUsageMB": _megabytes(reply.memory_peak_bytes)}
+    if reply.ok:
+        return Success(result=reply.payload, evidence=evidence)
+    kind = HANDLED if reply.kind == HANDLED else UNHANDLED
+    if reply.type == "MemoryError":
+        return _out_of_memory(memory_mb, reply.memory_peak_bytes, evidence)
+    return Failure(kind=kind, type=reply.type, message=reply.message, document=reply.payload, evidence=evidence)
+
+
+def of_timeout(exit_: Exit, timeout_seconds: float) -> Failure:
+    """The handler did not answer within the function's timeout and was ended."""
+    peak = _megabytes(exit_.memory_peak_bytes)
+    message = f"Function timed out after {timeout_seconds:g} seconds (maxMemoryUsage: {peak:.2f}MB)"
+    return _failure(TIMEOUT, message, evidence_of(exit_))
+
+
+def of_exit(exit_: Exit, duration_us: int, memory_mb: int) -> Failure:
+    """The process ended before it answered, by its own doing or for want of memory."""
+    evidence = evidence_of(exit_)
+    if exit_.oom:
+        return _out_of_memory(memory_mb, exit_.memory_peak_bytes, evidence)
+    went = f"signal {exit_.signal}" if exit_.signal is not None else f"exit status {exit_.code}"
+    message = (
+        f"Process exited unexpectedly before completing request: {went} "
+        f"(duration: {duration_us / 1000:.2f}ms, maxMemoryUsage: {_megabytes(exit_.memory_peak_bytes):.2f}MB)"
+    )
+    return _failure(CRASHED, message, evidence)
+
+
+def of_loss(why: str) -> Failure:
+    """The attempt was lost through our own fault: a server, an agent or a sandbox went away."""
+    return msgspec.structs.replace(_failure(INSTANCE_LOST, why, {}), lost=True)
+
+
+def evidence_of(exit_: Exit) -> dict[str, object]:
+    """How a process tree ended, as the proof that it did."""
+    evidence: dict[str, object] = {"processesLeft": exit_.processes_left, "elapsedMs": round(exit_.elapsed_ms, 3)}
+    if exit_.signals_sent:
+        evidence["signalsSent"] = list(exit_.signals_sent)
+    if exit_.signal is not None:
+        evidence["signal"] = exit_.signal
+    if exit_.code is not None:
+        evidence["exitStatus"] = exit_.code
+    if exit_.memory_peak_bytes:
+        evidence["maxMemoryUsageMB"] = _megabytes(exit_.memory_peak_bytes)
+    return evidence
+
+
+def _out_of_memory(memory_mb: int, peak_bytes: int, evidence: Mapping[str, object]) -> Failure:
+    peak = _megabytes(peak_bytes)
+    message = f"Function exceeded its memory limit of {memory_mb} MB (maxMemoryUsage: {peak:.2f}MB)"
+    return _failure(OUT_OF_MEMORY, message, {**evidence, "memoryLimitMB": memory_mb})
+
+
+def _failure(type_: str, message: str, evidence: Mapping[str, object]) -> Failure:
+    document = msgspec.json.encode({"errorMessage": message, "errorType": type_})
+    return Failure(kind=UNHANDLED, type=type_, message=message, document=document, evidence=evidence)
+
+
+def _megabytes(size_bytes: int) -> float:
+    return round(size_bytes / _MEBIBYTE, 2)

@@ -1,0 +1,191 @@
+"""The queue: the only door through which a task's next state becomes durable.
+
+`task.advance` says what a fact makes of a task; the queue writes that answer, with its event and its log, in one
+transaction that holds only if the row still stands at the epoch it was read at. Whoever loses that race gets None and
+must look again. The queue also keeps the lines of waiting tasks in memory, rebuilt from rows at every start. It does
+not decide when a task runs or on what: that is `dispatcher`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from . import identity
+from .clock import MICROSECONDS_PER_SECOND, Clock
+from .errors import ResourceExhausted, ServiceUnavailable, TaskAlreadyExists, TaskNotFound
+from .function import AsyncConfig, Function
+from .line import Line
+from .store import Log, OpenTask, Store, TaskQuery
+from .task import Fact, Status, Task, advance, submit
+
+FRESH_TASKS_MAX = 20_000
+FRESH_PAYLOAD_BYTES_MAX = 4096
+
+
+def wire_name(task: Task) -> str:
+    """The task id as every API shows it: the caller's own, else the request id."""
+    return task.name if task.name is not None else identity.request_id(task.id)
+
+
+class Queue:
+    """Tasks from their submission to their end.
+
+    `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
+    a row held by another one is held by nobody.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        numbers: identity.Numbers,
+        *,
+        submits_pending_max: int,
+        tasks_open_max: int,
+    ) -> None:
+        self._store, self._clock, self._numbers = store, clock, numbers
+        self._submits_pending_max, self._tasks_open_max = submits_pending_max, tasks_open_max
+        self._submits_pending = 0
+        self._open = 0
+        self._lines: dict[int, Line] = {}
+        self._fresh: dict[int, Task] = {}
+        self.incarnation = 0
+        self.closed = False
+        self.on_due: Callable[[int], None] = lambda _: None
+
+    @property
+    def open_count(self) -> int:
+        """How many tasks are not over."""
+        return self._open
+
+    async def load(self, incarnation: int) -> list[OpenTask]:
+        """Rebuild the lines from the rows; returns the tasks that an earlier incarnation was busy with."""
+        self.incarnation = incarnation
+        orphans: list[OpenTask] = []
+        now = self._clock.now()
+        async for row in self._store.open_tasks():
+            self._open += 1
+            if row.status in (Status.RUNNING, Status.STOPPING):
+                orphans.append(row)
+            else:
+                self.line(row.function_id).add(row.id, row.due_at, row.expires_at, now)
+        return orphans
+
+    def line(self, function_id: int) -> Line:
+        """The line of a function."""
+        line = self._lines.get(function_id)
+        if line is None:
+            line = self._lines[function_id] = Line(function_id)
+        return line
+
+    def lines(self) -> Iterator[Line]:
+        """All lines in which something waits."""
+        return (line for line in list(self._lines.values()) if len(line))
+
+    async def submit(
+        self, function: Function, payload: bytes, *, name: str | None = None, delay_seconds: int = 0
+    ) -> Task:
+        """Accept a task; on return it is durable and Enqueued.
+
+        Parameters
+        ----------
+        function: the function to run.
+        payload: the event, handed to the handler as it is.
+        name: the task id of the caller's choice.
+        delay_seconds: how long it waits before it is due; counts toward its age.
+
+        Raises
+        ------
+        TaskAlreadyExists: the function has a task of this name.
+        ResourceExhausted: too many submits wait for the disk, or too many tasks are open.
+        ServiceUnavailable: the server is draining.
+
+        """
+        self._admit()
+        now = self._clock.now()
+        config = function.async_config or AsyncConfig()
+        task = submit(
+            Task(
+                id=self._numbers.next(now),
+                account_id=function.account_id,
+                function_id=function.id,
+                generation=function.generation,
+                name=name,
+                retries_max=config.max_async_retry_attempts,
+                expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
+                payload=payload,
+            ),
+            now,
+            delay_seconds * MICROSECONDS_PER_SECOND,
+        )
+        self._submits_pending += 1
+        try:
+            inserted = await self._store.insert_task(task)
+        finally:
+            self._submits_pending -= 1
+        if not inserted:
+            raise TaskAlreadyExists(wire_name(task))
+        self._open += 1
+        if len(payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
+            self._fresh[task.id] = task
+        self.wait(task)
+        return task
+
+    def wait(self, task: Task) -> None:
+        """Let `task` stand in its line until it is due."""
+        self.line(task.function_id).add(task.id, task.due_at, task.expires_at, self._clock.now())
+        self.on_due(task.function_id)
+
+    async def read(self, task_id: int) -> Task | None:
+        """The task as its row stands; a task read for the first time since its submission comes from memory."""
+        fresh = self._fresh.pop(task_id, None)
+        return fresh if fresh is not None else await self._store.task(task_id)
+
+    async def apply(self, task: Task, *facts: Fact, log: Log | None = None) -> Task | None:
+        """Make `facts` durable, all in one transaction; None when somebody else moved the task first.
+
+        Raises
+        ------
+        IllegalFact: the table does not allow it; nothing is written.
+        StoreFailed: the store cannot make it durable; nothing is written.
+
+        """
+        after, now = task, self._clock.now()
+        for fact in facts:
+            after = advance(after, fact, now)
+        self._fresh.pop(task.id, None)
+        if not await self._store.apply(task.epoch, after, log):
+            return None
+        if after.over:
+            self._open -= 1
+        return after
+
+    async def find(self, function: Function, name: str) -> Task:
+        """The task that callers know as `name`.
+
+        Raises
+        ------
+        TaskNotFound: this function has no such task.
+
+        """
+        number = identity.number_of(name)
+        found = await (self._store.task_named(function.id, name) if number is None else self._store.task(number))
+        if found is None or found.function_id != function.id or wire_name(found) != name:
+            raise TaskNotFound(name)
+        return found
+
+    async def page(self, query: TaskQuery) -> list[Task]:
+        """One page of a function's tasks."""
+        return await self._store.page(query)
+
+    async def logs(self, task_id: int) -> list[Log]:
+        """What the attempts that are over wrote."""
+        return await self._store.logs(task_id)
+
+    def _admit(self) -> None:
+        if self.closed:
+            raise ServiceUnavailable("the server is draining and accepts no tasks")
+        if self._submits_pending >= self._submits_pending_max:
+            raise ResourceExhausted(f"{self._submits_pending_max} submits are waiting for the disk, try again shortly")
+        if self._open + self._submits_pending >= self._tasks_open_max:
+            raise ResourceExhausted(f"{self._tasks_open_max} tasks are open, which is the limit of this server", 5)

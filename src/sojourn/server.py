@@ -1,0 +1,362 @@
+"""The composition root: makes the parts, hands them to each other, and takes them down again.
+
+Only here are drivers chosen (by entry-point name), settings read, signals caught and randomness made. The order of a
+start is the order of trust: lock and open the store, end what an earlier server left running, judge what it was busy
+with, and only then listen. The order of an end is the reverse, after running tasks have had their grace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import random
+import secrets
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import uvicorn
+import uvloop
+
+from . import __version__, config, identity
+from .api.app import build
+from .api.backend import Backend
+from .api.protocol import Protocol
+from .catalog import Catalog
+from .clock import SystemClock
+from .code import CodeStore
+from .config import Settings
+from .dispatcher import Dispatcher
+from .errors import InvalidArgument, SandboxUnavailable, SojournError
+from .function import AccessKey, Account, Function
+from .homes import Homes
+from .pool import Pool
+from .queue import Queue
+from .runtime import Runtime
+from .sandbox import Capabilities, SandboxDriver
+from .store import Store
+from .task import Backoff
+
+log = logging.getLogger("sojourn")
+
+SANDBOX_ORDER = ("bubblewrap", "process")
+"""What `--sandbox auto` tries, strongest first."""
+
+
+class Server:
+    """One server on one data directory: `start`, then `run` until it is told to end, then `stop`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+        self.numbers = identity.Numbers()
+        self.url = ""
+        self._ending = asyncio.Event()
+        self._hurry = asyncio.Event()
+        self._ready = False
+        self._http: _Http | None = None
+        self._http_task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Bring everything up; on return the server answers.
+
+        Raises
+        ------
+        SojournError: it cannot start; the message says why and what to do.
+
+        """
+        settings = self.settings
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        listener = _listen(settings.host, settings.port)
+        self.store: Store = _driver("sojourn.stores", "sqlite")(settings.data_dir)
+        try:
+            incarnation = await self.store.open()
+            await self._build()
+            await self.dispatcher.recover(await self.queue.load(incarnation))
+        except BaseException:
+            listener.close()
+            await self.store.close()
+            raise
+        self.dispatcher.start()
+        self._serve_http(listener)
+        self._write_credentials()
+        self._ready = True
+        gc.collect()
+        gc.freeze()
+        self._announce()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM, SIGINT, or a store that cannot be trusted any more."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.end)
+        await self._ending.wait()
+
+    def end(self) -> None:
+        """Ask the server to end; asking twice cuts the grace short."""
+        if self._ending.is_set():
+            self._hurry.set()
+        self._ending.set()
+
+    async def stop(self) -> None:
+        """Drain and take everything down; what is queued stays queued."""
+        self._ready = False
+        log.info("draining: nothing new starts, running tasks get %g s", self.settings.drain_seconds)
+        drain = asyncio.ensure_future(self.dispatcher.drain(self.settings.drain_seconds))
+        hurry = asyncio.ensure_future(self._hurry.wait())
+        await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
+        for each in (drain, hurry):
+            each.cancel()
+        await self.pool.close("drain")
+        await self.dispatcher.close()
+        if self._http is not None and self._http_task is not None:
+            self._http.should_exit = True
+            await self._http_task
+        await self.store.close()
+
+    # Making the parts -------------------------------------------------------------------------------------------------
+
+    async def _build(self) -> None:
+        settings, clock = self.settings, self.clock
+        mark = _mark(settings.data_dir)
+        sandboxes = settings.data_dir / "sandboxes"
+        for name in SANDBOX_ORDER:
+            left = await _driver("sojourn.sandboxes", name)().reap(sandboxes, mark)
+            if left:
+                log.warning("ended %d processes that an earlier server left behind", left)
+        driver, self.isolation = await _isolation(settings.sandbox)
+        self.runtimes: dict[str, Runtime] = {
+            entry.name: entry.load()() for entry in entry_points(group="sojourn.runtimes")
+        }
+        code = CodeStore(settings.data_dir / "code")
+        self.homes = Homes(
+            driver,
+            self.runtimes.values(),
+            sandboxes,
+            code.directory,
+            mark=mark,
+            network=settings.network,
+            network_others=settings.network_others,
+            region=settings.region,
+        )
+        self.catalog = Catalog(
+            self.store,
+            code,
+            clock,
+            check_runtime=self._check_runtime,
+            multi_account=self.isolation.multi_account or settings.allow_unisolated,
+        )
+        self.catalog.on_account = self.homes.admit
+        await self.catalog.load()
+        await self._first_account()
+        self.pool = Pool(
+            self.homes,
+            clock,
+            self.numbers,
+            memory_mb=settings.memory_mb,
+            instances_max=settings.instances_max,
+            idle_seconds=settings.idle_seconds,
+            grace_seconds=settings.grace_seconds,
+        )
+        self.queue = Queue(
+            self.store,
+            clock,
+            self.numbers,
+            submits_pending_max=settings.submits_pending_max,
+            tasks_open_max=settings.tasks_open_max,
+        )
+        self.dispatcher = Dispatcher(
+            self.queue,
+            self.pool,
+            clock,
+            function_of=self.catalog.by_id,
+            backoff=Backoff(base_seconds=settings.retry_base_seconds, cap_seconds=settings.retry_cap_seconds),
+            rng=random.Random(secrets.randbits(64)),
+        )
+        self.catalog.on_change = self._function_changed
+
+    def _check_runtime(self, runtime: str) -> None:
+        resolved = self.homes.resolve(runtime)
+        if not resolved.exact:
+            log.warning("runtime %s: %s", runtime, resolved.note)
+
+    def _function_changed(self, function: Function) -> None:
+        self.pool.retire(function)
+        self.dispatcher.look_again()
+
+    async def _first_account(self) -> None:
+        settings = self.settings
+        wanted = settings.access_key_id
+        if bool(wanted) != bool(settings.access_key_secret):
+            raise InvalidArgument(
+                "SOJOURN_ACCESS_KEY_ID", wanted, "must be set together with SOJOURN_ACCESS_KEY_SECRET"
+            )
+        if self.catalog.accounts():
+            known = self.catalog.key(wanted) if wanted else None
+            if wanted and (known is None or known.secret != settings.access_key_secret):
+                raise InvalidArgument(
+                    "SOJOURN_ACCESS_KEY_ID", wanted, "must be a key pair of this data directory, which has its accounts"
+                )
+            return
+        account_id = settings.account_id or str(secrets.randbelow(9 * 10**15) + 10**15)
+        key = None
+        if wanted:
+            key = AccessKey(
+                id=wanted, secret=settings.access_key_secret, account_id=account_id, created_at=self.clock.now()
+            )
+        await self.catalog.create_account(account_id, key)
+
+    def _serve_http(self, listener: socket.socket) -> None:
+        host, port = listener.getsockname()[:2]
+        self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        backend = Backend(
+            catalog=self.catalog,
+            queue=self.queue,
+            dispatcher=self.dispatcher,
+            runtimes=self.runtimes,
+            clock=self.clock,
+            numbers=self.numbers,
+            settings=self.settings,
+            isolation=self.isolation,
+            ready=lambda: self._ready,
+        )
+        self._http = _Http(
+            uvicorn.Config(
+                build(backend),
+                http=Protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=3,
+            )
+        )
+        self._http_task = asyncio.create_task(self._http.serve(sockets=[listener]))
+
+    # Saying so --------------------------------------------------------------------------------------------------------
+
+    def _owner(self) -> Account:
+        return self.catalog.accounts()[0]
+
+    def _write_credentials(self) -> None:
+        """The owner's key pair and this start's address, for the command line of the same user."""
+        owner = self._owner()
+        key = self.catalog.keys_of(owner.id)[0]
+        document = {
+            "endpoint": self.url,
+            "accountId": owner.id,
+            "accessKeyId": key.id,
+            "accessKeySecret": key.secret,
+        }
+        path = self.settings.data_dir / "credentials.json"
+        temporary = path.with_suffix(".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+        temporary.replace(path)
+
+    def _announce(self) -> None:
+        settings, isolation = self.settings, self.isolation
+        log.info("account %s, its key pair is in %s", self._owner().id, settings.data_dir / "credentials.json")
+        if settings.network == "host":
+            log.warning(
+                "functions of account %s share this host's network and reach its loopback services (--network none "
+                "shuts them off); further accounts get %s",
+                self._owner().id,
+                "no network" if settings.network_others == "none" else "the host's network too",
+            )
+        if isolation.level == 0:
+            log.warning("%s", isolation.text)
+        if not config.is_loopback(settings.host):
+            log.warning("listening beyond this machine without TLS: put a TLS proxy that keeps Host in front")
+        sys.stdout.write(
+            f"sojourn {__version__} ready on {self.url} · isolation level {isolation.level} ({isolation.driver}): "
+            f"{isolation.text}\n"
+        )
+        sys.stdout.flush()
+
+
+class _Http(uvicorn.Server):
+    """uvicorn without signal handlers of its own: signals belong to the composition root."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def serve(settings: Settings) -> int:
+    """Run a server until it is told to end; returns the exit status."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings))
+    except SojournError as error:
+        sys.stderr.write(f"sojourn: {error.message}\n")
+        return 1
+
+
+async def _serve(settings: Settings) -> int:
+    server = Server(settings)
+    await server.start()
+    await server.run()
+    await server.stop()
+    return 0
+
+
+def _driver(group: str, name: str) -> Any:
+    """The class that an entry point of `group` names."""
+    for entry in entry_points(group=group, name=name):
+        return entry.load()
+    raise InvalidArgument(group, name, "must name an installed driver")
+
+
+async def _isolation(wanted: str) -> tuple[SandboxDriver, Capabilities]:
+    """The driver to use, as a real start of it has shown."""
+    reasons: list[str] = []
+    for name in SANDBOX_ORDER if wanted == "auto" else (wanted,):
+        driver: SandboxDriver = _driver("sojourn.sandboxes", name)()
+        found = await driver.probe()
+        if found.works:
+            for reason in reasons:
+                log.warning("isolation is weaker than it could be: %s", reason)
+            return driver, found
+        reasons.append(f"{name}: {found.reason}")
+    raise SandboxUnavailable("no sandbox works here; " + "; ".join(reasons))
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A listening socket, before anything else is touched: a taken port is the most common mistake."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        raise InvalidArgument(
+            "listen", f"{host}:{port}", f"must be an address that is free ({error.strerror})"
+        ) from None
+    listener.setblocking(False)
+    return listener
+
+
+def _mark(data_dir: Path) -> str:
+    """The name by which processes of this data directory are known, the same at every start."""
+    path = data_dir / "mark"
+    if not path.exists():
+        path.write_text(f"sojourn-{secrets.token_hex(8)}\n")
+    return path.read_text().strip()
