@@ -30,7 +30,7 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
 	@touch $@
 
 demo: $(VENV)/.runtime
-	$(BIN)/python examples/demo.py
+	$(BIN)/python examples/demo
 
 serve: $(VENV)/.runtime
 	$(BIN)/sojourn serve
@@ -42,6 +42,7 @@ check: $(VENV)/.dev
 	$(BIN)/lint-imports
 
 test: check
+	@$(BIN)/python tests/debian.py
 	$(BIN)/python -m pytest
 
 bench: $(VENV)/.dev

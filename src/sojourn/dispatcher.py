@@ -51,6 +51,8 @@ log = logging.getLogger(__name__)
 
 AGING_SECONDS = 0.5
 """How often the lines are searched for tasks that grew too old: within 1 s of their age, as promised."""
+AGED_PER_ROUND_MAX = 1_000
+"""Tasks of one function that are found too old at a time, so that a flood of them leaves room for others."""
 EXECUTIONS_MAX = 2_000
 """Executions in hand at a time: the window of Little's law, far above rate × loop time, far below memory's end."""
 STARTS_LOST_MAX = 3
@@ -158,7 +160,7 @@ class Dispatcher:
         now = self._clock.now()
         lines = list(self._queue.lines())
         for line in lines:
-            for task_id in line.take_aged(now):
+            for task_id in line.take_aged(now, AGED_PER_ROUND_MAX):
                 self._spawn(self._age(task_id))
         self._turn += 1
         first = self._turn % len(lines) if lines else 0
@@ -324,12 +326,12 @@ class Dispatcher:
         Raises
         ------
         TaskNotFound: the function has no such task.
-        TaskAlreadyCompleted: it is over already; stopping a Stopped one is a success without effect.
+        TaskAlreadyCompleted: it is over already, in whatever way; stopping one that is Stopping succeeds again.
 
         """
         while True:
             task = await self._queue.find(function, name)
-            if task.status in (Status.STOPPED, Status.STOPPING):
+            if task.status is Status.STOPPING:
                 return task
             if task.over:
                 raise TaskAlreadyCompleted(name, task.status.value)

@@ -60,10 +60,10 @@ class Line:
         del self._waiting[task_id]
         return task_id
 
-    def take_aged(self, now: int) -> list[int]:
-        """The ids of the tasks that are too old at `now`; they stop waiting."""
+    def take_aged(self, now: int, limit: int) -> list[int]:
+        """The ids of at most `limit` tasks that are too old at `now`; they stop waiting."""
         aged: list[int] = []
-        while self._aging and self._aging[0][0] < now:
+        while self._aging and self._aging[0][0] < now and len(aged) < limit:
             _, task_id = heappop(self._aging)
             if self._waiting.pop(task_id, None) is not None:
                 aged.append(task_id)

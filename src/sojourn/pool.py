@@ -229,6 +229,7 @@ class Pool:
         # Initializer is the next issue's: its passage is taken at once.
         for fact in (instance.Created(), instance.Initialized(), instance.Invoked()):
             made.note(fact, self._clock.now())
+        self.on_free()
 
     def _spec(self, made: Instance) -> InstanceSpec:
         function, config = made.function, made.function.config

@@ -8,6 +8,7 @@ not decide when a task runs or on what: that is `dispatcher`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 
 from . import identity
@@ -50,6 +51,7 @@ class Queue:
         self._lines: dict[int, Line] = {}
         self._fresh: dict[int, Task] = {}
         self.incarnation = 0
+        self._adopting: asyncio.Future[None] | None = None
         self.closed = False
         self.on_due: Callable[[int], None] = lambda _: None
 
@@ -121,6 +123,9 @@ class Queue:
         self._submits_pending += 1
         try:
             inserted = await self._store.insert_task(task)
+        except asyncio.CancelledError:
+            self._adopting = asyncio.ensure_future(self._adopt(task))
+            raise
         finally:
             self._submits_pending -= 1
         if not inserted:
@@ -130,6 +135,13 @@ class Queue:
             self._fresh[task.id] = task
         self.wait(task)
         return task
+
+    async def _adopt(self, task: Task) -> None:
+        """Its caller went away while the task was being written: find out whether it exists, and if so let it run."""
+        await self._store.insert_task(task)
+        if await self._store.task(task.id) is not None:
+            self._open += 1
+            self.wait(task)
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""

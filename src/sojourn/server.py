@@ -62,6 +62,7 @@ class Server:
         self._ending = asyncio.Event()
         self._hurry = asyncio.Event()
         self._ready = False
+        self.status = 0
         self._http: _Http | None = None
         self._http_task: asyncio.Task[None] | None = None
 
@@ -76,7 +77,7 @@ class Server:
         settings = self.settings
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         listener = _listen(settings.host, settings.port)
-        self.store: Store = _driver("sojourn.stores", "sqlite")(settings.data_dir)
+        self.store: Store = _driver("sojourn.stores", "sqlite")(settings.data_dir, on_failed=self._store_failed)
         try:
             incarnation = await self.store.open()
             await self._build()
@@ -105,6 +106,13 @@ class Server:
         if self._ending.is_set():
             self._hurry.set()
         self._ending.set()
+
+    def _store_failed(self, error: SojournError) -> None:
+        """After a failed sync nothing can be promised: end at once, and let the next start read what is durable."""
+        log.critical("the server ends because its disk failed: %s", error)
+        self.status = 1
+        self.end()
+        self.end()
 
     async def stop(self) -> None:
         """Drain and take everything down; what is queued stays queued."""
@@ -314,7 +322,7 @@ async def _serve(settings: Settings) -> int:
     await server.start()
     await server.run()
     await server.stop()
-    return 0
+    return server.status
 
 
 def _driver(group: str, name: str) -> Any:

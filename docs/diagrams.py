@@ -1,0 +1,33 @@
+"""Draws the status diagrams of the docs from the transition tables.
+
+A page marks the place with `<!-- diagram: task -->` and `<!-- end of diagram -->`; what is between them is replaced.
+Run it after a change of a table; `tests/test_docs.py` fails as long as a page shows something else.
+"""  # noqa: INP001 - a script beside the pages it draws in
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from sojourn import instance, machine, task
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = (ROOT / "README.md", ROOT / "docs" / "status.md")
+
+DIAGRAMS = {
+    "task": machine.mermaid(task.TRANSITIONS, task.Status),
+    "instance": f"stateDiagram-v2\n    [*] --> {instance.Status.CREATING.value}\n"
+    + machine.mermaid(instance.TRANSITIONS, instance.Status).partition("\n")[2],
+}
+
+_PLACE = re.compile(r"(<!-- diagram: (\w+) -->\n)(.*?)(<!-- end of diagram -->)", re.DOTALL)
+
+
+def drawn(text: str) -> str:
+    """A page's `text` with its diagrams as the tables have them."""
+    return _PLACE.sub(lambda place: f"{place[1]}```mermaid\n{DIAGRAMS[place[2]]}```\n{place[4]}", text)
+
+
+if __name__ == "__main__":
+    for page in PAGES:
+        page.write_text(drawn(page.read_text(encoding="utf-8")), encoding="utf-8")
