@@ -34,6 +34,8 @@ class Show:
 
     def __init__(self) -> None:
         self._console = Console(highlight=False)
+        if not self._console.is_terminal:
+            self._console = Console(highlight=False, width=160)
         self._wrong: list[str] = []
         self._claims = 0
 

@@ -1,0 +1,179 @@
+"""Tasks and functions as rows, and rows as tasks and functions.
+
+A body of at most `INLINE_BYTES_MAX` lies in the task's row; of a larger one the row holds NULL, and the body lies in
+a table beside.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sojourn.function import AsyncConfig, Code, Config, Function
+from sojourn.history import CODES, NAMES
+from sojourn.task import Status, Task
+
+INLINE_BYTES_MAX = 1024
+
+Row = tuple[Any, ...]
+
+STATUS_CODES: dict[Status, int] = {status: CODES[status.value] for status in Status}
+STATUSES: dict[int, Status] = {code: Status(name) for code, name in NAMES.items()}
+
+_HEAD_COLUMNS = (
+    "id, account_id, function_id, generation, name, qualifier, status, epoch, attempts, retries, losses, retries_max, "
+    "due_at, expires_at, created_at, started_at, ended_at, owner, instance_id, error, history"
+)
+_BODY_COLUMNS = (
+    "coalesce(result, (SELECT body FROM task_result WHERE id = task.id)), "
+    "coalesce(payload, (SELECT body FROM task_payload WHERE id = task.id))"
+)
+COLUMNS = f"{_HEAD_COLUMNS}, {_BODY_COLUMNS}"
+"""What `task_of` reads."""
+COLUMNS_WITHOUT_BODIES = f"{_HEAD_COLUMNS}, x'', x''"
+"""The same, with empty bodies: the large ones are not touched."""
+
+INSERT_COLUMNS = f"{_HEAD_COLUMNS}, result, payload"
+UPDATE_COLUMNS = (
+    "status = ?, epoch = ?, attempts = ?, retries = ?, losses = ?, retries_max = ?, due_at = ?, expires_at = ?, "
+    "started_at = ?, ended_at = ?, owner = ?, instance_id = ?, error = ?, history = ?, result = ?"
+)
+"""What may change after a task is submitted."""
+
+
+def inline(body: bytes) -> bytes | None:
+    """What stands in the row for `body`."""
+    return body if len(body) <= INLINE_BYTES_MAX else None
+
+
+def insert_values(task: Task) -> Row:
+    """The values of `INSERT_COLUMNS`."""
+    return (
+        task.id,
+        task.account_id,
+        task.function_id,
+        task.generation,
+        task.name,
+        task.qualifier,
+        STATUS_CODES[task.status],
+        task.epoch,
+        task.attempts,
+        task.retries,
+        task.losses,
+        task.retries_max,
+        task.due_at,
+        task.expires_at,
+        task.created_at,
+        task.started_at,
+        task.ended_at,
+        task.owner,
+        task.instance_id,
+        task.error,
+        task.history,
+        inline(task.result),
+        inline(task.payload),
+    )
+
+
+def update_values(task: Task, epoch: int) -> Row:
+    """The values of `UPDATE_COLUMNS`, then the id and the epoch that the row must stand at."""
+    return (
+        STATUS_CODES[task.status],
+        task.epoch,
+        task.attempts,
+        task.retries,
+        task.losses,
+        task.retries_max,
+        task.due_at,
+        task.expires_at,
+        task.started_at,
+        task.ended_at,
+        task.owner,
+        task.instance_id,
+        task.error,
+        task.history,
+        inline(task.result),
+        task.id,
+        epoch,
+    )
+
+
+def task_of(row: Row) -> Task:
+    """The task that a row of `COLUMNS` holds."""
+    return Task(
+        id=row[0],
+        account_id=row[1],
+        function_id=row[2],
+        generation=row[3],
+        name=row[4],
+        qualifier=row[5],
+        status=STATUSES[row[6]],
+        epoch=row[7],
+        attempts=row[8],
+        retries=row[9],
+        losses=row[10],
+        retries_max=row[11],
+        due_at=row[12],
+        expires_at=row[13],
+        created_at=row[14],
+        started_at=row[15],
+        ended_at=row[16],
+        owner=row[17],
+        instance_id=row[18],
+        error=row[19],
+        history=row[20],
+        result=row[21],
+        payload=row[22],
+    )
+
+
+FUNCTION_COLUMNS = (
+    "account_id, name, generation, revision, deleted, created_at, modified_at, reserved_concurrency, "
+    "config, code, async_config"
+)
+
+
+def function_values(function: Function) -> Row:
+    """The values of `FUNCTION_COLUMNS`."""
+    return (
+        function.account_id,
+        function.name,
+        function.generation,
+        function.revision,
+        int(function.deleted),
+        function.created_at,
+        function.modified_at,
+        function.reserved_concurrency,
+        _text(function.config),
+        _text(function.code),
+        function.async_config and _text(function.async_config),
+    )
+
+
+def function_of(row: Row) -> Function:
+    """The function that a row of id and `FUNCTION_COLUMNS` holds."""
+    return Function(
+        id=row[0],
+        account_id=row[1],
+        name=row[2],
+        generation=row[3],
+        revision=row[4],
+        deleted=bool(row[5]),
+        created_at=row[6],
+        modified_at=row[7],
+        reserved_concurrency=row[8],
+        config=_decode_config(row[9]),
+        code=_decode_code(row[10]),
+        async_config=None if row[11] is None else _decode_async_config(row[11]),
+    )
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_config = msgspec.json.Decoder(Config).decode
+_decode_code = msgspec.json.Decoder(Code).decode
+_decode_async_config = msgspec.json.Decoder(AsyncConfig).decode
+
+
+def _text(value: object) -> str:
+    return _encode(value).decode()

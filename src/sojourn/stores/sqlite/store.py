@@ -1,0 +1,169 @@
+"""The door of the SQLite store: the verbs of the `store` contract, each handed to the writer or to a reader."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from sojourn.errors import StoreFailed
+from sojourn.function import AccessKey, Account, Function
+from sojourn.store import Log, OpenTask, TaskQuery
+from sojourn.task import Task
+
+from . import pages, reader, schema, writes
+from .connection import check_library, open_writer, prepare_directory
+from .lock import DirectoryLock
+from .reader import Readers
+from .writer import Writer
+
+_CLOSED = "the store is not open"
+
+
+class _Opened(NamedTuple):
+    connection: apsw.Connection
+    readers: Readers
+    incarnation: int
+
+
+class SqliteStore:
+    """All state of a server in one SQLite database in `directory`, for one server at a time.
+
+    Parameters
+    ----------
+    directory: made when it is missing, for its owner only.
+    on_failed: called on the loop, once, when the disk has failed in a way after which nothing more can be promised; the
+        server should end, and the next start finds what was acknowledged.
+    vfs: the name of a registered SQLite file layer, None for SQLite's own.
+
+    """
+
+    def __init__(
+        self, directory: Path, *, on_failed: Callable[[StoreFailed], None] | None = None, vfs: str | None = None
+    ) -> None:
+        self._directory, self._on_failed, self._vfs = directory, on_failed, vfs
+        self._lock = DirectoryLock(directory)
+        self._open_writer: Writer | None = None
+        self._open_readers: Readers | None = None
+
+    @property
+    def failed(self) -> StoreFailed | None:
+        """Why nothing can be written any more; None while all is well."""
+        return self._open_writer.failed if self._open_writer else None
+
+    async def open(self) -> int:
+        """Open or create the database, migrate it, and return this start's incarnation.
+
+        Raises
+        ------
+        SchemaTooNew: a newer version wrote it.
+        DataDirectoryLocked: another server works on it.
+        StoreFailed: it cannot be opened, or the SQLite library is too old to be trusted.
+
+        """
+        try:
+            opened = await asyncio.to_thread(self._open)
+        except (OSError, apsw.Error) as error:
+            raise StoreFailed(f"the database in {self._directory} cannot be opened: {error}") from error
+        self._open_readers = opened.readers
+        self._open_writer = Writer(opened.connection, asyncio.get_running_loop(), self._on_failed)
+        return opened.incarnation
+
+    async def close(self) -> None:
+        """Finish every change that was begun, then let go of the database. Closing twice is fine.
+
+        The writer goes last, so that it is the one to copy the log back and remove it.
+        """
+        readers, self._open_readers = self._open_readers, None
+        if readers is not None:
+            await readers.close()
+        if self._open_writer is not None:
+            await self._open_writer.close()
+        self._lock.release()
+
+    async def insert_task(self, task: Task) -> bool:
+        """Keep a new task; False, and nothing kept, when its function already has one of this name."""
+        size = len(task.payload) + len(task.result)
+        return await self._writer.write(lambda cursor: writes.insert_task(cursor, task), size, starts_a_task=True)
+
+    async def apply(self, epoch: int, task: Task, log: Log | None = None) -> bool:
+        """Replace the row of `task.id` if it still stands at `epoch`, with `log` in the same transaction.
+
+        What a task is submitted with (function, name, payload) stays as it was.
+        """
+        size = len(task.result) + (len(log.head) + len(log.tail) if log else 0)
+        return await self._writer.write(lambda cursor: writes.apply_task(cursor, epoch, task, log), size)
+
+    async def task(self, task_id: int) -> Task | None:
+        """The task of this id, bodies included."""
+        return self._readers.task(task_id)
+
+    async def task_named(self, function_id: int, name: str) -> Task | None:
+        """The task of this caller-given name, bodies included."""
+        return self._readers.task_named(function_id, name)
+
+    async def page(self, query: TaskQuery) -> list[Task]:
+        """At most `query.limit` tasks that match; fewer mean that there are no more."""
+        return await self._readers.run(lambda connection: pages.page(connection, query))
+
+    async def open_tasks(self) -> AsyncIterator[OpenTask]:
+        """Every task that is not over, in the order of ids."""
+        async with aclosing(self._readers.open_tasks()) as found:
+            async for task in found:
+                yield task
+
+    async def logs(self, task_id: int) -> list[Log]:
+        """What the attempts of a task wrote, in order of attempts."""
+        return await self._readers.run(lambda connection: reader.logs(connection, task_id))
+
+    async def put_function(self, function: Function, revision: int) -> Function | None:
+        """Create or replace a function row if it still stands at `revision` (0: it must not exist yet)."""
+        return await self._writer.write(lambda cursor: writes.put_function(cursor, function, revision))
+
+    async def functions(self) -> Sequence[Function]:
+        """All functions of all accounts, deleted ones included, in the order of account and name."""
+        return await self._readers.run(reader.functions)
+
+    async def put_account(self, account: Account, key: AccessKey) -> bool:
+        """Keep a new account with its first key; False when either id is taken."""
+        return await self._writer.write(lambda cursor: writes.put_account(cursor, account, key))
+
+    async def accounts(self) -> Sequence[Account]:
+        """All accounts, oldest first."""
+        return await self._readers.run(reader.accounts)
+
+    async def access_keys(self) -> Sequence[AccessKey]:
+        """All keys of all accounts."""
+        return await self._readers.run(reader.access_keys)
+
+    @property
+    def _writer(self) -> Writer:
+        if self._open_writer is None:
+            raise StoreFailed(_CLOSED)
+        return self._open_writer
+
+    @property
+    def _readers(self) -> Readers:
+        if self._open_readers is None:
+            raise StoreFailed(_CLOSED)
+        return self._open_readers
+
+    def _open(self) -> _Opened:
+        check_library(apsw.sqlite_lib_version())
+        prepare_directory(self._directory)
+        self._lock.take()
+        connection: apsw.Connection | None = None
+        try:
+            connection = open_writer(self._directory, self._vfs)
+            schema.migrate(connection)
+            incarnation = schema.next_incarnation(connection)
+            return _Opened(connection, Readers(self._directory, self._vfs), incarnation)
+        except BaseException:
+            if connection is not None:
+                connection.close()
+            self._lock.release()
+            raise

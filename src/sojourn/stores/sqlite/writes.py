@@ -1,0 +1,90 @@
+"""What each change does to the tables. Every function runs inside the writer's transaction and answers for its caller.
+
+A change that does not apply (a name that is taken, a row that has moved on) is an answer, not an error.
+"""
+
+from __future__ import annotations
+
+import apsw
+import msgspec
+
+from sojourn.function import AccessKey, Account, Function
+from sojourn.store import Log
+from sojourn.task import Task
+
+from . import rows
+
+_INSERT_TASK = (
+    f"INSERT INTO task({rows.INSERT_COLUMNS}) VALUES ({', '.join('?' * 23)}) "  # noqa: S608 - constant text
+    "ON CONFLICT(function_id, name) WHERE name IS NOT NULL DO NOTHING"
+)
+_INSERT_PAYLOAD = "INSERT INTO task_payload(id, body) VALUES (?, ?)"
+_UPDATE_TASK = f"UPDATE task SET {rows.UPDATE_COLUMNS} WHERE id = ? AND epoch = ?"  # noqa: S608 - constant text
+# A task's row carries its result through all later transitions; only one that differs is written.
+_PUT_RESULT = (
+    "INSERT INTO task_result(id, body) VALUES (?, ?) "
+    "ON CONFLICT(id) DO UPDATE SET body = excluded.body WHERE body IS NOT excluded.body"
+)
+_DROP_RESULT = "DELETE FROM task_result WHERE id = ?"
+_PUT_LOG = "INSERT OR REPLACE INTO task_log(task_id, attempt, head, tail, dropped) VALUES (?, ?, ?, ?, ?)"
+
+_INSERT_FUNCTION = (
+    f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 11)}) "  # noqa: S608 - constant text
+    "ON CONFLICT(account_id, name) DO NOTHING RETURNING id"
+)
+_UPDATE_FUNCTION = (
+    f"UPDATE function SET ({rows.FUNCTION_COLUMNS}) = ({', '.join('?' * 11)}) "  # noqa: S608 - constant text
+    "WHERE id = ? AND revision = ? AND account_id = ? AND name = ?"
+)
+_INSERT_ACCOUNT = (
+    "INSERT INTO account(id, created_at, owner) SELECT ?, ?, ? WHERE NOT EXISTS "
+    "(SELECT 1 FROM access_key WHERE id = ?) ON CONFLICT(id) DO NOTHING"
+)
+_INSERT_KEY = "INSERT INTO access_key(id, secret, account_id, created_at) VALUES (?, ?, ?, ?)"
+
+
+def insert_task(cursor: apsw.Cursor, task: Task) -> bool:
+    """Keep a new task; False when its function has one of this name."""
+    cursor.execute(_INSERT_TASK, rows.insert_values(task))
+    if not cursor.connection.changes():
+        return False
+    if len(task.payload) > rows.INLINE_BYTES_MAX:
+        cursor.execute(_INSERT_PAYLOAD, (task.id, task.payload))
+    if len(task.result) > rows.INLINE_BYTES_MAX:
+        cursor.execute(_PUT_RESULT, (task.id, task.result))
+    return True
+
+
+def apply_task(cursor: apsw.Cursor, epoch: int, task: Task, log: Log | None) -> bool:
+    """Replace what may change of a task that stands at `epoch`; False, and no log, when it stands elsewhere."""
+    cursor.execute(_UPDATE_TASK, rows.update_values(task, epoch))
+    if not cursor.connection.changes():
+        return False
+    if len(task.result) > rows.INLINE_BYTES_MAX:
+        cursor.execute(_PUT_RESULT, (task.id, task.result))
+    elif task.attempts > 1:
+        # Only an earlier attempt can have left a large result, and the row says already that it no longer counts: this
+        # gives its space back. A trigger on the row would see it too, but costs every task a tenth of its writing time.
+        cursor.execute(_DROP_RESULT, (task.id,))
+    if log is not None:
+        cursor.execute(_PUT_LOG, (task.id, log.attempt, log.head, log.tail, log.dropped))
+    return True
+
+
+def put_function(cursor: apsw.Cursor, function: Function, revision: int) -> Function | None:
+    """Create a function (`revision` 0) or replace it if it stands at `revision`; None when it stands elsewhere."""
+    values = rows.function_values(function)
+    if not revision:
+        given = cursor.execute(_INSERT_FUNCTION, values).get
+        return None if given is None else msgspec.structs.replace(function, id=given)
+    cursor.execute(_UPDATE_FUNCTION, (*values, function.id, revision, function.account_id, function.name))
+    return function if cursor.connection.changes() else None
+
+
+def put_account(cursor: apsw.Cursor, account: Account, key: AccessKey) -> bool:
+    """Keep a new account and its first key; False when either id is taken."""
+    cursor.execute(_INSERT_ACCOUNT, (account.id, account.created_at, int(account.owner), key.id))
+    if not cursor.connection.changes():
+        return False
+    cursor.execute(_INSERT_KEY, (key.id, key.secret, key.account_id, key.created_at))
+    return True

@@ -1,0 +1,5 @@
+import pytest
+
+pytest.register_assert_rewrite(
+    "stores.conformance", "stores.conformance_functions", "stores.conformance_pages", "stores.conformance_races"
+)
