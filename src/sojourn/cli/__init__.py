@@ -1,0 +1,90 @@
+"""The command line: `sojourn <noun> <verb>`.
+
+This file decides how a run begins and ends: which words are commands, and that every end is an exit code, with errors
+as one sentence on stderr. What a command does is said in the module of its noun, which is loaded when it is asked for,
+so that `sojourn --help` stays quick.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import cyclopts
+
+from sojourn import __version__
+
+from .exits import INTERRUPTED, OK, OTHER
+from .serve import serve
+
+app = cyclopts.App(
+    name="sojourn",
+    version=__version__,
+    help=(
+        "Run, watch and stop durable tasks on your own machine.\n\n"
+        "Commands find the server by --endpoint URL, else SOJOURN_ENDPOINT, else the credentials file of a local "
+        "server; the access key by SOJOURN_ACCESS_KEY_ID and SOJOURN_ACCESS_KEY_SECRET (or ALIBABA_CLOUD_…), else the "
+        "same file.\n\n"
+        "Exit codes: 0 ok, 1 task failed, 2 usage, 3 not found, 4 conflict, 5 unreachable, 124 wait timed out, "
+        "130 interrupted.\n\n"
+        "To begin:\n\n"
+        "    sojourn serve\n"
+        "    sojourn function deploy hello --code hello/ --handler index.handler \\\n"
+        "        --runtime python3.12\n"
+        "    sojourn task submit hello --payload world --wait"
+    ),
+    help_format="plaintext",
+    suppress_keyboard_interrupt=False,  # an interrupt has an exit code, see `main`
+)
+app.command(serve)
+app.command("sojourn.cli.function:app", name="function", help="Deploy, list, show and delete functions.")
+app.command("sojourn.cli.task:app", name="task", help="Submit, watch and stop tasks.")
+app.command("sojourn.cli.account:app", name="account", help="Make and list accounts.")
+app.command(
+    "sojourn.cli.about:version",
+    name="version",
+    help="Show the version of this command and of the server.\n\nFor example:\n\n    sojourn version -o json",
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    Parameters
+    ----------
+    argv: the words after `sojourn`; None takes them from the process.
+
+    """
+    words = _endpoint_last(list(sys.argv[1:] if argv is None else argv))
+    try:
+        code = app(words, exit_on_error=False, print_error=False, result_action="return_value")
+        sys.stdout.flush()
+    except cyclopts.CycloptsError as error:
+        from .failure import report_usage  # noqa: PLC0415 - nothing else needs it on a good day
+
+        return report_usage(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader has seen enough, as in `sojourn task list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OTHER
+    except Exception as error:
+        from .failure import report  # noqa: PLC0415 - nothing else needs it on a good day
+
+        reported = report(error)
+        if reported is None:
+            raise
+        return reported
+    return code if isinstance(code, int) else OK
+
+
+def _endpoint_last(words: list[str]) -> list[str]:
+    """`words` with a leading `--endpoint URL` moved behind the command that takes it."""
+    moved: list[str] = []
+    while words and (words[0] == "--endpoint" or words[0].startswith("--endpoint=")):
+        taken = 1 if "=" in words[0] else 2
+        moved, words = words[:taken], words[taken:]
+    end = words.index("--") if "--" in words else len(words)
+    return words[:end] + moved + words[end:]

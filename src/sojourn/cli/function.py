@@ -1,0 +1,215 @@
+"""`sojourn function`: deploying code and looking after what is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+from cyclopts import Parameter
+
+from sojourn.client import AsyncConfig, Client, Concurrency, Function, NotFound
+
+from .display import plain, print_facts, print_many, print_one, size
+from .failure import CommandFailed
+from .options import COMMON, Common
+from .progress import upload
+from .requirements import archive_with
+
+app = cyclopts.App(name="function", help="Deploy, list, show and delete functions.", help_format="plaintext")
+
+
+@app.command
+def deploy(
+    name: str,
+    /,
+    *,
+    code: Path,
+    handler: str | None = None,
+    runtime: str | None = None,
+    timeout: int | None = None,
+    memory: int | None = None,
+    env: Annotated[list[str] | None, Parameter(negative="")] = None,
+    description: str | None = None,
+    requirements: Path | None = None,
+    retries: int | None = None,
+    max_age: int | None = None,
+    reserved_concurrency: int | None = None,
+    common: Common = COMMON,
+) -> None:
+    r"""Create a function, or update it when it exists.
+
+    For example:
+
+        sojourn function deploy hello --code hello/ --handler index.handler \
+            --runtime python3.12 --env LEVEL=debug
+
+    Parameters
+    ----------
+    name
+        The function.
+    code
+        A directory, or a zip of one.
+    handler
+        MODULE.FUNCTION to call; needed when the function is new.
+    runtime
+        Such as python3.12; needed when the function is new.
+    timeout
+        Seconds one attempt may take. [default: 3]
+    memory
+        MB one instance may use, a multiple of 64. [default: 512]
+    env
+        An environment variable as NAME=VALUE; repeat it for more. They replace those from before.
+    description
+        Free text.
+    requirements
+        A requirements file; its packages are installed beside the code.
+    retries
+        How often a failed task is tried again, 0 to 8. [default: 3]
+    max_age
+        Seconds a task may wait before it expires. [default: 86400]
+    reserved_concurrency
+        How many of its tasks may run at a time. [default: no limit of its own]
+
+    """
+    variables = None if env is None else dict(_pair(text) for text in env)
+    with common.client() as client:
+        archive: Path | bytes = code if requirements is None else archive_with(requirements, code, runtime)
+        with upload(f"Uploading {name}") as progress:
+            function = client.deploy(
+                name,
+                archive,
+                handler=handler,
+                runtime=runtime,
+                timeout=timeout,
+                memory=memory,
+                env=variables,
+                description=description,
+                retries=retries,
+                max_age=max_age,
+                reserved_concurrency=reserved_concurrency,
+                progress=progress,
+            )
+    print_one(common.output, function, lambda: _deployed(function))
+
+
+@app.command(name="list")
+def list_(*, prefix: str = "", common: Common = COMMON) -> None:
+    """List the functions by name.
+
+    For example:
+
+        sojourn function list --prefix census -o jsonl
+
+    Parameters
+    ----------
+    prefix
+        Only names that begin so.
+
+    """
+    with common.client() as client:
+        heads = ("FUNCTION", "RUNTIME", "HANDLER", "MEMORY", "TIMEOUT", "CODE", "MODIFIED")
+        print_many(common.output, client.iterate_functions(prefix=prefix), heads, _row)
+
+
+@app.command
+def get(name: str, /, *, common: Common = COMMON) -> None:
+    """Show a function.
+
+    For example:
+
+        sojourn function get hello
+
+    Parameters
+    ----------
+    name
+        The function.
+
+    """
+    with common.client() as client:
+        function = client.get_function(name)
+        print_one(common.output, function, lambda: print_facts(_facts(function, *_limits(client, name))))
+
+
+@app.command
+def delete(name: str, /, *, common: Common = COMMON) -> None:
+    """Delete a function; its tasks that wait become Invalid.
+
+    For example:
+
+        sojourn function delete hello
+
+    Parameters
+    ----------
+    name
+        The function.
+
+    """
+    with common.client() as client:
+        client.delete_function(name)
+    if common.output == "table":
+        print(f"Deleted function {name}.")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, separator, value = text.partition("=")
+    if not separator or not name:
+        raise CommandFailed(f"--env must be NAME=VALUE, got {text!r}", "write it as --env NAME=VALUE")
+    return name, value
+
+
+def _deployed(function: Function) -> None:
+    facts = f"{function.runtime}, {function.handler}, {size(function.code_size)}"
+    print(plain(f"Deployed function {function.function_name} ({facts})."))
+    if function.runtime_note:
+        print(plain(f"Note: {function.runtime_note}"))
+    print(f"Try it: sojourn task submit {function.function_name} --payload hello --wait")
+
+
+def _row(function: Function) -> Sequence[str]:
+    return (
+        function.function_name,
+        function.runtime,
+        function.handler,
+        f"{function.memory_size} MB",
+        f"{function.timeout} s",
+        size(function.code_size),
+        function.last_modified_time,
+    )
+
+
+def _limits(client: Client, name: str) -> tuple[AsyncConfig | None, Concurrency | None]:
+    """What is configured beside the function itself, None where nothing is."""
+    config: AsyncConfig | None = None
+    concurrency: Concurrency | None = None
+    with suppress(NotFound):
+        config = client.get_async_config(name)
+    with suppress(NotFound):
+        concurrency = client.get_concurrency(name)
+    return config, concurrency
+
+
+def _facts(
+    function: Function, config: AsyncConfig | None, concurrency: Concurrency | None
+) -> Sequence[tuple[str, str]]:
+    variables = function.environment_variables or {}
+    return (
+        ("Function", function.function_name),
+        ("ARN", function.function_arn),
+        ("State", function.state),
+        ("Description", function.description),
+        ("Runtime", function.runtime),
+        ("Note", function.runtime_note),
+        ("Handler", function.handler),
+        ("Memory", f"{function.memory_size} MB"),
+        ("Timeout", f"{function.timeout} s"),
+        ("Code", f"{size(function.code_size)}, CRC-64 {function.code_checksum}"),
+        ("Environment", " ".join(f"{name}={value}" for name, value in variables.items())),
+        ("Retries", str(config.max_async_retry_attempts) if config else ""),
+        ("Maximum age", f"{config.max_async_event_age_in_seconds} s" if config else ""),
+        ("Concurrency", str(concurrency.reserved_concurrency) if concurrency else ""),
+        ("Created", function.created_time),
+        ("Modified", function.last_modified_time),
+    )

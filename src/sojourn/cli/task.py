@@ -1,0 +1,191 @@
+"""`sojourn task`: submitting tasks, watching and stopping them."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Annotated
+
+import cyclopts
+from cyclopts import Parameter
+
+from sojourn.client import Status, TaskFilter
+from sojourn.clock import SystemClock, milliseconds
+
+from . import submission
+from .display import print_many, print_one
+from .failure import CommandFailed
+from .options import COMMON, Common
+from .payload import milliseconds_of, payload_of
+from .taskview import HEADS, print_task, row
+
+app = cyclopts.App(name="task", help="Submit, watch and stop tasks.", help_format="plaintext")
+PAGE_LIMIT_MAX = 100
+
+
+@app.command
+def submit(
+    function: str,
+    /,
+    *,
+    payload: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
+    task_id: str | None = None,
+    delay: int | None = None,
+    count: int = 1,
+    wait: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    timeout: float | None = None,
+    common: Common = COMMON,
+) -> int:
+    """Submit a task and print its id, or with --wait what became of it.
+
+    For example:
+
+        sojourn task submit hello --payload @event.json --task-id first --wait
+
+    Parameters
+    ----------
+    function
+        The function to call.
+    payload
+        The text to call it with, @FILE for a file's content, or - for standard input.
+    task_id
+        Your id for the task; with --count it is followed by -1, -2 and so on. [default: the server chooses]
+    delay
+        Seconds to wait before it may start.
+    count
+        How many tasks to submit.
+    wait
+        Wait until all are over; exit with 1 when one did not succeed.
+    timeout
+        Seconds to wait at most; past them the exit code is 124 and the tasks go on.
+
+    """
+    if count < 1:
+        raise CommandFailed(f"--count must be at least 1, got {count}", "leave it out for one task")
+    if timeout is not None and (timeout < 0 or not wait):
+        raise CommandFailed("--timeout bounds --wait, in seconds from 0 up", "add --wait, or leave --timeout out")
+    order = submission.Order(function, payload_of(payload), task_id, delay, count, wait, timeout)
+    return submission.carry_out(order, common)
+
+
+@app.command
+def get(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
+    """Show a task and its history.
+
+    For example:
+
+        sojourn task get hello first
+
+    Parameters
+    ----------
+    function
+        Its function.
+    task_id
+        The task.
+
+    """
+    with common.client() as client:
+        task = client.get_task(function, task_id)
+    print_one(common.output, task, lambda: print_task(task))
+
+
+@app.command(name="list")
+def list_(
+    function: str,
+    /,
+    *,
+    status: str | None = None,
+    prefix: str = "",
+    since: str | None = None,
+    limit: int = 20,
+    all: Annotated[bool, Parameter(negative="", show_default=False)] = False,  # noqa: A002 - it is the option's name
+    common: Common = COMMON,
+) -> None:
+    """List the tasks of a function, newest first.
+
+    For example:
+
+        sojourn task list hello --status Failed --since 2h --all -o jsonl
+
+    Parameters
+    ----------
+    function
+        Their function.
+    status
+        Only those in this status, such as Running.
+    prefix
+        Only ids that begin so.
+    since
+        Only those started since: 10m, 2h, 1d ago, a date and time, or milliseconds.
+    limit
+        How many at most.
+    all
+        As many as there are.
+
+    """
+    if limit < 1:
+        raise CommandFailed(f"--limit must be at least 1, got {limit}", "use --all for all of them")
+    wanted = TaskFilter(
+        status=None if status is None else _status(status),
+        prefix=prefix,
+        started_from=None if since is None else milliseconds_of(since, milliseconds(SystemClock().now())),
+        limit=PAGE_LIMIT_MAX if all else min(limit, PAGE_LIMIT_MAX),
+    )
+    with common.client() as client:
+        found = client.iterate_tasks(function, wanted)
+        print_many(common.output, found if all else islice(found, limit), HEADS, row)
+
+
+@app.command
+def stop(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
+    """Stop a task: nothing of it starts any more, and what runs is ended.
+
+    For example:
+
+        sojourn task stop hello first
+
+    Parameters
+    ----------
+    function
+        Its function.
+    task_id
+        The task.
+
+    """
+    with common.client() as client:
+        client.stop_task(function, task_id)
+        task = client.get_task(function, task_id)
+    print_one(common.output, task, lambda: print(f"Task {task_id} is {task.status.value}."))
+
+
+@app.command
+def logs(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
+    """Print what each attempt of a task wrote.
+
+    For example:
+
+        sojourn task logs hello first
+
+    Parameters
+    ----------
+    function
+        Its function.
+    task_id
+        The task.
+
+    """
+    with common.client() as client:
+        found = client.logs(function, task_id)
+    if common.output != "table":
+        print_many(common.output, found, (), lambda _: ())
+        return
+    for log in found:
+        if len(found) > 1:
+            print(f"==> attempt {log.attempt} <==")
+        print(log.text, end="" if log.text.endswith("\n") or not log.text else "\n")
+
+
+def _status(text: str) -> Status:
+    for known in Status:
+        if known.value.lower() == text.lower():
+            return known
+    raise CommandFailed(f"there is no status {text!r}", f"use one of {', '.join(known.value for known in Status)}")

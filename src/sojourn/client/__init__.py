@@ -1,0 +1,82 @@
+"""The typed Python client: `Client` blocks, `AsyncClient` awaits, both have the same verbs.
+
+>>> from sojourn.client import Client
+>>> with Client() as client:  # doctest: +SKIP
+...     client.deploy("hello", "hello/", handler="index.handler", runtime="python3.12")
+...     task = client.submit("hello", b"world")
+...     print(client.wait("hello", task.task_id).status)
+
+One client, three parts: `calls` and `conversation` say what is asked, purely; `blocking` and `asynchronous` send it;
+`model` and `errors` are what comes back.
+"""
+
+from sojourn.task import Status
+
+from .archive import code_archive, zip_directory
+from .asynchronous import AsyncClient
+from .blocking import Client
+from .calls import TaskFilter
+from .connection import Connection, from_environment
+from .conversation import Retries
+from .errors import (
+    ClientError,
+    Conflict,
+    NoCredentials,
+    NotFound,
+    Refused,
+    ServerError,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+    WaitTimedOut,
+)
+from .model import (
+    AccessKey,
+    Account,
+    AsyncConfig,
+    AttemptLog,
+    Concurrency,
+    Function,
+    FunctionPage,
+    Invocation,
+    Submission,
+    Task,
+    TaskEvent,
+    TaskPage,
+    Version,
+)
+
+__all__ = [
+    "AccessKey",
+    "Account",
+    "AsyncClient",
+    "AsyncConfig",
+    "AttemptLog",
+    "Client",
+    "ClientError",
+    "Concurrency",
+    "Conflict",
+    "Connection",
+    "Function",
+    "FunctionPage",
+    "Invocation",
+    "NoCredentials",
+    "NotFound",
+    "Refused",
+    "Retries",
+    "ServerError",
+    "Status",
+    "Submission",
+    "Task",
+    "TaskEvent",
+    "TaskFilter",
+    "TaskPage",
+    "Throttled",
+    "Unauthorized",
+    "Unreachable",
+    "Version",
+    "WaitTimedOut",
+    "code_archive",
+    "from_environment",
+    "zip_directory",
+]

@@ -1,0 +1,285 @@
+"""The asynchronous client: the verbs of `blocking.Client`, each a coroutine; waiting for many tasks is concurrent.
+
+What each verb means, takes and raises is said at `Client`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Self, TypeVar
+
+import httpx
+
+from sojourn.clock import Clock, SystemClock
+
+from . import calls, conversation, model
+from .archive import code_archive
+from .call import Call, Progress, pieces
+from .calls import TaskFilter
+from .connection import Connection, from_environment
+from .conversation import Conversation, Deployment, Pace, Pause, Retries, Step, ask
+from .errors import ClientError, WaitTimedOut
+from .wire import Wire, answer
+
+T = TypeVar("T")
+
+
+class AsyncClient:
+    """Talks to one server with one key, asynchronously; takes what `Client` takes."""
+
+    def __init__(
+        self,
+        connection: Connection | None = None,
+        *,
+        retries: Retries | None = None,
+        timeout_seconds: float = 30.0,
+        clock: Clock | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._wire = Wire(connection or from_environment(), timeout_seconds, self._clock)
+        self._retries = retries or Retries()
+        self._http = httpx.AsyncClient(transport=transport, **self._wire.options)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def connection(self) -> Connection:
+        """The server and the key."""
+        return self._wire.connection
+
+    async def close(self) -> None:
+        """Let go of the connections. Closing twice is fine."""
+        await self._http.aclose()
+
+    async def deploy(
+        self,
+        name: str,
+        code: str | os.PathLike[str] | bytes,
+        *,
+        handler: str | None = None,
+        runtime: str | None = None,
+        timeout: int | None = None,  # noqa: ASYNC109 - the function's own, on the server
+        memory: int | None = None,
+        env: Mapping[str, str] | None = None,
+        description: str | None = None,
+        retries: int | None = None,
+        max_age: int | None = None,
+        reserved_concurrency: int | None = None,
+        progress: Progress | None = None,
+    ) -> model.Function:
+        """Create the function `name`, or update it when it exists; see `Client.deploy`."""
+        wanted = Deployment(
+            name=name,
+            archive=await asyncio.to_thread(code_archive, code),
+            handler=handler,
+            runtime=runtime,
+            timeout=timeout,
+            memory=memory,
+            env=env,
+            description=description,
+            retries=retries,
+            max_age=max_age,
+            reserved_concurrency=reserved_concurrency,
+        )
+        return await self._run(conversation.deploy(wanted, progress))
+
+    async def get_function(self, name: str) -> model.Function:
+        """The function `name`, or `NotFound`."""
+        return await self._run(ask(calls.get_function(name)))
+
+    async def list_functions(
+        self, *, prefix: str = "", limit: int | None = None, next_token: str = ""
+    ) -> model.FunctionPage:
+        """One page of functions by name."""
+        return await self._run(ask(calls.list_functions(prefix, limit, next_token)))
+
+    async def iterate_functions(self, *, prefix: str = "") -> AsyncIterator[model.Function]:
+        """All functions by name, page after page."""
+        token, more = "", True
+        while more:
+            page = await self.list_functions(prefix=prefix, next_token=token)
+            for function in page.functions:
+                yield function
+            token, more = page.next_token, bool(page.next_token)
+
+    async def delete_function(self, name: str) -> None:
+        """Delete the function `name`; its waiting tasks become Invalid."""
+        await self._run(ask(calls.delete_function(name)))
+
+    async def put_async_config(
+        self, function: str, *, retries: int | None = None, max_age: int | None = None
+    ) -> model.AsyncConfig:
+        """Set how often its failed tasks are tried again and how many seconds they may wait; None keeps what is."""
+        return await self._run(ask(calls.put_async_config(function, retries, max_age)))
+
+    async def get_async_config(self, function: str) -> model.AsyncConfig:
+        """Its configuration of tasks, or `NotFound`."""
+        return await self._run(ask(calls.get_async_config(function)))
+
+    async def delete_async_config(self, function: str) -> None:
+        """Back to the defaults."""
+        await self._run(ask(calls.delete_async_config(function)))
+
+    async def put_concurrency(self, function: str, reserved: int) -> model.Concurrency:
+        """Let at most `reserved` of its tasks run at a time; 0 lets none."""
+        return await self._run(ask(calls.put_concurrency(function, reserved)))
+
+    async def get_concurrency(self, function: str) -> model.Concurrency:
+        """Its reserved concurrency, or `NotFound`."""
+        return await self._run(ask(calls.get_concurrency(function)))
+
+    async def delete_concurrency(self, function: str) -> None:
+        """Lift the limit."""
+        await self._run(ask(calls.delete_concurrency(function)))
+
+    async def submit(
+        self,
+        function: str,
+        payload: bytes | str = b"",
+        *,
+        task_id: str | None = None,
+        delay: int | None = None,
+        existing_ok: bool = False,
+    ) -> model.Submission:
+        """Submit a task; when this returns, the server has it on disk. See `Client.submit`."""
+        body = payload.encode() if isinstance(payload, str) else payload
+        return await self._run(conversation.submit(function, body, task_id, delay, existing_ok=existing_ok))
+
+    async def invoke(
+        self,
+        function: str,
+        payload: bytes | str = b"",
+        *,
+        timeout: float = 0,  # noqa: ASYNC109 - the HTTP library keeps it
+    ) -> model.Invocation:
+        """Call the function and wait for its answer; cancelling the call stops the function."""
+        body = payload.encode() if isinstance(payload, str) else payload
+        return await self._run(ask(calls.invoke(function, body, timeout)))
+
+    async def get_task(self, function: str, task_id: str) -> model.Task:
+        """The task with its history and bodies, or `NotFound`."""
+        return await self._run(ask(calls.get_task(function, task_id)))
+
+    async def list_tasks(
+        self, function: str, wanted: TaskFilter | None = None, *, next_token: str = ""
+    ) -> model.TaskPage:
+        """One page of tasks, newest first unless `wanted` says otherwise."""
+        return await self._run(ask(calls.list_tasks(function, wanted or TaskFilter(), next_token)))
+
+    async def iterate_tasks(self, function: str, wanted: TaskFilter | None = None) -> AsyncIterator[model.Task]:
+        """All tasks that match, page after page."""
+        token, more = "", True
+        while more:
+            page = await self.list_tasks(function, wanted, next_token=token)
+            for task in page.tasks:
+                yield task
+            token, more = page.next_token, bool(page.next_token)
+
+    async def stop_task(self, function: str, task_id: str) -> None:
+        """Stop a task; when this returns, nothing new of it will start. `Conflict` when it is over already."""
+        await self._run(ask(calls.stop_task(function, task_id)))
+
+    async def wait(
+        self,
+        function: str,
+        task_id: str,
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - it ends in `WaitTimedOut`, with the state seen last
+    ) -> model.Task:
+        """The task once it is over, however it ended; see `Client.wait`."""
+        return await self._run(conversation.wait(function, task_id, clock=self._clock, timeout=timeout))
+
+    async def wait_all(
+        self,
+        tasks: Sequence[tuple[str, str]],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - it ends in `WaitTimedOut`, with the tasks still waiting
+        on_over: Callable[[model.Task], None] | None = None,
+    ) -> list[model.Task]:
+        """The tasks, given as (function, task id), in the same order, once all are over; see `Client.wait_all`."""
+        pace = Pace(len(tasks))
+
+        async def one(function: str, task_id: str) -> model.Task | WaitTimedOut:
+            talk = conversation.wait(function, task_id, clock=self._clock, timeout=timeout, pace=pace)
+            try:
+                task = await self._run(talk)
+            except WaitTimedOut as late:
+                return late
+            if on_over is not None:
+                on_over(task)
+            return task
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                waits = [group.create_task(one(function, task_id)) for function, task_id in tasks]
+        except BaseExceptionGroup as group_error:  # the first one speaks for all, as in the blocking client
+            raise group_error.exceptions[0] from None
+        ended = [wait.result() for wait in waits]
+        late = [result for result in ended if isinstance(result, WaitTimedOut)]
+        if late:
+            raise conversation.late_together(late, len(tasks), timeout)
+        return [result for result in ended if not isinstance(result, WaitTimedOut)]
+
+    async def logs(self, function: str, task_id: str) -> list[model.AttemptLog]:
+        """What each attempt of the task wrote, in order; a running one's so far."""
+        return await self._run(ask(calls.logs(function, task_id)))
+
+    async def create_account(self, account_id: str) -> model.AccessKey:
+        """Make an account with a random key pair; only the owner may."""
+        return await self._run(ask(calls.create_account(account_id)))
+
+    async def list_accounts(self) -> list[model.Account]:
+        """All accounts, oldest first; only the owner may."""
+        return await self._run(ask(calls.list_accounts()))
+
+    async def version(self) -> model.Version:
+        """What the server is; needs no key."""
+        return await self._run(ask(calls.version()))
+
+    async def _run(self, talk: Conversation[T]) -> T:
+        talk = conversation.persistent(talk, self._retries)
+        try:
+            step: Step = next(talk)
+            while True:
+                if isinstance(step, Pause):
+                    await asyncio.sleep(step.seconds)
+                    step = talk.send(None)
+                    continue
+                try:
+                    told = await self._send(step)
+                except ClientError as error:
+                    step = talk.throw(error)
+                else:
+                    step = talk.send(told)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+    async def _send(self, call: Call[T]) -> T:
+        wanted = self._wire.request(call)
+        try:
+            response = await self._http.request(
+                wanted.method,
+                wanted.url,
+                headers=dict(wanted.headers),
+                content=_pieces(wanted.body, call.progress) if call.progress else wanted.body,
+                timeout=self._wire.timeout(call),
+            )
+        except httpx.HTTPError as error:
+            raise self._wire.unreachable(error) from error
+        return call.read(answer(response))
+
+
+async def _pieces(body: bytes, progress: Progress) -> AsyncIterator[bytes]:
+    for piece in pieces(body, progress):
+        yield piece

@@ -1,0 +1,279 @@
+"""The calls a server answers, one function each: from Python's arguments to the wire of API 2023-03-30 and `/v1`.
+
+Pure: what comes out is a `Call`. Bounds are the server's to check; only what would never arrive as it was meant
+is refused here.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from sojourn.task import Status
+
+from . import model
+from .call import API_VERSION, Answer, Call, Progress, segment
+from .errors import refused
+
+T = TypeVar("T")
+
+_encode = msgspec.json.Encoder().encode
+
+
+def get_function(name: str) -> Call[model.Function]:
+    """GetFunction."""
+    return Call("GetFunction", "GET", _function(name), _json(model.Function), idempotent=True)
+
+
+def create_function(body: Mapping[str, object], progress: Progress | None) -> Call[model.Function]:
+    """CreateFunction; `body` is the wire's."""
+    path = f"/{API_VERSION}/functions"
+    return Call("CreateFunction", "POST", path, _json(model.Function), body=_encode(body), progress=progress)
+
+
+def update_function(name: str, body: Mapping[str, object], progress: Progress | None) -> Call[model.Function]:
+    """UpdateFunction; `body` is the wire's."""
+    return Call(
+        "UpdateFunction",
+        "PUT",
+        _function(name),
+        _json(model.Function),
+        body=_encode(body),
+        idempotent=True,
+        progress=progress,
+    )
+
+
+def list_functions(prefix: str, limit: int | None, next_token: str) -> Call[model.FunctionPage]:
+    """ListFunctions."""
+    query = _given({"prefix": prefix, "limit": limit, "nextToken": next_token})
+    path = f"/{API_VERSION}/functions"
+    return Call("ListFunctions", "GET", path, _json(model.FunctionPage), query=query, idempotent=True)
+
+
+def delete_function(name: str) -> Call[None]:
+    """DeleteFunction."""
+    return Call("DeleteFunction", "DELETE", _function(name), _nothing, idempotent=True)
+
+
+def put_async_config(name: str, retries: int | None, age_seconds: int | None) -> Call[model.AsyncConfig]:
+    """PutAsyncInvokeConfig; None keeps what is."""
+    body: dict[str, object] = {"asyncTask": True}
+    if retries is not None:
+        body["maxAsyncRetryAttempts"] = retries
+    if age_seconds is not None:
+        body["maxAsyncEventAgeInSeconds"] = age_seconds
+    return Call(
+        "PutAsyncInvokeConfig",
+        "PUT",
+        _function(name, "async-invoke-config"),
+        _json(model.AsyncConfig),
+        body=_encode(body),
+        idempotent=True,
+    )
+
+
+def get_async_config(name: str) -> Call[model.AsyncConfig]:
+    """GetAsyncInvokeConfig."""
+    path = _function(name, "async-invoke-config")
+    return Call("GetAsyncInvokeConfig", "GET", path, _json(model.AsyncConfig), idempotent=True)
+
+
+def delete_async_config(name: str) -> Call[None]:
+    """DeleteAsyncInvokeConfig."""
+    return Call("DeleteAsyncInvokeConfig", "DELETE", _function(name, "async-invoke-config"), _nothing, idempotent=True)
+
+
+def put_concurrency(name: str, reserved: int) -> Call[model.Concurrency]:
+    """PutConcurrencyConfig."""
+    return Call(
+        "PutConcurrencyConfig",
+        "PUT",
+        _function(name, "concurrency"),
+        _json(model.Concurrency),
+        body=_encode({"reservedConcurrency": reserved}),
+        idempotent=True,
+    )
+
+
+def get_concurrency(name: str) -> Call[model.Concurrency]:
+    """GetConcurrencyConfig."""
+    path = _function(name, "concurrency")
+    return Call("GetConcurrencyConfig", "GET", path, _json(model.Concurrency), idempotent=True)
+
+
+def delete_concurrency(name: str) -> Call[None]:
+    """DeleteConcurrencyConfig."""
+    return Call("DeleteConcurrencyConfig", "DELETE", _function(name, "concurrency"), _nothing, idempotent=True)
+
+
+def submit(
+    name: str, payload: bytes, task_id: str | None, delay_seconds: int | None, *, idempotent: bool
+) -> Call[model.Submission]:
+    """InvokeFunction, asynchronously."""
+    headers = {"x-fc-invocation-type": "Async"}
+    if task_id is not None:
+        headers["x-fc-async-task-id"] = _header("task_id", task_id)
+    if delay_seconds is not None:
+        headers["x-fc-async-delay"] = str(delay_seconds)
+
+    def decode(answer: Answer) -> model.Submission:
+        accepted = answer.headers.get("x-fc-async-task-id") or task_id or answer.request_id
+        if not accepted:
+            raise ValueError("no task id in the headers")
+        return model.Submission(task_id=accepted, request_id=answer.request_id)
+
+    return _invocation(name, payload, headers, decode, idempotent=idempotent)
+
+
+def invoke(name: str, payload: bytes, timeout_seconds: float) -> Call[model.Invocation]:
+    """InvokeFunction, synchronously, with the end of its log."""
+    headers = {"x-fc-invocation-type": "Sync", "x-fc-log-type": "Tail"}
+    return _invocation(name, payload, headers, _invoked, timeout_seconds=timeout_seconds)
+
+
+def get_task(name: str, task_id: str) -> Call[model.Task]:
+    """GetAsyncTask."""
+    return Call("GetAsyncTask", "GET", _task(name, task_id), _json(model.Task), idempotent=True)
+
+
+class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks a listing shows; times in ms since 1970, inclusive; `limit` is the page size."""
+
+    status: Status | None = None
+    prefix: str = ""
+    started_from: int | None = None
+    started_to: int | None = None
+    ascending: bool = False
+    include_payload: bool = False
+    limit: int | None = None
+
+
+def list_tasks(name: str, wanted: TaskFilter, next_token: str) -> Call[model.TaskPage]:
+    """ListAsyncTasks."""
+    query = _given(
+        {
+            "status": wanted.status.value if wanted.status else "",
+            "prefix": wanted.prefix,
+            "startedTimeBegin": wanted.started_from,
+            "startedTimeEnd": wanted.started_to,
+            "sortOrderByTime": "asc" if wanted.ascending else "desc",
+            "includePayload": "true" if wanted.include_payload else "",
+            "limit": wanted.limit,
+            "nextToken": next_token,
+        }
+    )
+    path = _function(name, "async-tasks")
+    return Call("ListAsyncTasks", "GET", path, _json(model.TaskPage), query=query, idempotent=True)
+
+
+def stop_task(name: str, task_id: str) -> Call[None]:
+    """StopAsyncTask."""
+    return Call("StopAsyncTask", "PUT", _task(name, task_id) + "/stop", _nothing, idempotent=True)
+
+
+def logs(name: str, task_id: str) -> Call[list[model.AttemptLog]]:
+    """What each attempt of a task wrote."""
+    path = f"/v1/functions/{segment('function', name)}/tasks/{segment('task_id', task_id)}/logs"
+
+    def decode(answer: Answer) -> list[model.AttemptLog]:
+        return msgspec.json.decode(answer.body, type=_Logs).logs
+
+    return Call("GetTaskLogs", "GET", path, decode, idempotent=True)
+
+
+def create_account(account_id: str) -> Call[model.AccessKey]:
+    """Make an account with a key pair."""
+    body = _encode({"accountId": account_id})
+    return Call("CreateAccount", "POST", "/v1/accounts", _json(model.AccessKey), body=body)
+
+
+def list_accounts() -> Call[list[model.Account]]:
+    """All accounts, oldest first."""
+
+    def decode(answer: Answer) -> list[model.Account]:
+        return msgspec.json.decode(answer.body, type=_Accounts).accounts
+
+    return Call("ListAccounts", "GET", "/v1/accounts", decode, idempotent=True)
+
+
+def version() -> Call[model.Version]:
+    """What the server is; needs no key."""
+    return Call("GetVersion", "GET", "/version", _json(model.Version), idempotent=True, signed=False)
+
+
+class _Logs(msgspec.Struct):
+    logs: list[model.AttemptLog]
+
+
+class _Accounts(msgspec.Struct):
+    accounts: list[model.Account]
+
+
+def _json(kind: type[T]) -> Callable[[Answer], T]:
+    return lambda answer: msgspec.json.decode(answer.body, type=kind)
+
+
+def _nothing(answer: Answer) -> None:
+    del answer  # an accepted order has no content
+
+
+def _function(name: str, *below: str) -> str:
+    return "/".join((f"/{API_VERSION}/functions", segment("function", name), *below))
+
+
+def _task(name: str, task_id: str) -> str:
+    return _function(name, "async-tasks", segment("task_id", task_id))
+
+
+def _invocation(
+    name: str,
+    payload: bytes,
+    headers: Mapping[str, str],
+    decode: Callable[[Answer], T],
+    *,
+    idempotent: bool = False,
+    timeout_seconds: float | None = None,
+) -> Call[T]:
+    return Call(
+        "InvokeFunction",
+        "POST",
+        _function(name, "invocations"),
+        decode,
+        headers=headers,
+        body=payload,
+        content_type="application/octet-stream",
+        idempotent=idempotent,
+        timeout_seconds=timeout_seconds,
+    )
+
+
+def _invoked(answer: Answer) -> model.Invocation:
+    headers = answer.headers
+    try:
+        log = base64.b64decode(headers.get("x-fc-log-result", "")).decode("utf-8", "replace")
+    except binascii.Error as error:
+        raise ValueError("x-fc-log-result is not base64") from error
+    return model.Invocation(
+        result=answer.body,
+        error_type=headers.get("x-fc-error-type", ""),
+        request_id=answer.request_id,
+        instance_id=headers.get("x-fc-instance-id", ""),
+        duration_ms=float(headers.get("x-fc-invocation-duration") or 0),
+        memory_peak_mb=float(headers.get("x-fc-max-memory-usage") or 0),
+        log=log,
+    )
+
+
+def _given(query: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in query.items() if value not in (None, "")}
+
+
+def _header(name: str, value: str) -> str:
+    if not value or not (value.isascii() and value.isprintable()):
+        raise refused(name, value, "must be printable ASCII")
+    return value
