@@ -54,6 +54,8 @@ class Attempt:
         finally:
             alarm.cancel()
         self.duration_us = int((loop.time() - began) * 1e6)
+        if self._ended_early is not None:  # answer and timeout fell together: the answer counts, the instance goes
+            await self._ended_early
         return outcome.of_reply(reply, config.memory_size)
 
     async def end(self, reason: str) -> Exit:

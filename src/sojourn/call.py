@@ -80,7 +80,11 @@ class Calls:
             self.freed.clear()
             used = self._pool.acquire(function)
             if used is not None:
-                await self._pool.ready(used)
+                try:
+                    await self._pool.ready(used)
+                except BaseException:  # also a caller who goes away: whoever comes next gets the instance
+                    self._pool.release(used)
+                    raise
                 return used
             try:
                 async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):

@@ -127,7 +127,7 @@ class Catalog:
         now = self._clock.now()
         account = Account(id=account_id, created_at=now, owner=not self._accounts)
         if key is None:
-            key_id, secret = f"SJ{secrets.token_hex(ACCESS_KEY_BYTES).upper()}", secrets.token_urlsafe(SECRET_BYTES)
+            key_id, secret = f"SJ{secrets.token_hex(ACCESS_KEY_BYTES).upper()}", secrets.token_hex(SECRET_BYTES)
             key = AccessKey(id=key_id, secret=secret, account_id=account_id, created_at=now)
         if not await self._store.put_account(account, key):
             raise AccountAlreadyExists(account_id)

@@ -13,6 +13,7 @@ It leaves to `queue` what is durable, to `pool` which instance, to `outcome` wha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable
@@ -207,7 +208,9 @@ class Dispatcher:
             if started is None:
                 return
             ended = await self._attempt(execution, started, function)
-            await self._settle(started, ended, execution.attempt)
+            settled = await self._settle(started, ended, execution.attempt)
+            if not settled and execution.instance is not None:  # a stop was first, and the instance goes with it
+                await self._pool.stop(execution.instance, "stop")
         except StoreFailed as error:
             self._spawn(self._put_back(execution.task_id, error))
         finally:
@@ -223,19 +226,22 @@ class Dispatcher:
         if used.warm:
             return await self._queue.apply(task, claim, Started(used.id))
         claimed = await self._queue.apply(task, claim)
-        if claimed is None:
+        if claimed is None or not await self._made(claimed, used):
             return None
+        return await self._queue.apply(claimed, Started(used.id))
+
+    async def _made(self, task: Task, used: Instance) -> bool:
+        """Wait for the instance that is made for a claimed task; False when the task is not to start on it now."""
         try:
             await self._pool.ready(used)
         except InstanceStartFailed as error:
-            await self._not_started(claimed, error)
-            return None
-        self._starts_lost.pop(task.id, None)
-        refusal = self._refusal(claimed)  # making an instance took time, in which it may have grown too old
+            await self._not_started(task, error)
+            return False
+        refusal = self._refusal(task)  # making an instance took time, in which it may have grown too old
         if refusal is not None:
-            await self._queue.apply(claimed, refusal)
-            return None
-        return await self._queue.apply(claimed, Started(used.id))
+            await self._queue.apply(task, refusal)
+            return False
+        return not self._draining  # then it stays Dequeued, and the next start of the server takes it over
 
     def _refusal(self, task: Task) -> Fact | None:
         """Why a claimed task cannot be triggered, if so."""
@@ -261,6 +267,7 @@ class Dispatcher:
         """Call the handler of a task whose Running is durable."""
         used = execution.instance
         assert used is not None  # noqa: S101 - `_start` answers with a task only when there is one
+        self._starts_lost.pop(task.id, None)
         execution.attempt = Attempt(self._pool, used, task.attempts)
         invocation = Invocation(
             request_id=identity.request_id(task.id),
@@ -269,12 +276,13 @@ class Dispatcher:
         )
         return await execution.attempt.run(function, invocation)
 
-    async def _settle(self, task: Task, ended: Outcome, attempt: Attempt | None) -> None:
-        """Judge what an attempt came to and make it durable; a task that was moved meanwhile is left alone."""
+    async def _settle(self, task: Task, ended: Outcome, attempt: Attempt | None) -> bool:
+        """Judge what an attempt came to and make it durable; False when somebody else moved the task first."""
         fact = judge(task, ended, self._clock.now(), self._backoff, self._rng.uniform(-1.0, 1.0))
         after = await self._insist(task, fact, log=attempt.output.log(attempt.number) if attempt else None)
         if after is not None and isinstance(fact, Faltered):
             self._queue.wait(after)
+        return after is not None
 
     async def _insist(self, task: Task, fact: Fact, log: Log | None = None) -> Task | None:
         """Make durable what has happened already, for as long as the store needs to take it."""
@@ -289,10 +297,13 @@ class Dispatcher:
     async def _put_back(self, task_id: int, error: StoreFailed) -> None:
         """The store did not take a claim: nothing has happened, so the task waits again."""
         log.error("task %s: %s", identity.request_id(task_id), error)
-        await asyncio.sleep(STORE_RETRY_SECONDS)
-        task = None if self._pool.closing else await self._queue.read(task_id)
-        if task is not None and not task.over and task.status not in (Status.RUNNING, Status.STOPPING):
-            self._queue.wait(task)
+        while not self._pool.closing:
+            await asyncio.sleep(STORE_RETRY_SECONDS)
+            with contextlib.suppress(StoreFailed):
+                task = await self._queue.read(task_id)
+                if task is not None and not task.over and task.status not in (Status.RUNNING, Status.STOPPING):
+                    self._queue.wait(task)
+                return
 
     def _let_go(self, execution: Execution, function_id: int) -> None:
         del self._executions[execution.task_id]
@@ -316,9 +327,12 @@ class Dispatcher:
 
     async def _age(self, task_id: int) -> None:
         """Claim a task that grew too old, for the purpose of saying so."""
-        task = await self._queue.read(task_id)
-        if task is not None and not task.over and task.status is not Status.STOPPING:
-            await self._queue.apply(task, Claimed(self._queue.incarnation), Aged())
+        try:
+            task = await self._queue.read(task_id)
+            if task is not None and not task.over and task.status is not Status.STOPPING:
+                await self._queue.apply(task, Claimed(self._queue.incarnation), Aged())
+        except StoreFailed as error:
+            await self._put_back(task_id, error)
 
     async def stop(self, function: Function, name: str, actor: str) -> Task:
         """Stop a task wherever it is in its life; on return that is durable.
@@ -343,6 +357,7 @@ class Dispatcher:
             if after is None:
                 continue  # it moved meanwhile: look where it is now
             self._queue.line(function.id).remove(task.id)
+            self._starts_lost.pop(task.id, None)
             if execution is not None:
                 self._spawn(self._prove(after, execution))
             return after

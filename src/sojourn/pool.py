@@ -107,9 +107,12 @@ class Pool:
         idle = self._idle.get(function.id)
         while idle:
             found = idle.pop()
-            if found.status is instance.Status.IDLE and found.serves(function):
+            if found.status is not instance.Status.IDLE or found.gone is not None:
+                continue
+            if found.serves(function):
                 found.note(instance.Invoked(), self._clock.now())
                 return found
+            self._send_away(found, "update")
         if not self._may_start(function):
             return None
         return self._begin(function)
@@ -138,12 +141,12 @@ class Pool:
         if used.status is instance.Status.CREATING and used.started is not None:
             used.started.add_done_callback(lambda _: self.release(used))
             return
-        if used.status is instance.Status.INVOKING:
+        if used.status is instance.Status.INVOKING and used.gone is None:
             used.note(instance.Released(), self._clock.now())
             if used.retired or self.closing:
-                self._spawn(self.stop(used, "update"))
+                self._send_away(used, "update")
             elif self._idle_seconds <= 0:
-                self._spawn(self.stop(used, "idle"))
+                self._send_away(used, "idle")
             else:
                 self._idle.setdefault(used.function.id, []).append(used)
                 self._plan_sweep()
@@ -151,10 +154,7 @@ class Pool:
 
     async def stop(self, used: Instance, reason: str) -> Exit:
         """End an instance, busy or not; on return its process tree is gone. Stopping twice waits for the same end."""
-        if used.gone is None:
-            used.gone = asyncio.get_running_loop().create_future()
-            self._spawn(self._end(used, reason, used.gone))
-        return await asyncio.shield(used.gone)
+        return await asyncio.shield(self._send_away(used, reason))
 
     def retire(self, function: Function) -> None:
         """Let the instances go that do not serve `function` as it is now: idle ones at once, busy ones when done."""
@@ -163,7 +163,7 @@ class Pool:
                 continue
             each.retired = True
             if each.status is instance.Status.IDLE:
-                self._spawn(self.stop(each, "update"))
+                self._send_away(each, "update")
 
     async def close(self, reason: str = "shutdown") -> None:
         """End every instance and every sandbox."""
@@ -190,7 +190,7 @@ class Pool:
 
     def _evict(self, need_mb: int) -> None:
         """Ask the longest idle instances to go until `need_mb` would fit; their end calls `on_free`."""
-        going = [each for each in self._instances.values() if each.status is instance.Status.STOPPING]
+        going = [each for each in self._instances.values() if each.gone is not None]
         free = self._memory_mb - self._memory_used_mb + sum(each.function.config.memory_size for each in going)
         count = len(self._instances) - len(going)
         for each in sorted(self._idle_instances(), key=lambda idle: idle.since):
@@ -198,7 +198,7 @@ class Pool:
                 return
             free += each.function.config.memory_size
             count -= 1
-            self._spawn(self.stop(each, "memory"))
+            self._send_away(each, "memory")
 
     def _begin(self, function: Function) -> Instance:
         id_ = f"c-{identity.request_id(self._numbers.next(self._clock.now()))[2:]}"
@@ -223,6 +223,10 @@ class Pool:
         except InstanceStartFailed:
             self._forget(made)
             raise
+        except Exception as error:  # a full disk, no more processes: ours, and it may pass
+            log.exception("no instance of function %s could be made", function.name)
+            self._forget(made)
+            raise InstanceStartFailed("SandboxUnavailable", f"{type(error).__name__}: {error}", lost=True) from error
         if made.status is not instance.Status.CREATING:  # its sandbox went while the answer was on its way
             return
         made.start_parts = dict(parts)
@@ -267,6 +271,13 @@ class Pool:
             context=context,
         )
 
+    def _send_away(self, used: Instance, reason: str) -> asyncio.Future[Exit]:
+        """Begin the end of an instance, once; from this moment on nobody gets it."""
+        if used.gone is None:
+            used.gone = asyncio.get_running_loop().create_future()
+            self._spawn(self._end(used, reason, used.gone))
+        return used.gone
+
     async def _end(self, used: Instance, reason: str, gone: asyncio.Future[Exit]) -> None:
         if used.started is not None and not used.started.done():
             await asyncio.wait([used.started])
@@ -302,10 +313,14 @@ class Pool:
             return
         used.note(instance.Died(), self._clock.now())
         self._memory_used_mb -= used.function.config.memory_size
-        mine = self._by_function.get(used.function.id, {})
+        function_id = used.function.id
+        mine = self._by_function.get(function_id, {})
         mine.pop(used.id, None)
         if not mine:
-            self._by_function.pop(used.function.id, None)
+            self._by_function.pop(function_id, None)
+        self._idle[function_id] = [each for each in self._idle.get(function_id, ()) if each is not used]
+        if not self._idle[function_id]:
+            del self._idle[function_id]
         self.on_free()
 
     def _idle_instances(self) -> Iterable[Instance]:
@@ -323,7 +338,7 @@ class Pool:
         idle = list(self._idle_instances())
         for each in idle:
             if each.since <= limit:
-                self._spawn(self.stop(each, "idle"))
+                self._send_away(each, "idle")
         if any(each.since > limit for each in idle):
             self._plan_sweep()
 

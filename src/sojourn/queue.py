@@ -9,11 +9,12 @@ not decide when a task runs or on what: that is `dispatcher`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterator
 
 from . import identity
 from .clock import MICROSECONDS_PER_SECOND, Clock
-from .errors import ResourceExhausted, ServiceUnavailable, TaskAlreadyExists, TaskNotFound
+from .errors import ResourceExhausted, ServiceUnavailable, StoreFailed, TaskAlreadyExists, TaskNotFound
 from .function import AsyncConfig, Function
 from .line import Line
 from .store import Log, OpenTask, Store, TaskQuery
@@ -51,7 +52,7 @@ class Queue:
         self._lines: dict[int, Line] = {}
         self._fresh: dict[int, Task] = {}
         self.incarnation = 0
-        self._adopting: asyncio.Future[None] | None = None
+        self._adopting: set[asyncio.Future[None]] = set()
         self.closed = False
         self.on_due: Callable[[int], None] = lambda _: None
 
@@ -124,7 +125,9 @@ class Queue:
         try:
             inserted = await self._store.insert_task(task)
         except asyncio.CancelledError:
-            self._adopting = asyncio.ensure_future(self._adopt(task))
+            adopting = asyncio.ensure_future(self._adopt(task))
+            self._adopting.add(adopting)
+            adopting.add_done_callback(self._adopting.discard)
             raise
         finally:
             self._submits_pending -= 1
@@ -138,7 +141,8 @@ class Queue:
 
     async def _adopt(self, task: Task) -> None:
         """Its caller went away while the task was being written: find out whether it exists, and if so let it run."""
-        await self._store.insert_task(task)
+        with contextlib.suppress(StoreFailed):  # which also says that a row of this id is there
+            await self._store.insert_task(task)
         if await self._store.task(task.id) is not None:
             self._open += 1
             self.wait(task)

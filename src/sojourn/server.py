@@ -304,17 +304,19 @@ class _Http(uvicorn.Server):
 
 
 def serve(settings: Settings) -> int:
-    """Run a server until it is told to end; returns the exit status."""
+    """Run a server until it is told to end; returns the exit status.
+
+    Raises
+    ------
+    SojournError: it cannot start; the message says why and what to do.
+
+    """
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_serve(settings))
-    except SojournError as error:
-        sys.stderr.write(f"sojourn: {error.message}\n")
-        return 1
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_serve(settings))
 
 
 async def _serve(settings: Settings) -> int:
