@@ -1,0 +1,1 @@
+"""The doors over HTTP: one dialect per API version, all of them over the same few commands of the loops."""

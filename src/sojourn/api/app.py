@@ -1,0 +1,60 @@
+"""The application: all routes, and what answers when none of them does."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sojourn.errors import PathNotSupported
+
+from . import answer, errors, health, v1, v2023_03_30
+from .answer import Answer
+from .authentication import Authentication
+from .backend import Backend
+from .operation import Operation
+
+PATH_CHARACTERS_MAX = 200
+
+
+def build(backend: Backend) -> Starlette:
+    """The HTTP API over `backend`, an ASGI application."""
+    authentication = Authentication(backend.catalog, backend.clock)
+    operation = partial(Operation, backend, authentication)
+
+    async def not_routed(request: Request, error: Exception) -> Response:
+        """The router found no path, or not this method at it."""
+        status = error.status_code if isinstance(error, HTTPException) else 404
+        allowed = (getattr(error, "headers", None) or {}).get("Allow")
+        headers = ((b"allow", allowed.encode()),) if allowed else ()
+        path = request.url.path[:PATH_CHARACTERS_MAX]
+        request_id = backend.request_id()
+        missing = PathNotSupported(request.method, path, status)
+        problem = path == "/v1" or path.startswith("/v1/")
+        return _response(errors.of_error(missing, request_id, problem=problem, headers=headers), request_id)
+
+    async def surprised(_: Request, error: Exception) -> Response:
+        """Something outside of every operation failed."""
+        request_id = backend.request_id()
+        return _response(errors.of_surprise(error, request_id), request_id)
+
+    app = Starlette(
+        routes=[
+            *v2023_03_30.routes(operation),
+            *v1.routes(partial(operation, problem=True)),
+            *health.routes(backend),
+        ],
+        exception_handlers={HTTPException: not_routed, Exception: surprised},
+    )
+    app.state.request_id = backend.request_id  # for `protocol`, which answers what never becomes a request
+    app.router.redirect_slashes = False  # a signature is for one path
+    return app
+
+
+def _response(result: Answer, request_id: str) -> Response:
+    response = Response(result.body, result.status)
+    response.raw_headers = answer.headers_of(result, request_id)
+    return response

@@ -1,0 +1,38 @@
+"""What the API stands on; the composition root fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sojourn import identity
+from sojourn.catalog import Catalog
+from sojourn.clock import Clock
+from sojourn.config import Settings
+from sojourn.dispatcher import Dispatcher
+from sojourn.queue import Queue
+from sojourn.runtime import Runtime
+from sojourn.sandbox import Capabilities
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backend:
+    """The loops and facts that handlers use.
+
+    `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
+    server takes work: not while it starts, not while it drains.
+    """
+
+    catalog: Catalog
+    queue: Queue
+    dispatcher: Dispatcher
+    runtimes: Mapping[str, Runtime]
+    clock: Clock
+    numbers: identity.Numbers
+    settings: Settings
+    isolation: Capabilities
+    ready: Callable[[], bool]
+
+    def request_id(self) -> str:
+        """A new request id."""
+        return identity.request_id(self.numbers.next(self.clock.now()))

@@ -1,0 +1,170 @@
+"""One request on its way to a handler: authenticated, its body read within its bound and compared with its digest.
+
+A body is never buffered beyond its bound, whatever Content-Length says and however it is cut into chunks. Reading JSON,
+query parameters and booleans is here too, because every dialect spells them alike; what they mean is the handlers'.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.types import Receive
+
+from sojourn.errors import InvalidArgument, PayloadTooLarge, ServiceUnavailable, SignatureMismatch
+from sojourn.function import AccessKey
+
+from .backend import Backend
+
+BODY_SECONDS_MAX = 300
+HASHED_AT_ONCE_BYTES = 1024 * 1024
+"""A longer body is hashed in a thread, so that other callers do not wait for it."""
+_BOOLEANS = {"true": True, "false": False}
+
+
+class ClientGone(Exception):
+    """Nobody waits for the answer any more."""
+
+
+class Call:
+    """What a handler gets.
+
+    `key` is the caller's access key, `request_id` the name of this request, `path` the parameters of the path,
+    `headers` the headers by lower-case name, `query` the query parameters that have a value, `body` the whole body.
+    `receive` tells when the caller goes away.
+    """
+
+    __slots__ = ("backend", "body", "headers", "key", "path", "query", "receive", "request_id")
+
+    def __init__(
+        self,
+        backend: Backend,
+        key: AccessKey,
+        *,
+        request_id: str,
+        scope: Mapping[str, Any],
+        headers: Mapping[bytes, bytes],
+        body: bytes,
+        receive: Receive,
+    ) -> None:
+        self.backend, self.key, self.request_id = backend, key, request_id
+        self.headers, self.body, self.receive = headers, body, receive
+        self.path: Mapping[str, str] = scope["path_params"]
+        self.query: Mapping[str, str] = _query(scope["query_string"]) if scope["query_string"] else {}
+
+    @property
+    def account_id(self) -> str:
+        """The caller's account, the only one whose things it sees."""
+        return self.key.account_id
+
+    def header(self, name: bytes) -> str | None:
+        """A header's value, None when it is absent or empty."""
+        value = self.headers.get(name)
+        return value.decode("latin-1").strip() or None if value else None
+
+    def json(self) -> dict[str, object]:
+        """The body as a JSON object; an empty one is an object without fields.
+
+        Raises
+        ------
+        InvalidArgument: it is not a JSON object.
+
+        """
+        return decode_object(self.body)
+
+
+def decode_object(body: bytes) -> dict[str, object]:
+    """`body` as a JSON object, see `Call.json`."""
+    if not body:
+        return {}
+    try:
+        decoded = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidArgument("request body", body[:64], f"must be JSON ({error.msg} at byte {error.pos})") from None
+    if not isinstance(decoded, dict):
+        raise InvalidArgument("request body", body[:64], "must be a JSON object")
+    return decoded
+
+
+def boolean(field: str, text: str | None, *, default: bool = False) -> bool:
+    """A flag of the query; clients write `true` and `True`."""
+    if text is None:
+        return default
+    value = _BOOLEANS.get(text.lower())
+    if value is None:
+        raise InvalidArgument(field, text, "must be true or false")
+    return value
+
+
+async def read_body(headers: Mapping[bytes, bytes], receive: Receive, what: str, limit_bytes: int) -> bytes:
+    """The whole body, at most `limit_bytes`, which is what the signed digest says it is.
+
+    Parameters
+    ----------
+    headers: by lower-case name; `x-acs-content-sha256` is there, `authentication` has seen to it.
+    receive: gives the body's pieces.
+    what: what the body is, for the error message.
+    limit_bytes: its bound.
+
+    Raises
+    ------
+    PayloadTooLarge: it is longer; the rest is not read.
+    SignatureMismatch: it is not the body that was signed.
+    ServiceUnavailable: it came too slowly.
+    ClientGone: the caller went away.
+
+    """
+    declared = headers.get(b"content-length", b"")
+    if declared.isdigit() and int(declared[:18]) > limit_bytes:
+        raise PayloadTooLarge(what, int(declared[:18]), limit_bytes)
+    message = await receive()
+    body = message.get("body", b"")
+    if message.get("more_body"):
+        try:
+            async with asyncio.timeout(BODY_SECONDS_MAX):
+                body = await _rest(body, receive, what, limit_bytes)
+        except TimeoutError:
+            raise ServiceUnavailable(f"{what} did not arrive within {BODY_SECONDS_MAX} seconds") from None
+    elif message["type"] != "http.request":
+        raise ClientGone
+    if len(body) > limit_bytes:
+        raise PayloadTooLarge(what, len(body), limit_bytes)
+    if len(body) > HASHED_AT_ONCE_BYTES:
+        digest = await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest())
+    else:
+        digest = hashlib.sha256(body).hexdigest()
+    if digest.encode() != headers[b"x-acs-content-sha256"].strip():
+        raise SignatureMismatch("x-acs-content-sha256 is not the SHA-256 of the body")
+    return bytes(body)
+
+
+async def _rest(first: bytes, receive: Receive, what: str, limit_bytes: int) -> bytes:
+    pieces, size, more = [first], len(first), True
+    while more:
+        if size > limit_bytes:
+            raise PayloadTooLarge(what, size, limit_bytes)
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ClientGone
+        pieces.append(message.get("body", b""))
+        size += len(pieces[-1])
+        more = message.get("more_body", False)
+    return b"".join(pieces)
+
+
+def _query(text: bytes) -> dict[str, str]:
+    """The parameters that have a value; an empty one is one that was not given."""
+    try:
+        pairs = parse_qsl(text.decode("ascii"), errors="strict")
+    except (UnicodeDecodeError, ValueError):
+        raise InvalidArgument("query", text[:64], "must be percent-encoded UTF-8") from None
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        if name in query:
+            raise InvalidArgument(name, value, "must be given once")
+        query[name] = value
+    return query

@@ -1,0 +1,38 @@
+"""Three questions that need no key: does it live, does it take work, which version is it."""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from sojourn import __version__
+from sojourn.errors import ServiceUnavailable
+
+from . import answer, errors
+from .answer import Answer
+from .backend import Backend
+
+
+class Health:
+    """One of the three as an ASGI application."""
+
+    def __init__(self, backend: Backend, path: str) -> None:
+        self._backend, self._path = backend, path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer it."""
+        del scope, receive
+        request_id = self._backend.request_id()
+        await answer.send(self._answer(request_id), request_id, send)
+
+    def _answer(self, request_id: str) -> Answer:
+        if self._path == "/version":
+            return answer.of_json({"name": "sojourn", "version": __version__, "apiVersions": ["2023-03-30", "v1"]})
+        if self._path == "/readyz" and not self._backend.ready():
+            return errors.of_error(ServiceUnavailable("the server is starting or draining"), request_id)
+        return answer.of_json({"status": "ok"})
+
+
+def routes(backend: Backend) -> list[Route]:
+    """Their routes."""
+    return [Route(path, Health(backend, path), methods=["GET"]) for path in ("/livez", "/readyz", "/version")]

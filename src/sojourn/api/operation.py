@@ -1,0 +1,84 @@
+"""An operation: what the router calls. It authenticates, reads the body, lets the handler work, and answers.
+
+Every way a request can end becomes one answer here. The order matters: a stranger is turned away before its body is
+read, a body that is too long before it is buffered, and nothing is decoded before its signature is known to be right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from starlette.types import Receive, Scope, Send
+
+from sojourn.errors import SojournError
+
+from . import answer, errors
+from .answer import Answer
+from .authentication import Authentication, single_headers
+from .backend import Backend
+from .call import Call, ClientGone, read_body
+
+Handler = Callable[[Call], Awaitable[Answer]]
+Limit = Callable[[Mapping[bytes, bytes]], tuple[str, int]]
+"""From a request's headers to what its body is called and how many bytes it may have."""
+
+SMALL_BODY_BYTES_MAX = 64 * 1024
+
+
+def small(_: Mapping[bytes, bytes]) -> tuple[str, int]:
+    """The bound of a body that holds a few settings, or nothing."""
+    return "the request body", SMALL_BODY_BYTES_MAX
+
+
+class Operation:
+    """One operation as an ASGI application.
+
+    Parameters
+    ----------
+    backend, authentication: shared by all operations.
+    handler: does the work.
+    limit: the bound of the body.
+    problem: whether errors are problem documents.
+
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        authentication: Authentication,
+        handler: Handler,
+        limit: Limit = small,
+        *,
+        problem: bool = False,
+    ) -> None:
+        self._backend, self._authentication = backend, authentication
+        self._handler, self._limit, self._problem = handler, limit, problem
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request_id = self._backend.request_id()
+        try:
+            result = await self._answer(scope, receive, request_id)
+        except ClientGone:
+            return
+        except SojournError as error:
+            result = errors.of_error(error, request_id, problem=self._problem)
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it was, the caller gets an answer
+            result = errors.of_surprise(error, request_id, problem=self._problem)
+        await answer.send(result, request_id, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+        headers = single_headers(scope["headers"])
+        key = self._authentication.check(scope, headers)
+        what, limit_bytes = self._limit(headers)
+        body = await read_body(headers, receive, what, limit_bytes)
+        call = Call(
+            self._backend,
+            key,
+            request_id=request_id,
+            scope=scope,
+            headers=headers,
+            body=body,
+            receive=receive,
+        )
+        return await self._handler(call)

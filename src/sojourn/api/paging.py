@@ -1,0 +1,60 @@
+"""Page tokens: where a list goes on, as text that callers hand back unread.
+
+A token names its list and carries a check, so that one of another list, or a mistyped one, is told from a good one. It
+holds nothing secret and gives no right: every list is searched within the caller's own account.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping
+
+from sojourn.errors import InvalidArgument
+from sojourn.function import check_digits
+
+FIELD = "nextToken"
+LIMIT_BOUNDS = (1, 100)
+LIMIT_DEFAULT = 20
+TOKEN_CHARACTERS_MAX = 512
+_CHECK_BYTES = 6
+
+
+def token(kind: str, position: str) -> str:
+    """The token of the list `kind` for the page after `position`."""
+    return base64.urlsafe_b64encode(_check(kind, position.encode()) + position.encode()).decode().rstrip("=")
+
+
+def position_of(kind: str, query: Mapping[str, str]) -> str | None:
+    """Where the page that `query` asks for begins, None for the first one.
+
+    Raises
+    ------
+    InvalidArgument: `nextToken` did not come from this list.
+
+    """
+    text = query.get(FIELD)
+    if text is None:
+        return None
+    bound = "must be a token that the previous page of this list gave"
+    if len(text) > TOKEN_CHARACTERS_MAX or not text.isascii():
+        raise InvalidArgument(FIELD, text, bound)
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        position = data[_CHECK_BYTES:].decode()
+    except (binascii.Error, UnicodeDecodeError):
+        raise InvalidArgument(FIELD, text, bound) from None
+    if data[:_CHECK_BYTES] != _check(kind, data[_CHECK_BYTES:]) or token(kind, position) != text:
+        raise InvalidArgument(FIELD, text, bound)
+    return position
+
+
+def limit_of(query: Mapping[str, str]) -> int:
+    """How many items a page may hold."""
+    text = query.get("limit")
+    return LIMIT_DEFAULT if text is None else check_digits("limit", text, LIMIT_BOUNDS)
+
+
+def _check(kind: str, position: bytes) -> bytes:
+    return hashlib.blake2s(position, digest_size=_CHECK_BYTES, key=kind.encode()).digest()

@@ -1,0 +1,106 @@
+"""The native API, `/v1`: what Function Compute's lacks. Errors are problem documents (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from starlette.routing import Route
+
+from sojourn.errors import AccessDenied, InvalidArgument
+from sojourn.function import check_account_id
+from sojourn.store import Log
+
+from . import answer
+from .answer import TEXT, Answer
+from .call import Call
+from .operation import Handler, Limit, Operation, small
+from .v2023_03_30.wire import rfc3339
+
+FORMATS = ("json", "text")
+
+
+async def create_account(call: Call) -> Answer:
+    """Create an account with a key pair, whose secret is shown this once."""
+    _owner_only(call)
+    account_id = check_account_id(call.json().get("accountId"))
+    key = await call.backend.catalog.create_account(account_id)
+    return answer.of_json(
+        {"accountId": key.account_id, "accessKeyId": key.id, "accessKeySecret": key.secret}, status=201
+    )
+
+
+async def page_accounts(call: Call) -> Answer:
+    """All accounts, oldest first."""
+    _owner_only(call)
+    accounts = [
+        {"accountId": account.id, "owner": account.owner, "createdTime": rfc3339(account.created_at)}
+        for account in call.backend.catalog.accounts()
+    ]
+    return answer.of_json({"accounts": accounts})
+
+
+async def get_logs(call: Call) -> Answer:
+    """What the attempts of a task wrote, a running one's so far."""
+    wanted = call.query.get("format", FORMATS[0])
+    if wanted not in FORMATS:
+        raise InvalidArgument("format", wanted, f"must be one of {FORMATS}")
+    function = call.backend.catalog.remembered(call.account_id, call.path["function"])
+    task = await call.backend.queue.find(function, call.path["task"])
+    logs = await call.backend.dispatcher.logs(task)
+    if wanted == "text":
+        return Answer(200, raw_logs(logs), TEXT)
+    return answer.of_json(
+        {
+            "logs": [
+                {"attempt": log.attempt, "text": whole(log).decode("utf-8", "replace"), "dropped": log.dropped}
+                for log in logs
+            ]
+        }
+    )
+
+
+async def get_isolation(call: Call) -> Answer:
+    """What keeps accounts apart on this server."""
+    isolation, settings = call.backend.isolation, call.backend.settings
+    owner = call.backend.catalog.account(call.account_id).owner
+    return answer.of_json(
+        {
+            "driver": isolation.driver,
+            "level": isolation.level,
+            "text": isolation.text,
+            "multiAccount": isolation.multi_account,
+            "network": settings.network if owner else settings.network_others,
+        }
+    )
+
+
+def whole(log: Log) -> bytes:
+    """What was kept of an attempt's output, with a line where something was not."""
+    gap = b"\n... %d bytes dropped ...\n" % log.dropped if log.dropped else b""
+    return log.head + gap + log.tail
+
+
+def raw_logs(logs: Iterable[Log]) -> bytes:
+    """The output of a task as it came; with a line before each attempt when there were several."""
+    logs = list(logs)
+    if len(logs) == 1:
+        return whole(logs[0])
+    return b"".join(b"==> attempt %d <==\n%b\n" % (log.attempt, whole(log)) for log in logs)
+
+
+def _owner_only(call: Call) -> None:
+    if not call.backend.catalog.account(call.account_id).owner:
+        raise AccessDenied("only the account that operates this server may manage accounts")
+
+
+_OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
+    ("POST", "/v1/accounts", create_account),
+    ("GET", "/v1/accounts", page_accounts),
+    ("GET", "/v1/functions/{function}/tasks/{task}/logs", get_logs),
+    ("GET", "/v1/isolation", get_isolation),
+)
+
+
+def routes(operation: Callable[[Handler, Limit], Operation]) -> list[Route]:
+    """The routes of this API; `operation` makes a handler into what the router calls."""
+    return [Route(path, operation(handler, small), methods=[method]) for method, path, handler in _OPERATIONS]

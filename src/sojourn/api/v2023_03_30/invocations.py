@@ -1,0 +1,154 @@
+"""InvokeFunction: asynchronously it submits a task, synchronously it calls the function and waits.
+
+A task's answer leaves when the task is durable and before anything of it runs. A synchronous answer is 200 also when
+the function failed, as Function Compute does it: a header says so and the body is the error document. A synchronous
+caller that goes away ends what it has begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Mapping
+
+from starlette.types import Receive
+
+from sojourn import identity
+from sojourn.api.answer import BYTES, JSON, REQUEST_ID, Answer
+from sojourn.api.call import Call, ClientGone
+from sojourn.call import Answer as Result
+from sojourn.errors import InvalidArgument, ServiceUnavailable
+from sojourn.function import (
+    DELAY_SECONDS_BOUNDS,
+    PAYLOAD_ASYNC_BYTES_MAX,
+    PAYLOAD_SYNC_BYTES_MAX,
+    Function,
+    check_digits,
+    check_qualifier,
+    check_task_name,
+)
+from sojourn.queue import wire_name
+from sojourn.store import Log
+from sojourn.task import Failure
+
+TASK_ID = b"x-fc-async-task-id"
+OLDER_TASK_ID = b"x-fc-stateful-async-invocation-id"
+"""What the generations before call it; both are taken, and both are given."""
+LOG_TAIL_BYTES = 4096
+_TYPES = {b"sync": False, b"async": True}
+_LOG_TYPES = {b"none": False, b"tail": True}
+
+
+def payload_limit(headers: Mapping[bytes, bytes]) -> tuple[str, int]:
+    """The bound of the payload, by the kind of call."""
+    if _is_async(headers):
+        return "the payload of an asynchronous call", PAYLOAD_ASYNC_BYTES_MAX
+    return "the payload of a synchronous call", PAYLOAD_SYNC_BYTES_MAX
+
+
+async def invoke(call: Call) -> Answer:
+    """Call a function, or have it called."""
+    headers = call.headers
+    function = call.backend.catalog.function(call.account_id, call.path["function"])
+    if call.query:
+        check_qualifier(function.name, call.query.get("qualifier"))
+    if not _is_async(headers):
+        tail = _choice(headers, b"x-fc-log-type", _LOG_TYPES, "None or Tail")
+        result = await _unless_gone(call, function)
+        return sync_answer(result, function, call.request_id, tail=tail)
+    delay = headers.get(b"x-fc-async-delay")
+    task = await call.backend.queue.submit(
+        function,
+        call.body,
+        name=task_name(headers),
+        delay_seconds=check_digits("x-fc-async-delay", delay.decode("latin-1"), DELAY_SECONDS_BOUNDS, "seconds")
+        if delay
+        else 0,
+    )
+    request_id = identity.request_id(task.id).encode()
+    name = request_id if task.name is None else wire_name(task).encode()
+    return Answer(202, headers=((REQUEST_ID, request_id), (TASK_ID, name), (OLDER_TASK_ID, name)))
+
+
+def task_name(headers: Mapping[bytes, bytes]) -> str | None:
+    """The task id that the caller chose, None when it chose none.
+
+    Raises
+    ------
+    InvalidArgument: it cannot be one, or two different ones are given.
+
+    """
+    given, older = headers.get(TASK_ID), headers.get(OLDER_TASK_ID)
+    if not given and not older:
+        return None
+    if given and older and given != older:
+        raise InvalidArgument(
+            OLDER_TASK_ID.decode(), older.decode("latin-1"), f"must be the same as {TASK_ID.decode()}"
+        )
+    field, value = (TASK_ID, given) if given else (OLDER_TASK_ID, older or b"")
+    return check_task_name(value.decode("latin-1"), field.decode())
+
+
+def sync_answer(result: Result, function: Function, request_id: str, *, tail: bool) -> Answer:
+    """What a synchronous call came to, as its answer; `tail` asks for the end of its log."""
+    headers = [
+        (b"x-fc-instance-id", result.instance_id.encode()),
+        (b"x-fc-invocation-duration", b"%d" % round(result.duration_us / 1000)),
+        (b"x-fc-max-memory-usage", b"%.2f" % (result.memory_peak_bytes / 1024 / 1024)),
+        (b"x-fc-invocation-service-version", b"LATEST"),
+        (b"x-fc-code-checksum", function.code.checksum.encode()),
+    ]
+    if tail:
+        headers.append((b"x-fc-log-result", base64.b64encode(log_tail(result.log, request_id))))
+    outcome = result.outcome
+    if not isinstance(outcome, Failure):
+        return Answer(200, outcome.result, BYTES, tuple(headers))
+    if outcome.lost:
+        raise ServiceUnavailable(f"the instance was lost: {outcome.message}")
+    headers.append((b"x-fc-error-type", outcome.kind.encode("latin-1", "replace")))
+    return Answer(200, outcome.document, JSON, tuple(headers))
+
+
+def log_tail(log: Log, request_id: str) -> bytes:
+    """The last 4 KiB of what a call wrote, between the lines by which Function Compute frames it."""
+    text = b"FC Invoke Start RequestId: %b\n" % request_id.encode() + log.head
+    if log.dropped:
+        text += b"\n... %d bytes dropped ...\n" % log.dropped
+    text += log.tail
+    if not text.endswith(b"\n"):
+        text += b"\n"
+    return (text + b"FC Invoke End RequestId: %b\n" % request_id.encode())[-LOG_TAIL_BYTES:]
+
+
+async def _unless_gone(call: Call, function: Function) -> Result:
+    """Call the function for as long as the caller waits."""
+    work = asyncio.ensure_future(call.backend.dispatcher.invoke(function, call.body, call.request_id))
+    gone = asyncio.ensure_future(_gone(call.receive))
+    try:
+        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return await work
+        raise ClientGone
+    finally:
+        work.cancel()
+        gone.cancel()
+        await asyncio.gather(work, gone, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _is_async(headers: Mapping[bytes, bytes]) -> bool:
+    return _choice(headers, b"x-fc-invocation-type", _TYPES, "Sync or Async")
+
+
+def _choice(headers: Mapping[bytes, bytes], name: bytes, choices: Mapping[bytes, bool], words: str) -> bool:
+    value = headers.get(name)
+    if not value:
+        return False
+    choice = choices.get(value.lower())
+    if choice is None:
+        raise InvalidArgument(name.decode(), value.decode("latin-1"), f"must be {words}")
+    return choice

@@ -1,0 +1,145 @@
+"""What callers of API 2023-03-30 see of tasks and functions: pure, one function for each kind of object.
+
+Every field is always there, so that a typed client may use it unasked; a time that has not come is 0. What is ours and
+not Function Compute's: `runtimeNote` of a function, and `taskPayloadEncoding` and `returnPayloadEncoding` of a task,
+which are there only when the bytes are no UTF-8 text and stand as base64.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import msgspec
+
+from sojourn import function as functions
+from sojourn import identity
+from sojourn.clock import MICROSECONDS_PER_SECOND, milliseconds
+from sojourn.errors import InvalidArgument
+from sojourn.function import Function
+from sojourn.history import Event
+from sojourn.queue import wire_name
+from sojourn.runtime import Runtime
+from sojourn.task import Status, Task
+
+_ENDS_ATTEMPT = {status.value for status in (Status.RETRYING, Status.SUCCEEDED, Status.FAILED, Status.STOPPED)}
+
+
+def task_object(task: Task, function: Function, region: str, now: int, *, bodies: bool = True) -> dict[str, object]:
+    """AsyncTask.
+
+    Parameters
+    ----------
+    task, function: the task, and the function it is a task of.
+    region: for the ARN.
+    now: microseconds; an attempt that runs has run until now.
+    bodies: whether payload and result are shown; else they are "".
+
+    """
+    events = task.events
+    shown: dict[str, object] = {
+        "functionArn": functions.arn(function.account_id, function.name, region),
+        "qualifier": task.qualifier,
+        "taskId": wire_name(task),
+        "status": task.status.value,
+        "startedTime": milliseconds(task.started_at or task.created_at),
+        "endTime": milliseconds(task.ended_at),
+        "durationMs": milliseconds(last_attempt_duration(events, now)),
+        "alreadyRetriedTimes": task.retries,
+        "destinationStatus": "",
+        "taskErrorMessage": task.error,
+        "requestId": identity.request_id(task.id),
+        "instanceId": task.instance_id,
+        "events": [
+            {
+                "eventId": event.number,
+                "status": event.status,
+                "timestamp": milliseconds(event.at),
+                "eventDetail": event.detail,
+            }
+            for event in events
+        ],
+        "taskPayload": "",
+        "returnPayload": "",
+    }
+    if bodies:
+        shown |= as_text("taskPayload", task.payload) | as_text("returnPayload", task.result)
+    return shown
+
+
+def last_attempt_duration(events: Iterable[Event], now: int) -> int:
+    """Microseconds that the last attempt has taken, until it ended or until `now`; 0 when there was none."""
+    began = ended = 0
+    for event in events:
+        if event.status == Status.RUNNING.value:
+            began, ended = event.at, 0
+        elif began and not ended and event.status in _ENDS_ATTEMPT:
+            ended = event.at
+    return max((ended or now) - began, 0) if began else 0
+
+
+def as_text(field: str, data: bytes) -> dict[str, str]:
+    """`data` as a text field; base64, and a sibling field that says so, when it is no text."""
+    try:
+        return {field: data.decode()}
+    except UnicodeDecodeError:
+        return {field: base64.b64encode(data).decode(), f"{field}Encoding": "base64"}
+
+
+def function_object(function: Function, region: str, runtimes: Iterable[Runtime]) -> dict[str, object]:
+    """Function; `runtimes` tell whether its interpreter is the one that was asked for."""
+    shown: dict[str, object] = msgspec.to_builtins(function.config)
+    if function.config.cpu is None:
+        del shown["cpu"]
+    return shown | {
+        "functionName": function.name,
+        "functionArn": functions.arn(function.account_id, function.name, region),
+        "functionId": f"{function.id}-{function.generation}",
+        "codeSize": function.code.size,
+        "codeChecksum": function.code.checksum,
+        "createdTime": rfc3339(function.created_at),
+        "lastModifiedTime": rfc3339(function.modified_at),
+        "state": "Active",
+        "lastUpdateStatus": "Successful",
+        "runtimeNote": _runtime_note(function.config.runtime, runtimes),
+    }
+
+
+def async_config_object(function: Function, region: str) -> dict[str, object]:
+    """AsyncConfig of a function that has one."""
+    config = function.async_config or functions.AsyncConfig()
+    return {
+        "functionArn": functions.arn(function.account_id, function.name, region),
+        "asyncTask": config.async_task,
+        "maxAsyncRetryAttempts": config.max_async_retry_attempts,
+        "maxAsyncEventAgeInSeconds": config.max_async_event_age_in_seconds,
+        "destinationConfig": {},
+        "createdTime": rfc3339(config.created_at),
+        "lastModifiedTime": rfc3339(config.modified_at),
+    }
+
+
+def concurrency_object(function: Function, region: str) -> dict[str, object]:
+    """ConcurrencyConfig of a function that has one."""
+    return {
+        "functionArn": functions.arn(function.account_id, function.name, region),
+        "reservedConcurrency": function.reserved_concurrency,
+    }
+
+
+def rfc3339(at: int) -> str:
+    """`at`, microseconds since 1970, as text in UTC to the millisecond."""
+    moment = datetime.fromtimestamp(at // MICROSECONDS_PER_SECOND, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds(at) % 1000:03d}Z"
+
+
+def _runtime_note(name: str, runtimes: Iterable[Runtime]) -> str:
+    for runtime in runtimes:
+        try:
+            resolved = runtime.resolve(name)
+        except InvalidArgument as error:
+            return error.message
+        if resolved is not None:
+            return resolved.note
+    return f"nothing on this server runs {name} any more"

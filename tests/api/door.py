@@ -1,0 +1,285 @@
+"""A whole API on a loopback port: uvicorn, the real catalog and queue on the reference store, a scripted dispatcher.
+
+The server lives in a thread with its own event loop, so that tests are plain functions and any client may be used,
+the official one too. Each test takes an account of its own (`Door.caller`), so one server serves them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+import secrets
+import socket
+import threading
+import time
+import zipfile
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Self, TypeVar, cast
+
+import httpx
+import orjson
+import uvicorn
+import uvloop
+
+from reference_store import ReferenceStore
+from sojourn import identity, signature
+from sojourn.api.app import build
+from sojourn.api.backend import Backend
+from sojourn.api.protocol import Protocol
+from sojourn.call import Answer
+from sojourn.catalog import Catalog
+from sojourn.clock import SystemClock
+from sojourn.code import CodeStore
+from sojourn.config import Settings
+from sojourn.dispatcher import Dispatcher
+from sojourn.errors import TaskAlreadyCompleted
+from sojourn.function import AccessKey, Function
+from sojourn.queue import Queue
+from sojourn.runtime import Interpreter, Resolved
+from sojourn.sandbox import Capabilities
+from sojourn.store import Log
+from sojourn.task import Ended, Fact, StopRequested, Success, Task
+
+T = TypeVar("T")
+OWNER = "owner"
+VERSION = "/2023-03-30"
+REGION = "test-1"
+
+
+def zipped(files: Mapping[str, str] | None = None) -> bytes:
+    """A small code archive."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for name, text in (files or {"index.py": "def handler(event, context): return event\n"}).items():
+            archive.writestr(name, text)
+    return out.getvalue()
+
+
+def creation(name: str, **fields: object) -> dict[str, object]:
+    """The body of a CreateFunction."""
+    code = {"zipFile": base64.b64encode(zipped()).decode()}
+    return {"functionName": name, "runtime": "python3.12", "handler": "index.handler", "code": code} | fields
+
+
+class PretendRuntime:
+    """A runtime family: `python3.12` is here, other versions get it too and are told so, `ruby` is not known."""
+
+    language = "python"
+    interpreter = Interpreter(language="python", version="3.12.1", executable=Path("/x"), prefix=Path("/"))
+
+    def interpreters(self) -> tuple[Interpreter, ...]:
+        """One."""
+        return (self.interpreter,)
+
+    def resolve(self, runtime: str) -> Resolved | None:
+        """The one, with a note when it is another version."""
+        if not runtime.startswith("python"):
+            return None
+        if runtime == "python3.12":
+            return Resolved(interpreter=self.interpreter)
+        return Resolved(interpreter=self.interpreter, exact=False, note=f"{runtime} is not here, it runs on 3.12.1")
+
+
+class ScriptedDispatcher:
+    """Answers synchronous calls as a test says; stops at once; knows the logs that a test has written."""
+
+    def __init__(self, queue: Queue) -> None:
+        self._queue = queue
+        self.behaviour: Callable[[Function, bytes, str], Awaitable[Answer]] = self.echo
+        self.actors: list[str] = []
+        self.running_logs: dict[int, Log] = {}
+
+    async def echo(self, function: Function, payload: bytes, request_id: str) -> Answer:
+        """The payload comes back."""
+        del function, request_id
+        return Answer(Success(result=payload), "i-1", 1_600, 9 * 1024 * 1024, Log(1, b"hello\n"))
+
+    async def invoke(self, function: Function, payload: bytes, request_id: str) -> Answer:
+        """As the test says."""
+        return await self.behaviour(function, payload, request_id)
+
+    async def stop(self, function: Function, name: str, actor: str) -> Task:
+        """Stopping and Stopped in one."""
+        self.actors.append(actor)
+        task = await self._queue.find(function, name)
+        if task.over:
+            raise TaskAlreadyCompleted(name, task.status.value)
+        after = await self._queue.apply(task, StopRequested(actor), Ended({"processesLeft": 0}))
+        assert after is not None
+        return after
+
+    async def logs(self, task: Task) -> list[Log]:
+        """What the store has, and what runs."""
+        so_far = self.running_logs.get(task.id)
+        return await self._queue.logs(task.id) + ([so_far] if so_far else [])
+
+
+class Reply:
+    """An answer off the wire, with the checks that hold for every answer already made."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self.status, self.headers, self.body = response.status_code, response.headers, response.content
+        assert self.headers["x-fc-request-id"]
+        assert self.headers["date"]
+        if not self.body:
+            assert "content-type" not in self.headers
+        if self.status != 204:
+            assert self.headers["content-length"] == str(len(self.body))
+        if self.status >= 300:
+            document = self.json
+            assert self.headers["content-type"] in ("application/json", "application/problem+json")
+            assert document["Code"] == document["ErrorCode"]
+            assert document["Message"] == document["ErrorMessage"]
+            assert document["RequestId"] == self.headers["x-fc-request-id"]
+
+    @property
+    def json(self) -> Any:
+        """The body decoded."""
+        return orjson.loads(self.body)
+
+    def refused(self, status: int, code: str, *words: str) -> None:
+        """It is this error, and its message holds `words`."""
+        assert (self.status, self.json["Code"]) == (status, code)
+        for word in words:
+            assert word in self.json["Message"]
+
+
+class Caller:
+    """A client of one account that signs what it sends."""
+
+    def __init__(self, door: Door, key: AccessKey) -> None:
+        self.door, self.key, self.account_id = door, key, key.account_id
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | str = "",
+        *,
+        body: bytes | object = b"",
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send a request below `/2023-03-30`, or at `path` itself when it begins with another version."""
+        data = body if isinstance(body, bytes) else orjson.dumps(body)
+        text = query if isinstance(query, str) else signature.encode_query(query.items())
+        whole = path if path.startswith("/v1") else VERSION + path
+        signed = self.signed(method, whole, text, data, headers)
+        request = httpx.Request(
+            method, self.door.url + whole + (f"?{text}" if text else ""), headers=signed, content=data
+        )
+        return Reply(self.door.http.send(request))
+
+    def signed(
+        self, method: str, path: str, query: str, body: bytes, headers: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """The headers of a signed request."""
+        return signature.sign(
+            method,
+            path,
+            query,
+            {"host": self.door.host, **(headers or {})},
+            body_sha256=hashlib.sha256(body).hexdigest(),
+            access_key_id=self.key.id,
+            access_key_secret=self.key.secret,
+            now_seconds=time.time(),
+            nonce=secrets.token_hex(16),
+        )
+
+    def create(self, name: str = "f", **fields: object) -> Function:
+        """Create a function; the function as the catalog holds it."""
+        reply = self("POST", "/functions", body=creation(name, **fields))
+        assert reply.status == 200, reply.body
+        return self.door.catalog.function(self.account_id, name)
+
+    def submit(self, name: str = "f", body: bytes = b"", **headers: str) -> Task:
+        """Submit a task; the task as it stands."""
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        reply = self(
+            "POST", f"/functions/{name}/invocations", body=body, headers={"x-fc-invocation-type": "Async", **named}
+        )
+        assert reply.status == 202, reply.body
+        function = self.door.catalog.function(self.account_id, name)
+        return self.door.run(self.door.queue.find(function, reply.headers["x-fc-async-task-id"]))
+
+
+class Door:
+    """The server; `with Door(directory) as door` runs it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = ReferenceStore()
+        self.ready = True
+        self._directory = directory
+        self._started = threading.Event()
+        self._thread = threading.Thread(target=lambda: uvloop.run(self._serve()), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        assert self._started.wait(30)
+        self.host = f"127.0.0.1:{self.port}"
+        self.url = f"http://{self.host}"
+        self.http = httpx.Client(trust_env=False, timeout=30)
+        self.owner = self._caller(OWNER)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.http.close()
+        self._server.should_exit = True
+        self._thread.join(30)
+
+    def caller(self) -> Caller:
+        """A client with a new account of its own."""
+        return self._caller(f"a{secrets.token_hex(8)}")
+
+    def raw(self, data: bytes) -> bytes:
+        """Send bytes as they are on a connection of their own, and read until the server ends it."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as wire:
+            wire.sendall(data)
+            return b"".join(iter(lambda: wire.recv(65536), b""))
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run something in the server's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+
+    def advance(self, task: Task, *facts: Fact, log: Log | None = None) -> Task:
+        """Let `facts` happen to a task."""
+        after = self.run(self.queue.apply(task, *facts, log=log))
+        assert after is not None
+        return after
+
+    def _caller(self, account_id: str) -> Caller:
+        return Caller(self, self.run(self.catalog.create_account(account_id)))
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self.store.open()
+        clock, numbers = SystemClock(), identity.Numbers()
+        self.runtime = PretendRuntime()
+        self.catalog = Catalog(
+            self.store, CodeStore(self._directory), clock, check_runtime=lambda _: None, multi_account=True
+        )
+        await self.catalog.load()
+        self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
+        self.dispatcher = ScriptedDispatcher(self.queue)
+        app = build(
+            Backend(
+                catalog=self.catalog,
+                queue=self.queue,
+                dispatcher=cast(Dispatcher, self.dispatcher),
+                runtimes={"python": self.runtime},
+                clock=clock,
+                numbers=numbers,
+                settings=Settings(data_dir=self._directory, region=REGION),
+                isolation=Capabilities(driver="process", level=0, works=True, text="nothing separates accounts"),
+                ready=lambda: self.ready,
+            )
+        )
+        config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, server_header=False)
+        self._server = uvicorn.Server(config)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        self._started.set()
+        await serving
