@@ -69,9 +69,12 @@ def unpack_events(history: bytes) -> list[Event]:
 
 def last_stamp(history: bytes) -> int:
     """When the last event happened, 0 for an empty history."""
-    offset, at = 0, 0
-    while offset < len(history):
-        offset, _, at, _ = _read(history, offset)
+    offset, at, end = 0, 0, len(history)
+    while offset < end:  # every transition asks, so that the details are passed over and not read
+        code, at = _HEAD.unpack_from(history, offset)
+        offset += _HEAD.size
+        if code & _HAS_DETAIL:
+            offset += _LENGTH.size + _LENGTH.unpack_from(history, offset)[0]
     return at
 
 

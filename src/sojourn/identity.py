@@ -9,6 +9,7 @@ comes in as an argument.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 EPOCH_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z in milliseconds since 1970."""
@@ -36,6 +37,7 @@ class Numbers:
         return number
 
 
+@lru_cache(maxsize=4096)
 def request_id(number: int) -> str:
     """The request id of `number`, in the form of Function Compute's own (`1-…-…-…`)."""
     return f"1-{number >> 32:08x}-{number & 0xFFFFFFFF:08x}-{_mixed(number) & 0xFFFFFFFFFFFF:012x}"

@@ -138,7 +138,7 @@ class Pool:
 
     def release(self, used: Instance) -> None:
         """Give an instance back, whether or not it was used; one that starts, is dead or outdated is taken care of."""
-        if used.status is instance.Status.CREATING and used.started is not None:
+        if used.status is instance.Status.CREATING and used.started is not None and not used.started.done():
             used.started.add_done_callback(lambda _: self.release(used))
             return
         if used.status is instance.Status.INVOKING and used.gone is None:

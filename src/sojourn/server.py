@@ -90,8 +90,10 @@ class Server:
         self._serve_http(listener)
         self._write_credentials()
         self._ready = True
+        # What is there now stays; and a task leaves no cycles behind, so the collector may come by seldom.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         self._announce()
 
     async def run(self) -> None:
