@@ -1,7 +1,7 @@
 """A task's history as bytes: how events are packed into the row and read back.
 
-One event is 9 bytes (a status code, microseconds since 1970), followed by its detail when it has one: the high bit of the
-code says so, then a little-endian u32 length and JSON text. Packed into the task's row, a transition is one row update
+One event is 9 bytes (a status code, microseconds since 1970), followed by its detail when it has one: the high bit of
+the code says so, then a little-endian u32 length and JSON text. Packed into the task's row, a transition is one row update
 instead of an update and an insert, which halves the cost of a task. The codes are stored for good: never renumber them.
 """
 
@@ -68,14 +68,19 @@ def unpack_events(history: bytes) -> list[Event]:
 
 
 def last_stamp(history: bytes) -> int:
-    """When the last event happened, 0 for an empty history."""
+    """When the last event happened, 0 for an empty history; `ValueError` when the bytes are not a history."""
     offset, at, end = 0, 0, len(history)
-    while offset < end:  # every transition asks, so that the details are passed over and not read
-        code, at = _HEAD.unpack_from(history, offset)
-        offset += _HEAD.size
-        if code & _HAS_DETAIL:
-            offset += _LENGTH.size + _LENGTH.unpack_from(history, offset)[0]
-    return at
+    try:
+        while offset < end:  # every transition asks, so that details are passed over and not read
+            code, at = _HEAD.unpack_from(history, offset)
+            offset += _HEAD.size
+            if code & _HAS_DETAIL:
+                offset += _LENGTH.size + _LENGTH.unpack_from(history, offset)[0]
+    except struct.error as error:
+        raise ValueError("the history ends in the middle of an event") from error
+    if offset != end:
+        raise ValueError("the history ends in the middle of a detail")
+    return int(at)
 
 
 def _read(history: bytes, offset: int) -> tuple[int, int, int, bytes]:

@@ -301,7 +301,8 @@ def _signature(secret: bytes, request: bytes) -> bytes:
     inner, outer = (pad.copy() for pad in _pads(secret))
     inner.update(text)
     outer.update(inner.digest())
-    return outer.hexdigest().encode()
+    digest: str = outer.hexdigest()
+    return digest.encode()
 
 
 @lru_cache(maxsize=1024)
