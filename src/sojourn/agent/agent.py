@@ -1,0 +1,305 @@
+"""The agent's work: makes instances for the host, relays executions and answers, ends what must end.
+
+It holds the one channel to the host. Hot frames pass through without being decoded; what an instance says is checked
+for form, for size, and for being the answer to what it was asked, and an instance that breaks the rules is killed. When
+the channel ends, so does everything in here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+from typing import Any
+
+from . import frames, tree
+from .guard import Guard
+from .loop import Loop
+from .resident import BUSY, CREATING, IDLE, Resident, make_directory
+from .stream import Stream
+from .zygotes import ZygoteHandle
+
+CREATE_SECONDS_MAX = 20.0
+ZYGOTE_SECONDS_MAX = 5.0
+"""How long a zygote without namespaces may take to kill a tree before it is killed itself."""
+GOODBYE_SECONDS = 0.2
+"""How long a process may live after its socket ended before it is killed."""
+_LOGS_WAITING_BYTES_MAX = 4 * frames.MEBIBYTE
+_ORPHAN_PAUSE_SECONDS = 0.005
+
+
+class Settings:
+    """What the driver tells the agent.
+
+    `namespaces` is whether instances get namespaces of their own, `own_user` whether the user's processes are all this
+    account's. `code` is the directory of the code trees and `temporary` that of private directories; both are used
+    without namespaces only.
+    """
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        self.namespaces = bool(facts["namespaces"])
+        self.own_user = bool(facts["own_user"])
+        self.code = str(facts["code"])
+        self.temporary = str(facts["temporary"])
+        self.facts = facts
+
+
+class Agent:
+    """Serves the host at the other end of `channel` until it goes."""
+
+    def __init__(self, channel: socket.socket, settings: Settings, bootstrap: str) -> None:
+        self._settings, self._bootstrap = settings, bootstrap
+        self._loop = Loop()
+        self._host = Stream(self._loop, channel, self._from_host, self._host_gone)
+        self._guard = Guard(self._loop, self._over_memory)
+        self._residents: dict[int, Resident] = {}
+        self._zygotes: dict[str, ZygoteHandle] = {}
+        self._fallen: list[ZygoteHandle] = []
+        self._cleaners: set[int] = set()
+        self._closing = False
+
+    def run(self) -> None:
+        """Say hello and serve."""
+        self._loop.on_children(self._reap)
+        hello = {"pid": os.getpid(), "namespaces": self._settings.namespaces}
+        self._host.send(frames.pack(frames.HELLO, 0, 0, json.dumps(hello).encode()))
+        self._host.flush()
+        self._loop.run()
+
+    # -- what the host says
+
+    def _from_host(self, kind: int, request: int, number: int, body: bytes) -> None:
+        if kind == frames.INVOKE:
+            self._invoke(request, number, body)
+        elif kind == frames.CREATE:
+            self._create(request, number, json.loads(body))
+        elif kind == frames.STOP:
+            self._stop(number, float(json.loads(body)["grace_seconds"]))
+        elif kind == frames.PING:
+            self._host.send(frames.pack(frames.PONG, request, 0))
+
+    def _create(self, request: int, number: int, spec: dict[str, Any]) -> None:
+        try:
+            self._make(request, number, spec)
+        except (OSError, ValueError) as error:
+            resident = self._residents.pop(number, None)
+            if resident is not None:
+                resident.close()
+            self._refuse(request, number, "InstanceSetupFailed", str(error))
+
+    def _make(self, request: int, number: int, spec: dict[str, Any]) -> None:
+        executable = str(spec["executable"])
+        try:
+            zygote = self._zygote(executable)
+        except OSError as error:
+            self._refuse(request, number, "RuntimeMissing", executable + " does not start: " + str(error))
+            return
+        if not self._settings.namespaces:
+            spec["directory"] = make_directory(self._settings.temporary, number)
+        limit_bytes = int(spec["memory_mb"]) * frames.MEBIBYTE
+        resident = Resident(number, request, zygote, limit_bytes, str(spec.get("directory", "")))
+        self._residents[number] = resident
+        ours, theirs = socket.socketpair()
+        output_read, output_write = os.pipe()
+        stream = Stream(
+            self._loop,
+            ours,
+            lambda kind, answered, _, body: self._from_instance(resident, kind, answered, body),
+            lambda reason: self._silent(resident, reason),
+        )
+        resident.attach(self._loop, stream, output_read, lambda dropped, piece: self._log(resident, dropped, piece))
+        resident.timer = self._loop.later(CREATE_SECONDS_MAX, lambda: self._too_slow(resident))
+        zygote.send({"number": number, "spec": spec}, [theirs.detach(), output_write])
+
+    def _refuse(self, request: int, number: int, cause: str, message: str) -> None:
+        body = json.dumps({"cause": cause, "message": message}).encode()
+        self._host.send(frames.pack(frames.CREATED, request, number, body))
+
+    def _invoke(self, request: int, number: int, body: bytes) -> None:
+        resident = self._residents.get(number)
+        if resident is None or resident.state != IDLE or resident.stream is None or resident.output is None:
+            return  # it is on its way out: the host learns from its exit
+        resident.output.begin()
+        resident.request, resident.state = request, BUSY
+        self._guard.begin(number, resident.memory)
+        resident.stream.send(frames.pack(frames.INVOKE, request, number, body))
+
+    def _stop(self, number: int, grace_seconds: float) -> None:
+        resident = self._residents.get(number)
+        if resident is None or resident.stopping:
+            return
+        resident.stopping = True
+        if resident.timer is not None:
+            resident.timer.cancel()
+        if grace_seconds > 0 and resident.state != CREATING:
+            resident.signal(signal.SIGTERM)
+            resident.timer = self._loop.later(grace_seconds, lambda: resident.signal(signal.SIGKILL))
+        else:
+            resident.signal(signal.SIGKILL)
+        if not self._settings.namespaces:
+            self._loop.later(grace_seconds + ZYGOTE_SECONDS_MAX, lambda: self._overdue(resident))
+
+    def _overdue(self, resident: Resident) -> None:
+        """Its zygote did not end it: at this level user code can stop a zygote. Without it the rest is ours to end."""
+        if not resident.gone and resident.zygote.alive:
+            os.kill(resident.zygote.pid, signal.SIGKILL)
+
+    # -- what an instance says
+
+    def _from_instance(self, resident: Resident, kind: int, request: int, body: bytes) -> None:
+        if kind == frames.RESULT and resident.state == BUSY and request == resident.request:
+            try:
+                frames.check_result(body)
+            except frames.Malformed as error:
+                self._hostile(resident, str(error))
+                return
+            if resident.output is not None:
+                resident.output.finish()
+            resident.state, resident.request = IDLE, 0
+            self._guard.end(resident.number)
+            self._host.send(frames.pack(frames.RESULT, request, resident.number, body))
+        elif kind == frames.READY and resident.state == CREATING:
+            resident.state = IDLE
+            if resident.timer is not None and not resident.stopping:
+                resident.timer.cancel()
+            self._host.send(resident.created_frame())
+            resident.request = 0
+        elif kind == frames.FAILED and resident.state == CREATING:
+            found = json.loads(body)
+            resident.cause, resident.message = str(found["cause"]), str(found["message"])
+            resident.signal(signal.SIGKILL)
+        else:
+            self._hostile(resident, "an answer to nothing it was asked")
+
+    def _hostile(self, resident: Resident, _reason: str) -> None:
+        """It does not keep to the rules of its socket; nothing that it says later counts."""
+        if resident.stream is not None:
+            resident.stream.close()
+        resident.signal(signal.SIGKILL)
+
+    def _silent(self, resident: Resident, reason: str) -> None:
+        """Its socket ended: it is dying, or gave the socket up, or wrote something that is not a frame."""
+        if reason:
+            resident.signal(signal.SIGKILL)
+        elif not resident.stopping:
+            self._loop.later(GOODBYE_SECONDS, lambda: resident.signal(signal.SIGKILL))
+
+    def _too_slow(self, resident: Resident) -> None:
+        resident.message = "the instance was not ready within " + str(int(CREATE_SECONDS_MAX)) + " seconds"
+        resident.signal(signal.SIGKILL)
+
+    def _over_memory(self, number: int) -> None:
+        resident = self._residents[number]
+        resident.oom = True
+        resident.signal(signal.SIGKILL)
+
+    def _log(self, resident: Resident, dropped: int, piece: bytes) -> None:
+        if resident.state != BUSY:
+            return
+        if self._host.waiting_bytes > _LOGS_WAITING_BYTES_MAX:
+            dropped, piece = dropped + len(piece), b""
+        body = frames.LOG_HEAD.pack(dropped) + piece
+        self._host.send(frames.pack(frames.LOG, resident.request, resident.number, body))
+
+    # -- what a zygote says
+
+    def _from_zygote(self, message: dict[str, Any]) -> None:
+        resident = self._residents.get(int(message["number"]))
+        if resident is None:
+            return
+        if "pid" in message:
+            resident.memory.pid = int(message["pid"])
+            resident.forked_at = self._loop.time()
+        elif "status" in message:
+            self._ended(resident, int(message["status"]), lost=False)
+        else:
+            resident.message = "the instance could not be forked: " + str(message.get("failed"))
+            self._ended(resident, None, lost=False)
+
+    def _ended(self, resident: Resident, status: int | None, *, lost: bool) -> None:
+        """Nothing of it is left: tell the host, after its last words."""
+        if resident.output is not None:
+            resident.output.finish()
+        self._guard.end(resident.number)
+        if resident.state == CREATING:
+            self._host.send(resident.created_frame())
+        else:
+            self._host.send(resident.exit_frame(status, lost=lost))
+        resident.close()
+        del self._residents[resident.number]
+        if resident.directory:
+            self._clean(resident.directory)
+
+    def _clean(self, directory: str) -> None:
+        """Remove a private directory, in a child: it may hold more files than we have time for."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                import shutil  # noqa: PLC0415 - only this child needs it
+
+                shutil.rmtree(directory, ignore_errors=True)
+            finally:
+                os._exit(0)
+        self._cleaners.add(pid)
+
+    # -- processes
+
+    def _zygote(self, executable: str) -> ZygoteHandle:
+        found = self._zygotes.get(executable)
+        if found is None or not found.alive:
+            arguments = ["-c", self._bootstrap, "zygote", json.dumps(self._settings.facts)]
+            found = ZygoteHandle(self._loop, executable, arguments, self._from_zygote)
+            self._zygotes[executable] = found
+        return found
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, _status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            self._cleaners.discard(pid)
+            for zygote in self._zygotes.values():
+                if zygote.pid == pid and zygote.alive:
+                    self._fall(zygote)
+        self._mourn()
+
+    def _fall(self, zygote: ZygoteHandle) -> None:
+        """A zygote died: it will be replaced at the next demand, its instances cannot go on."""
+        for resident in self._residents.values():
+            if resident.zygote is zygote and resident.state == CREATING and not resident.message:
+                words = zygote.last_words().splitlines()
+                resident.cause = "" if zygote.ready else "RuntimeMissing"
+                resident.message = "the runtime process ended" + (": " + words[-1] if words else "")
+        zygote.close()
+        self._fallen.append(zygote)
+
+    def _mourn(self) -> None:
+        """End what fallen zygotes left to us, and report it once nothing is left of it."""
+        if not self._fallen and not self._closing:
+            return
+        known = self._cleaners.union(one.pid for one in self._zygotes.values() if one.alive)
+        orphans = [pid for pid in tree.children(os.getpid()) if pid not in known]
+        for pid in orphans:
+            tree.kill_tree(pid)
+        if orphans:
+            self._loop.later(_ORPHAN_PAUSE_SECONDS, self._reap)
+            return
+        fallen, self._fallen = self._fallen, []
+        for resident in [one for one in self._residents.values() if one.zygote in fallen]:
+            self._ended(resident, None, lost=True)
+        if self._closing and not any(one.alive for one in self._zygotes.values()) and not self._cleaners:
+            self._loop.ended = True
+
+    def _host_gone(self, _reason: str) -> None:
+        """The channel ended. With namespaces our own end takes everything along; else the zygotes clear up first."""
+        if self._settings.namespaces:
+            os._exit(0)
+        self._closing = True
+        for zygote in self._zygotes.values():
+            if zygote.alive:
+                zygote.hang_up()
+        self._mourn()

@@ -1,0 +1,115 @@
+"""The context object a handler gets, and the logger it writes with.
+
+Attributes are those of Function Compute's Python runtimes: up to 3.10 with `credentials` and `service`, later ones with
+`log_project` and `log_store` on top and `version_id` and `qualifier` in `function` (3.11, which Function Compute does
+not have, counts as a later one).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+import time
+from typing import Any
+
+_LAST_WITH_SERVICE = 10
+
+
+class Record:
+    """Named values, shown as attributes."""
+
+    def __init__(self, **values: object) -> None:
+        self.__dict__.update(values)
+
+    def __repr__(self) -> str:
+        """The values, credentials left out."""
+        shown = ["{}={!r}".format(*item) for item in self.__dict__.items() if item[0] != "credentials"]
+        return type(self).__name__ + "(" + ", ".join(shown) + ")"
+
+
+class Context(Record):
+    """What a handler is told about its execution."""
+
+
+class Contexts:
+    """Makes a context for every execution from what is the same for all of them.
+
+    `facts` are account_id, region, name, handler, memory (MB), timeout (seconds), qualifier, version_id; `runtime` is
+    the name the function was configured with, which decides the style, or else the interpreter does.
+    """
+
+    def __init__(self, facts: dict[str, Any], runtime: str) -> None:
+        self._facts = facts
+        found = re.match(r"python3\.(\d+)$", runtime)
+        self._minor = int(found.group(1)) if found else sys.version_info[1]
+
+    def make(self, request_id: str, retry_count: int) -> Context:
+        """The context of one execution."""
+        facts = self._facts
+        function: dict[str, object] = {
+            "name": facts.get("name", ""),
+            "handler": facts.get("handler", ""),
+            "memory": facts.get("memory", 0),
+            "timeout": facts.get("timeout", 0),
+        }
+        version = {"qualifier": facts.get("qualifier", ""), "version_id": facts.get("version_id", "")}
+        logs = {"log_project": facts.get("log_project", ""), "log_store": facts.get("log_store", "")}
+        values: dict[str, object] = {
+            "request_id": request_id,
+            "region": facts.get("region", ""),
+            "account_id": facts.get("account_id", ""),
+            "tracing": Record(span_context="", jaeger_endpoint="", span_baggages={}),
+            "retry_count": retry_count,
+            "logger": logging.getLogger(),
+        }
+        if self._minor <= _LAST_WITH_SERVICE:
+            values["credentials"] = Record(access_key_id="", access_key_secret="", security_token="")
+            values["service"] = Record(name=facts.get("service", ""), **logs, **version)
+        else:
+            function.update(version)
+            values.update(logs)
+        values["function"] = Record(**function)
+        return Context(**values)
+
+
+class _Lines(logging.Formatter):
+    """`2026-01-31T23:59:59.123Z <request id> [LEVEL] text`."""
+
+    request_id = ""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One record as a line, with its traceback below when it has one."""
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        text = record.getMessage()
+        if record.exc_info and not record.exc_text:
+            record.exc_text = self.formatException(record.exc_info)
+        if record.exc_text:
+            text += "\n" + record.exc_text
+        if record.stack_info:
+            text += "\n" + self.formatStack(record.stack_info)
+        milliseconds = int(record.created * 1000) % 1000
+        return f"{stamp}.{milliseconds:03d}Z {self.request_id} [{record.levelname}] {text}"
+
+
+class _Output(logging.Handler):
+    """Writes to what `sys.stdout` is at that moment."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        try:
+            sys.stdout.write(self.format(record) + "\n")
+            sys.stdout.flush()
+        except Exception:  # noqa: BLE001 - a logger never breaks the code that logs
+            self.handleError(record)
+
+
+def install_logging() -> _Lines:
+    """Make the root logger write Function Compute's format; returns the formatter, to be told each request id."""
+    lines = _Lines()
+    output = _Output()
+    output.setFormatter(lines)
+    root = logging.getLogger()
+    root.handlers[:] = [output]
+    root.setLevel(logging.INFO)
+    return lines

@@ -1,0 +1,136 @@
+"""Frames: the form of everything that is said between host, agent and instance.
+
+A frame is a 17-byte header (length of the body, type, request number, instance number) and a body. Cold messages
+have a JSON body. The hot ones (invoke, result, log) have a few fixed fields and the payload as it is, so that nobody
+on the way decodes what only the handler needs. This file decides the form and its bounds; who may say what to whom
+is left to the two ends.
+"""
+
+from __future__ import annotations
+
+import struct
+
+MEBIBYTE = 1024 * 1024
+PAYLOAD_BYTES_MAX = 32 * MEBIBYTE
+BODY_BYTES_MAX = PAYLOAD_BYTES_MAX + 64 * 1024
+
+# From the host.
+CREATE, INVOKE, STOP, PING = 1, 2, 3, 4
+# From the agent.
+HELLO, CREATED, RESULT, LOG, EXIT, PONG = 16, 17, 18, 19, 20, 21
+# From an instance to its agent, besides RESULT.
+READY, FAILED = 32, 33
+
+OK, UNHANDLED, HANDLED = 0, 1, 2
+"""Outcomes in a RESULT."""
+
+HEADER = struct.Struct(">IBQI")
+INVOKE_HEAD = struct.Struct(">QIH")
+RESULT_HEAD = struct.Struct(">BQQ")
+LOG_HEAD = struct.Struct(">Q")
+
+Frame = "tuple[int, int, int, bytes]"
+"""Type, request number, instance number, body."""
+
+
+class Malformed(ValueError):
+    """Bytes that are not a frame, or a frame over its bound."""
+
+
+def pack(kind: int, request: int, instance: int, body: bytes = b"") -> bytes:
+    """A frame as bytes."""
+    return HEADER.pack(len(body), kind, request, instance) + body
+
+
+def pack_invoke(request: int, instance: int, request_id: bytes, retry: int, deadline_at: int, payload: bytes) -> bytes:  # noqa: PLR0917 - in the order of the frame
+    """An INVOKE: `deadline_at` in microseconds since 1970, 0 for none; `retry` counts retries."""
+    length = INVOKE_HEAD.size + len(request_id) + len(payload)
+    head = HEADER.pack(length, INVOKE, request, instance) + INVOKE_HEAD.pack(deadline_at, retry, len(request_id))
+    return b"".join((head, request_id, payload))
+
+
+def unpack_invoke(body: bytes) -> tuple[str, int, int, bytes]:
+    """Request id, retry count, deadline and payload of an INVOKE body."""
+    try:
+        deadline_at, retry, length = INVOKE_HEAD.unpack_from(body)
+    except struct.error as error:
+        raise Malformed(str(error)) from None
+    start = INVOKE_HEAD.size
+    return str(body[start : start + length], "utf-8", "replace"), retry, deadline_at, body[start + length :]
+
+
+def pack_result(request: int, outcome: int, duration_us: int, peak_bytes: int, payload: bytes) -> bytes:
+    """A RESULT: how the handler ended, how long it took, the memory peak, and what it answered."""
+    length = RESULT_HEAD.size + len(payload)
+    return HEADER.pack(length, RESULT, request, 0) + RESULT_HEAD.pack(outcome, duration_us, peak_bytes) + payload
+
+
+def unpack_result(body: bytes) -> tuple[int, int, int, bytes]:
+    """Outcome, duration in microseconds, memory peak in bytes and payload of a RESULT body.
+
+    Raises
+    ------
+    Malformed: it is too short, too long, or its outcome is unknown.
+
+    """
+    check_result(body)
+    outcome, duration_us, peak_bytes = RESULT_HEAD.unpack_from(body)
+    return outcome, duration_us, peak_bytes, body[RESULT_HEAD.size :]
+
+
+def check_result(body: bytes) -> None:
+    """Whether a RESULT body has the right form, without taking it apart.
+
+    Raises
+    ------
+    Malformed: it is too short, too long, or its outcome is unknown.
+
+    """
+    if not RESULT_HEAD.size <= len(body) <= RESULT_HEAD.size + PAYLOAD_BYTES_MAX or body[0] > HANDLED:
+        raise Malformed("a result of " + str(len(body)) + " bytes with outcome " + str(body[:1]))
+
+
+class Parser:
+    """Finds the frames in a stream of bytes, however it was cut.
+
+    `body_bytes_max` bounds a body; a header that announces more raises `Malformed` before anything is kept.
+    """
+
+    __slots__ = ("_body_bytes_max", "_kept", "_needed")
+
+    def __init__(self, body_bytes_max: int = BODY_BYTES_MAX) -> None:
+        self._body_bytes_max = body_bytes_max
+        self._kept = bytearray()
+        self._needed = HEADER.size
+
+    def feed(self, data: bytes) -> list[tuple[int, int, int, bytes]]:
+        """The frames that `data` completes, in order.
+
+        Raises
+        ------
+        Malformed: a body would be over the bound; the stream cannot be read any further.
+
+        """
+        kept = self._kept
+        if kept:
+            kept += data
+            if len(kept) < self._needed:
+                return []
+            data = bytes(kept)
+            kept.clear()
+        found: list[tuple[int, int, int, bytes]] = []
+        start, size = 0, len(data)
+        self._needed = HEADER.size
+        while size - start >= HEADER.size:
+            length, kind, request, instance = HEADER.unpack_from(data, start)
+            if length > self._body_bytes_max:
+                raise Malformed("a frame of " + str(length) + " bytes; at most " + str(self._body_bytes_max))
+            end = start + HEADER.size + length
+            if end > size:
+                self._needed = end - start
+                break
+            found.append((kind, request, instance, data[start + HEADER.size : end]))
+            start = end
+        if start < size:
+            kept += data[start:]
+        return found

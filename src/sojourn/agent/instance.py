@@ -1,0 +1,132 @@
+"""An instance: a fork of the zygote that becomes one function's execution environment.
+
+It keeps exactly four descriptors (null input, output twice, the socket to the agent), takes the function's environment,
+walks into its namespaces, gives up its rights, and only then hands over to the runtime, which loads user code. Whatever
+goes wrong on the way is told to the agent in one FAILED frame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from . import frames, kernel, namespace
+from .python_runtime import PythonRuntime
+from .zygote import Birth
+
+_CHANNEL_FD = 3
+_PRELOADED = ("base64", "datetime", "functools", "hashlib", "random", "subprocess", "tempfile", "urllib.parse", "uuid")
+CODE_MISSING, SETUP_FAILED = "CodeMissing", "InstanceSetupFailed"
+
+
+def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
+    """Become the instance of `birth`; ends with the process.
+
+    Parameters
+    ----------
+    birth: the specification and the descriptors.
+    namespaces: whether this process was made the first one of its own pid namespace.
+    code: the directory of the code trees as this process sees it, used without namespaces.
+    own_user: whether the user's processes are all of this account.
+
+    """
+    channel = _settle(birth)
+    spec = birth.spec
+    try:
+        root = _move_in(spec, namespaces=namespaces, code=code)
+        _take_environment(spec, root)
+        namespace.limit(int(spec["memory_mb"]), int(spec["tmp_mb"]), namespaces=namespaces, own_user=own_user)
+        namespace.confine(must=namespaces)
+    except namespace.CodeMissing as error:
+        _fail(channel, CODE_MISSING, str(error))
+    except OSError as error:
+        _fail(channel, SETUP_FAILED, str(error))
+    runtime = PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]))
+    _tie(birth)
+    channel.sendall(frames.pack(frames.READY, 0, 0))
+    runtime.serve()
+
+
+def _settle(birth: Birth) -> socket.socket:
+    """Arrange descriptors and signals as a new process has them."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.setsid()
+    kernel.adopt_orphans()
+    os.dup2(birth.output_fd, 1)
+    os.dup2(birth.output_fd, 2)
+    if birth.channel_fd != _CHANNEL_FD:
+        os.dup2(birth.channel_fd, _CHANNEL_FD)
+    os.set_inheritable(_CHANNEL_FD, False)
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib is not loaded here
+        if int(name) > _CHANNEL_FD and int(name) != birth.go_fd:
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself
+                os.close(int(name))
+    kernel.unhide()
+    namespace.volunteer_for_oom()
+    return socket.socket(fileno=_CHANNEL_FD)
+
+
+def _tie(birth: Birth) -> None:
+    """Tie our life to the zygote's, which is our parent once the launcher is gone: it says when."""
+    if os.read(birth.go_fd, 1) != b"g":
+        os._exit(1)
+    os.close(birth.go_fd)
+    kernel.die_with_parent()
+
+
+def _move_in(spec: dict[str, Any], *, namespaces: bool, code: str) -> str:
+    """Go to the code; returns its root as user code sees it."""
+    digest = str(spec["code_digest"])
+    if namespaces:
+        namespace.furnish(digest, int(spec["tmp_mb"]))
+        root = namespace.CODE
+    else:
+        root = code + "/" + digest
+        if not os.path.isdir(root):  # noqa: PTH112 - pathlib is not loaded here
+            raise namespace.CodeMissing("the code of digest " + digest + " is not there")
+    os.chdir(root)
+    return root
+
+
+def _take_environment(spec: dict[str, Any], root: str) -> None:
+    """The function's variables and ours; nothing of the zygote's stays."""
+    temporary = str(spec.get("directory") or "/tmp")  # noqa: S108 - the instance's own /tmp
+    own = {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "HOME": temporary,
+        "TMPDIR": temporary,
+    }
+    forced = {
+        "FC_FUNC_CODE_PATH": root,
+        "FC_INSTANCE_ID": str(spec["id"]),
+        "SOJOURN_SANDBOX": os.environ.get("SOJOURN_SANDBOX", ""),
+    }
+    os.environ.clear()
+    for part in (own, spec["environment"], forced):
+        for name in part:
+            os.environ[name] = str(part[name])
+
+
+def _fail(channel: socket.socket, cause: str, message: str) -> None:
+    channel.sendall(frames.pack(frames.FAILED, 0, 0, json.dumps({"cause": cause, "message": message}).encode()))
+    os._exit(1)
+
+
+def preload() -> None:
+    """Load what most functions use, once for all instances; never a function's own code."""
+    for name in _PRELOADED:
+        importlib.import_module(name)
+    import site  # noqa: PLC0415 - -S skips it because it would add site-packages; we want its names only
+
+    site.setquit()
+    site.sethelper()
+    sys.dont_write_bytecode = True

@@ -1,0 +1,95 @@
+"""The kernel calls that Python 3.8 has no word for: prctl, mount, unshare, capset.
+
+Thin: a call that fails raises `OSError` with the kernel's reason. What to call and when is decided by `namespace`,
+`zygote` and `agent`.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWPID = 0x20000000
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 1, 4, 22, 24
+_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 36, 38, 47
+_PR_CAP_AMBIENT_CLEAR_ALL, _SECCOMP_MODE_FILTER = 4, 2
+_CAPABILITY_VERSION_3 = 0x20080522
+_CAPABILITIES = 64
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _Program(ctypes.Structure):
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+
+
+def _check(result: int, what: str) -> None:
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number) + " (" + what + ")")
+
+
+def _prctl(option: int, *arguments: object) -> int:
+    values = [ctypes.c_ulong(one) if isinstance(one, int) else one for one in arguments]
+    values += [ctypes.c_ulong(0)] * (4 - len(values))
+    return int(_libc.prctl(option, *values))
+
+
+def hide() -> None:
+    """No core dump, no ptrace, and /proc files closed to processes of the same user."""
+    _check(_prctl(_PR_SET_DUMPABLE, 0), "dumpable")
+
+
+def unhide() -> None:
+    """The opposite of `hide`, for an instance: its own /proc files are its own again."""
+    _check(_prctl(_PR_SET_DUMPABLE, 1), "dumpable")
+
+
+def adopt_orphans() -> None:
+    """Descendants that lose their parent become our children."""
+    _check(_prctl(_PR_SET_CHILD_SUBREAPER, 1), "child subreaper")
+
+
+def die_with_parent() -> None:
+    """SIGKILL for us when our parent ends; the caller checks whether it has ended already."""
+    _check(_prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL)), "parent death signal")
+
+
+def unshare(flags: int) -> None:
+    """New namespaces; a new pid namespace begins with our next child."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    """Mount, bind, remount or change propagation, as mount(2)."""
+    words = [word.encode() if word is not None else None for word in (source, target, kind, data)]
+    result = _libc.mount(words[0], words[1], words[2], ctypes.c_ulong(flags), words[3])
+    _check(result, "mount " + target)
+
+
+def drop_capabilities() -> None:
+    """Give up every capability, and the way to get one back by executing a file."""
+    for number in range(_CAPABILITIES):
+        if _prctl(_PR_CAPBSET_DROP, number) != 0:
+            break  # past the last capability this kernel knows, or we never had the right to
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")
+
+
+def no_new_privileges() -> None:
+    """No program that is executed from here on gets more rights than we have."""
+    _check(_prctl(_PR_SET_NO_NEW_PRIVS, 1), "no new privileges")
+
+
+def filter_system_calls(program: bytes) -> None:
+    """Apply a seccomp program (see `seccomp`) to this process and its descendants."""
+    prepared = _Program(len(program) // 8, program)
+    _check(_prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(prepared)), "seccomp")

@@ -1,0 +1,186 @@
+"""A sandbox with an agent in it: the contract's verbs in terms of a channel and the sandbox's processes.
+
+The same for every driver that runs an agent on this machine. It keeps which instance id is which number, what ended and
+how, and makes sure that when the agent is lost, everything is dead before anybody is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from sojourn.channel import Channel, Created
+from sojourn.errors import InstanceStartFailed
+from sojourn.sandbox import Exit, InstanceDied, InstanceSpec, Invocation, LogSink, Reply, SandboxSpec
+
+from .enclosure import Enclosure
+
+_EXITS_KEPT = 1024
+
+
+class _Entry:
+    """An instance: its number on the channel, whether it was asked to end, and the future of its end."""
+
+    __slots__ = ("gone", "number", "stopping")
+
+    def __init__(self, number: int, gone: asyncio.Future[Exit]) -> None:
+        self.number, self.gone, self.stopping = number, gone, False
+
+
+class AgentSandbox:
+    """A running sandbox of `spec`; its driver attaches the channel and the enclosure."""
+
+    def __init__(
+        self,
+        spec: SandboxSpec,
+        on_exit: Callable[[str, Exit], None],
+        on_lost: Callable[[], None],
+        *,
+        zygotes_seen: bool,
+    ) -> None:
+        self.id, self.account_id = spec.id, spec.account_id
+        self._spec, self._on_exit, self._on_lost = spec, on_exit, on_lost
+        self._zygotes_seen = zygotes_seen
+        self._numbers = 0
+        self._entries: dict[str, _Entry] = {}
+        self._ids: dict[int, str] = {}
+        self._exits: OrderedDict[str, Exit] = OrderedDict()
+        self._channel: Channel | None = None
+        self._enclosure: Enclosure | None = None
+        self._collapse: asyncio.Task[None] | None = None
+        self.reason = ""
+
+    def attach(self, channel: Channel, enclosure: Enclosure) -> None:
+        """The agent has said hello."""
+        self._channel, self._enclosure = channel, enclosure
+
+    @property
+    def alive(self) -> bool:
+        """Whether the agent still answers."""
+        return self._channel is not None and self._channel.open
+
+    def owns(self, environment: Mapping[str, str]) -> bool:
+        """Whether a process with this environment belongs to one of our instances."""
+        name = environment.get("FC_INSTANCE_ID", "")
+        return name in self._entries or name in self._exits
+
+    async def create(self, spec: InstanceSpec) -> Mapping[str, float]:
+        """See the contract."""
+        channel = self._channel
+        if channel is None or not channel.open:
+            raise InstanceStartFailed("SandboxLost", "the sandbox went away", lost=True)
+        self._numbers += 1
+        number = self._numbers
+        entry = _Entry(number, asyncio.get_running_loop().create_future())
+        self._entries[spec.id], self._ids[number] = entry, spec.id
+        began = asyncio.get_running_loop().time()
+        answer = channel.create(number, _specification(spec))
+        answer.add_done_callback(lambda done: self._created(number, done.result()))
+        try:
+            created = await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            if channel.open:
+                channel.stop(number, "cancel", 0.0)
+            raise
+        if created.cause:
+            raise InstanceStartFailed(created.cause, created.message, lost=created.cause == "SandboxLost")
+        total = (asyncio.get_running_loop().time() - began) * 1000
+        return {**created.parts, "totalMs": total}
+
+    async def invoke(self, instance_id: str, invocation: Invocation, log: LogSink) -> Reply:
+        """See the contract."""
+        entry, channel = self._entries.get(instance_id), self._channel
+        if entry is None or channel is None:
+            raise InstanceDied(self._exits.get(instance_id, Exit()), lost=not self.alive)
+        if not channel.open:
+            await asyncio.shield(entry.gone)
+            raise InstanceDied(Exit(), lost=True)
+        return await channel.invoke(entry.number, invocation, log)
+
+    async def stop(self, instance_id: str, reason: str, grace_seconds: float) -> Exit:
+        """See the contract."""
+        entry = self._entries.get(instance_id)
+        if entry is None:
+            return self._exits.get(instance_id, Exit())
+        if not entry.stopping:
+            entry.stopping = True
+            if self._channel is not None and self._channel.open:
+                self._channel.stop(entry.number, reason, grace_seconds)
+        return await asyncio.shield(entry.gone)
+
+    async def close(self) -> None:
+        """See the contract."""
+        if self._channel is not None:
+            self._channel.close()
+        if self._collapse is None:
+            self._collapse = asyncio.ensure_future(self._end(tell=False))
+        await asyncio.shield(self._collapse)
+
+    def exited(self, number: int, exit_: Exit, lost: bool) -> None:  # noqa: FBT001, ARG002 - a callback of the channel
+        """An instance ended, as the agent says."""
+        name = self._ids.get(number)
+        entry = self._entries.get(name) if name is not None else None
+        if name is None or entry is None:
+            return
+        asked = entry.stopping
+        self._forget(number, exit_)
+        if not asked:
+            self._on_exit(name, exit_)
+
+    def lost(self, reason: str) -> None:
+        """The agent does not speak any more: end what is left of the sandbox, then tell."""
+        self.reason = reason
+        if self._enclosure is not None and self._collapse is None:
+            self._collapse = asyncio.ensure_future(self._end(tell=True))
+
+    async def _end(self, *, tell: bool) -> None:
+        if self._enclosure is not None:
+            await self._enclosure.end(deaf=tell)
+        if self._channel is not None:
+            self._channel.fail()
+        for number in list(self._ids):
+            self._forget(number, Exit(signals_sent=("SIGKILL",)))
+        if tell:
+            self._on_lost()
+
+    def _created(self, number: int, created: Created) -> None:
+        """Keep what an answer to a create says, whether or not somebody still waits for it.
+
+        Without namespaces a zygote's number is the host's own: hold it, so that its end can be waited for.
+        """
+        if created.cause:
+            self._forget(number, Exit())
+        elif self._zygotes_seen and self._enclosure is not None and created.zygote > 1:
+            with contextlib.suppress(OSError):
+                if self._enclosure.hold(created.zygote):
+                    self._enclosure.record()
+
+    def _forget(self, number: int, exit_: Exit) -> None:
+        name = self._ids.pop(number, None)
+        if name is None:
+            return
+        entry = self._entries.pop(name)
+        self._exits[name] = exit_
+        if len(self._exits) > _EXITS_KEPT:
+            self._exits.popitem(last=False)
+        if not entry.gone.done():
+            entry.gone.set_result(exit_)
+
+
+def _specification(spec: InstanceSpec) -> bytes:
+    body = {
+        "id": spec.id,
+        "executable": str(spec.interpreter.executable),
+        "code_digest": spec.code_digest,
+        "handler": spec.handler,
+        "environment": dict(spec.environment),
+        "memory_mb": spec.memory_mb,
+        "tmp_mb": spec.tmp_mb,
+        "context": dict(spec.context),
+        "runtime": spec.environment.get("FC_RUNTIME", ""),
+    }
+    return msgspec.json.encode(body)

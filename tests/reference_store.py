@@ -1,0 +1,242 @@
+"""The plainest store there can be: rows in dictionaries, with hands on the moment of every write.
+
+It keeps the store contract (and passes its conformance suite), and lets a test hold a write on its way, before or after
+it takes effect, make the store fail, and read the order of everything that was written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+
+import msgspec
+
+from sojourn import identity
+from sojourn.errors import StoreFailed
+from sojourn.function import AccessKey, Account, Function
+from sojourn.store import Log, OpenTask, TaskQuery
+from sojourn.task import Status, Task
+
+Which = Callable[[Task], bool]
+
+FIXED = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload")
+"""What a task is submitted with, for good."""
+INTEGER_MAX = 1 << 64
+
+
+class Hold:
+    """A write that stands still: `reached` when it does, until `release`."""
+
+    def __init__(self, which: Which, *, after: bool) -> None:
+        self.which, self.after = which, after
+        self.reached = asyncio.Event()
+        self._free = asyncio.Event()
+        self.used = False
+
+    def release(self) -> None:
+        """Let it go on."""
+        self._free.set()
+
+    async def stand(self) -> None:
+        """Stand still until released."""
+        self.used = True
+        self.reached.set()
+        await self._free.wait()
+
+
+class Data:
+    """What survives the store: hand it to the next one to restart on the same rows."""
+
+    def __init__(self) -> None:
+        self.incarnation = 0
+        self.tasks: dict[int, Task] = {}
+        self.names: dict[tuple[int, str], int] = {}
+        self.logs: dict[tuple[int, int], Log] = {}
+        self.functions: dict[int, Function] = {}
+        self.accounts: dict[str, Account] = {}
+        self.keys: dict[str, AccessKey] = {}
+
+
+class ReferenceStore:
+    """A `Store` in memory."""
+
+    def __init__(self, data: Data | None = None) -> None:
+        self.data = data or Data()
+        self.written: list[Task] = []
+        self.calls = 0
+        self.failing = False
+        self.fails: Callable[[], bool] = lambda: self.failing
+        self._holds: list[Hold] = []
+        self._pulse = asyncio.Event()
+        self._open = False
+        self._begun = 0
+
+    # What tests do to it ----------------------------------------------------------------------------------------------
+
+    def hold(self, *statuses: Status, after: bool = False) -> Hold:
+        """Hold the next write that makes a task one of `statuses`; `after` lets it take effect first."""
+        held = Hold(lambda task: task.status in statuses, after=after)
+        self._holds.append(held)
+        return held
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 3600.0) -> None:
+        """Wait until `condition` holds, looked at after every write; at most `seconds` of the loop's time."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self._pulse.clear()
+                await self._pulse.wait()
+
+    # The contract -----------------------------------------------------------------------------------------------------
+
+    async def open(self) -> int:
+        """Begin another incarnation."""
+        self._open = True
+        self.data.incarnation += 1
+        return self.data.incarnation
+
+    async def close(self) -> None:
+        """Finish what was begun."""
+        self._open = False
+        while self._begun:
+            self._pulse.clear()
+            await self._pulse.wait()
+
+    async def insert_task(self, task: Task) -> bool:
+        """Keep a new task."""
+        return await self._write(task, lambda: self._insert(task))
+
+    async def apply(self, epoch: int, task: Task, log: Log | None = None) -> bool:
+        """Compare and set."""
+        return await self._write(task, lambda: self._swap(epoch, task, log))
+
+    async def task(self, task_id: int) -> Task | None:
+        """A row."""
+        await self._read()
+        return self.data.tasks.get(task_id)
+
+    async def task_named(self, function_id: int, name: str) -> Task | None:
+        """A row by its name."""
+        await self._read()
+        task_id = self.data.names.get((function_id, name))
+        return None if task_id is None else self.data.tasks[task_id]
+
+    async def page(self, query: TaskQuery) -> list[Task]:
+        """Rows that match, in order."""
+        await self._read()
+        rows = sorted(self.data.tasks.values(), key=lambda task: task.id, reverse=not query.ascending)
+        return [task for task in rows if _matches(task, query)][: query.limit]
+
+    async def open_tasks(self) -> AsyncIterator[OpenTask]:
+        """Rows that are not over."""
+        for task in sorted(self.data.tasks.values(), key=lambda row: row.id):
+            await self._read()
+            if not task.over:
+                yield OpenTask(task.id, task.function_id, task.status, task.owner, task.due_at, task.expires_at)
+
+    async def logs(self, task_id: int) -> list[Log]:
+        """Logs in order of attempts."""
+        await self._read()
+        return [log for (owner, _), log in sorted(self.data.logs.items(), key=lambda item: item[0]) if owner == task_id]
+
+    async def put_function(self, function: Function, revision: int) -> Function | None:
+        """Create or replace."""
+        await self._read()
+        same = (function.account_id, function.name)
+        found = next((one for one in self.data.functions.values() if (one.account_id, one.name) == same), None)
+        if (found.revision if found else 0) != revision:
+            return None
+        if found is not None and found.id != function.id:
+            return None
+        number = found.id if found else len(self.data.functions) + 1
+        self.data.functions[number] = msgspec.structs.replace(function, id=number)
+        return self.data.functions[number]
+
+    async def functions(self) -> Sequence[Function]:
+        """All of them."""
+        await self._read()
+        return sorted(self.data.functions.values(), key=lambda one: (one.account_id, one.name))
+
+    async def put_account(self, account: Account, key: AccessKey) -> bool:
+        """Keep both or neither."""
+        await self._read()
+        if account.id in self.data.accounts or key.id in self.data.keys:
+            return False
+        self.data.accounts[account.id], self.data.keys[key.id] = account, key
+        return True
+
+    async def accounts(self) -> Sequence[Account]:
+        """Oldest first."""
+        await self._read()
+        return sorted(self.data.accounts.values(), key=lambda one: one.created_at)
+
+    async def access_keys(self) -> Sequence[AccessKey]:
+        """All of them."""
+        await self._read()
+        return list(self.data.keys.values())
+
+    # How --------------------------------------------------------------------------------------------------------------
+
+    def _insert(self, task: Task) -> bool:
+        if task.name is not None and (task.function_id, task.name) in self.data.names:
+            return False
+        if task.id in self.data.tasks or task.due_at > INTEGER_MAX:
+            raise StoreFailed("no row can hold this")
+        if task.name is not None:
+            self.data.names[task.function_id, task.name] = task.id
+        self.data.tasks[task.id] = task
+        return True
+
+    def _swap(self, epoch: int, task: Task, log: Log | None) -> bool:
+        found = self.data.tasks.get(task.id)
+        if found is None or found.epoch != epoch:
+            return False
+        if task.due_at > INTEGER_MAX:
+            raise StoreFailed("no row can hold this")
+        self.data.tasks[task.id] = msgspec.structs.replace(task, **{name: getattr(found, name) for name in FIXED})
+        if log is not None:
+            self.data.logs[task.id, log.attempt] = log
+        return True
+
+    async def _read(self) -> None:
+        self._check()
+        await asyncio.sleep(0)
+
+    async def _write(self, task: Task, change: Callable[[], bool]) -> bool:
+        self._check()
+        self._begun += 1
+        self.calls += 1
+        try:
+            await self._stand(task, after=False)
+            await asyncio.sleep(0)
+            changed = change()
+            if changed:
+                self.written.append(task)
+            self._pulse.set()
+            await asyncio.sleep(0)
+            await self._stand(task, after=True)
+        finally:
+            self._begun -= 1
+            self._pulse.set()
+        return changed
+
+    async def _stand(self, task: Task, *, after: bool) -> None:
+        for held in self._holds:
+            if not held.used and held.after is after and held.which(task):
+                await held.stand()
+
+    def _check(self) -> None:
+        if not self._open or self.fails():
+            raise StoreFailed("the store does not take it now")
+
+
+def _matches(task: Task, query: TaskQuery) -> bool:
+    began = task.started_at or task.created_at
+    name = identity.request_id(task.id) if task.name is None else task.name
+    return (
+        task.function_id == query.function_id
+        and (not query.statuses or task.status in query.statuses)
+        and name.startswith(query.name_prefix)
+        and (query.began_from is None or began >= query.began_from)
+        and (query.began_to is None or began <= query.began_to)
+        and (query.after is None or (task.id > query.after if query.ascending else task.id < query.after))
+    )

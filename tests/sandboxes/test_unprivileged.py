@@ -1,0 +1,67 @@
+"""The same tests once more as an unprivileged user, where the server is what most servers are."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from live_sandbox import ROOT
+
+TESTS = Path(__file__).resolve().parent
+NOBODY = 65534
+ASKED = "import msgspec, pytest, sojourn.sandboxes.process, live_sandbox"
+
+
+def _reachable_python() -> str | None:
+    """An interpreter that the other user can execute and that can load what this one loads."""
+    for candidate in (sys.executable, shutil.which(f"python3.{sys.version_info[1]}", path="/usr/local/bin:/usr/bin")):
+        if candidate and _as_nobody([candidate, "-c", ASKED]).returncode == 0:
+            return candidate
+    return None
+
+
+def _as_nobody(command: list[str]) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(one for one in sys.path if one and Path(one).is_dir() and "lib-dynload" not in one)
+    packages = [one for one in path.split(os.pathsep) if "site-packages" in one or (Path(one) / "sojourn").is_dir()]
+    environment = {
+        "PATH": os.defpath,
+        "HOME": "/nonexistent",
+        "PYTHONPATH": os.pathsep.join([*packages, str(TESTS.parent)]),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    try:
+        return subprocess.run(
+            command,
+            env=environment,
+            cwd=TESTS.parent.parent,
+            user=NOBODY,
+            group=NOBODY,
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except PermissionError as error:
+        return subprocess.CompletedProcess(command, 126, "", str(error))
+
+
+@pytest.mark.root
+@pytest.mark.skipif(not ROOT, reason="the other tests run as an unprivileged user already")
+def test_everything_holds_without_root() -> None:
+    """Both drivers start, call, stop, confine and reap when the server is not root."""
+    python = _reachable_python()
+    if python is None:
+        pytest.skip(f"no interpreter that user {pwd.getpwuid(NOBODY).pw_name} can execute has the tests' packages")
+    files = [
+        str(TESTS / name) for name in ("test_calls.py", "test_stop.py", "test_confinement.py", "test_system_calls.py")
+    ]
+    answer = _as_nobody([python, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra", "--timeout", "60", *files])
+
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    assert " passed" in answer.stdout

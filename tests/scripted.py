@@ -1,0 +1,290 @@
+"""A sandbox that does what a test tells it: answer, wait, die, refuse to start, go away.
+
+It keeps the sandbox contract in memory and watches its callers: two calls at once on one instance, or a call of an
+instance that is gone, are written down as `offences`. How a function behaves is a coroutine, found by the function's
+name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sojourn.errors import InstanceStartFailed
+from sojourn.runtime import Interpreter, Resolved
+from sojourn.sandbox import (
+    Capabilities,
+    Exit,
+    InstanceDied,
+    InstanceSpec,
+    Invocation,
+    LogSink,
+    Reply,
+    SandboxSpec,
+)
+from sojourn.task import HANDLED, UNHANDLED
+
+TERMINATED = Exit(signal=15, signals_sent=("SIGTERM",), processes_left=0, elapsed_ms=1.0)
+KILLED = Exit(signal=9, processes_left=0)
+
+
+class Call:
+    """What a behaviour gets to see of the invocation it answers."""
+
+    def __init__(self, sandbox: ScriptedSandbox, instance_id: str, invocation: Invocation, log: LogSink) -> None:
+        self.sandbox, self.instance_id, self.invocation, self.log = sandbox, instance_id, invocation, log
+
+    def die(self, exit_: Exit = KILLED) -> None:
+        """End this instance by itself, as a crash does."""
+        self.sandbox.kill(self.instance_id, exit_)
+
+
+Behaviour = Callable[[Call], Awaitable[Reply]]
+
+
+def answers(result: bytes = b"done") -> Behaviour:
+    """It returns `result` at once."""
+
+    async def behave(_: Call) -> Reply:
+        return Reply(ok=True, payload=result, duration_us=10, memory_peak_bytes=1 << 20)
+
+    return behave
+
+
+def takes(seconds: float, result: bytes = b"done") -> Behaviour:
+    """It returns after `seconds`."""
+
+    async def behave(_: Call) -> Reply:
+        await asyncio.sleep(seconds)
+        return Reply(ok=True, payload=result)
+
+    return behave
+
+
+def raises(type_: str = "ValueError", message: str = "no", *, kind: str = UNHANDLED) -> Behaviour:
+    """It answers a function error."""
+
+    async def behave(_: Call) -> Reply:
+        document = msgspec.json.encode({"errorMessage": message, "errorType": type_})
+        return Reply(ok=False, payload=document, kind=kind, type=type_, message=message)
+
+    return behave
+
+
+def dies(exit_: Exit = KILLED) -> Behaviour:
+    """It takes its process down before it answers."""
+
+    async def behave(call: Call) -> Reply:
+        call.die(exit_)
+        forever: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        return await forever
+
+    return behave
+
+
+def in_turn(*behaviours: Behaviour) -> Behaviour:
+    """The first call behaves as the first one, and so on; the last one holds from then on."""
+    left = list(behaviours)
+
+    async def behave(call: Call) -> Reply:
+        return await (left.pop(0) if len(left) > 1 else left[0])(call)
+
+    return behave
+
+
+class Gate:
+    """A behaviour that waits to be let on: `leave` answers the calls that wait and all later ones."""
+
+    def __init__(self, result: bytes = b"done") -> None:
+        self.result = result
+        self.arrived = 0
+        self.calls: list[Call] = []
+        self._came = asyncio.Event()
+        self._open = asyncio.Event()
+
+    async def __call__(self, call: Call) -> Reply:
+        """Wait, then answer."""
+        self.arrived += 1
+        self.calls.append(call)
+        self._came.set()
+        await self._open.wait()
+        return Reply(ok=True, payload=self.result)
+
+    def leave(self) -> None:
+        """Let the calls end."""
+        self._open.set()
+
+    async def busy(self, count: int = 1) -> None:
+        """Wait until `count` calls have come."""
+        while self.arrived < count:
+            self._came.clear()
+            await self._came.wait()
+
+
+class Living:
+    """An instance of the scripted sandbox."""
+
+    def __init__(self, spec: InstanceSpec) -> None:
+        self.spec = spec
+        self.died: asyncio.Future[tuple[Exit, bool]] = asyncio.get_running_loop().create_future()
+        self.busy = False
+
+
+class ScriptedSandbox:
+    """A sandbox of one account."""
+
+    def __init__(self, script: Script, spec: SandboxSpec, on_exit: Callable[[str, Exit], None]) -> None:
+        self.script, self.spec, self._on_exit = script, spec, on_exit
+        self.id, self.account_id = spec.id, spec.account_id
+        self.instances: dict[str, Living] = {}
+        self.alive = True
+        self.on_lost: Callable[[], None] = lambda: None
+
+    async def create(self, spec: InstanceSpec) -> Mapping[str, float]:
+        """Make an instance after the script's delay, unless the script has a failure in store."""
+        await asyncio.sleep(self.script.create_seconds)
+        if self.script.create_failures:
+            raise self.script.create_failures.pop(0)
+        if not self.alive:
+            raise InstanceStartFailed("SandboxLost", "the sandbox went away", lost=True)
+        self.instances[spec.id] = Living(spec)
+        self.script.made.append(spec)
+        self.script.count()
+        return {"fork": 0.1}
+
+    async def invoke(self, instance_id: str, invocation: Invocation, log: LogSink) -> Reply:
+        """Behave as the function does, for as long as the instance lives."""
+        living = self.instances.get(instance_id)
+        if living is None or living.busy:
+            self.script.offences.append(f"call of {instance_id}, which is {'busy' if living else 'gone'}")
+            raise InstanceDied(KILLED)
+        self.script.called(instance_id, invocation)
+        living.busy = True
+        name = str(living.spec.context["name"])
+        call = Call(self, instance_id, invocation, log)
+        work = asyncio.ensure_future(self.script.behaviours[name](call))
+        try:
+            both: list[asyncio.Future[Any]] = [work, living.died]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if living.died.done():
+                exit_, lost = living.died.result()
+                raise InstanceDied(exit_, lost=lost)
+            return work.result()
+        finally:
+            living.busy = False
+            work.cancel()
+
+    async def stop(self, instance_id: str, reason: str, grace_seconds: float) -> Exit:
+        """End an instance after the script's time, at most the grace."""
+        self.script.stops.append((instance_id, reason))
+        if instance_id not in self.instances:
+            return Exit()
+        await asyncio.sleep(min(self.script.stop_seconds, grace_seconds))
+        if (living := self.instances.pop(instance_id, None)) is not None and not living.died.done():
+            living.died.set_result((TERMINATED, False))
+        return TERMINATED
+
+    async def close(self) -> None:
+        """End everything."""
+        self.alive = False
+        self._end_all(lost=False)
+
+    def kill(self, instance_id: str, exit_: Exit) -> None:
+        """An instance ends by itself."""
+        living = self.instances.pop(instance_id)
+        living.died.set_result((exit_, False))
+        self._on_exit(instance_id, exit_)
+
+    def lose(self) -> None:
+        """The whole sandbox goes away, as when its agent is killed."""
+        self.alive = False
+        self._end_all(lost=True)
+        self.on_lost()
+
+    def _end_all(self, *, lost: bool) -> None:
+        instances, self.instances = self.instances, {}
+        for living in instances.values():
+            if not living.died.done():
+                living.died.set_result((KILLED, lost))
+
+
+class Script:
+    """What all sandboxes of a test do, and what they saw. It is a `SandboxDriver`."""
+
+    name, level = "scripted", 2
+
+    def __init__(self) -> None:
+        self.behaviours: dict[str, Behaviour] = {}
+        self.create_seconds = 0.0
+        self.create_failures: list[InstanceStartFailed] = []
+        self.start_failures: list[Exception] = []
+        self.stop_seconds = 0.0
+        self.made: list[InstanceSpec] = []
+        self.stops: list[tuple[str, str]] = []
+        self.calls: list[tuple[str, Invocation]] = []
+        self.offences: list[str] = []
+        self.sandboxes: list[ScriptedSandbox] = []
+        self.memory_peak_mb = self.instances_peak = 0
+        self.on_call: Callable[[str, Invocation], None] = lambda *_: None
+
+    async def probe(self) -> Capabilities:
+        """It always works."""
+        return Capabilities(driver=self.name, level=self.level, works=True, multi_account=True)
+
+    async def start(
+        self, spec: SandboxSpec, on_exit: Callable[[str, Exit], None], on_lost: Callable[[], None]
+    ) -> ScriptedSandbox:
+        """Start a sandbox, unless the script has a failure in store."""
+        await asyncio.sleep(0)
+        if self.start_failures:
+            raise self.start_failures.pop(0)
+        sandbox = ScriptedSandbox(self, spec, on_exit)
+        sandbox.on_lost = on_lost
+        self.sandboxes.append(sandbox)
+        return sandbox
+
+    async def reap(self, directory: Path, mark: str) -> int:
+        """Nothing is ever left."""
+        del directory, mark
+        return 0
+
+    def living(self) -> list[Living]:
+        """The instances that live, of all sandboxes."""
+        return [living for sandbox in self.sandboxes for living in sandbox.instances.values()]
+
+    def count(self) -> None:
+        """Keep the high-water marks."""
+        self.instances_peak = max(self.instances_peak, len(self.living()))
+        self.memory_peak_mb = max(self.memory_peak_mb, sum(living.spec.memory_mb for living in self.living()))
+
+    def called(self, instance_id: str, invocation: Invocation) -> None:
+        """User code is being called."""
+        self.calls.append((instance_id, invocation))
+        self.on_call(instance_id, invocation)
+
+
+class ScriptedRuntime:
+    """A runtime family that knows every name but those of `missing`. It is a `Runtime`."""
+
+    language = "python"
+
+    def __init__(self) -> None:
+        self.interpreter = Interpreter(
+            language="python", version="3.12.1", executable=Path("/usr/bin/python"), prefix=Path("/usr")
+        )
+        self.missing: set[str] = set()
+
+    def interpreters(self) -> tuple[Interpreter, ...]:
+        """One."""
+        return (self.interpreter,)
+
+    def resolve(self, runtime: str) -> Resolved | None:
+        """The one, or nothing."""
+        return None if runtime in self.missing else Resolved(interpreter=self.interpreter)
+
+
+HANDLED_ERROR = raises(kind=HANDLED)
