@@ -247,6 +247,14 @@ def _boolean(field: str, value: object) -> bool:
     return value
 
 
+def _internet_access(field: str, value: object) -> bool:
+    if value is not True:
+        raise InvalidArgument(
+            field, value, "must be true: the network belongs to the account's sandbox, not to a function"
+        )
+    return True
+
+
 def _memory(field: str, value: object) -> int:
     memory = check_integer(field, value, MEMORY_MB_BOUNDS, "MB")
     if memory % MEMORY_MB_STEP:
@@ -322,7 +330,7 @@ _RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
     "cpu": ("cpu", _cpu),
     "diskSize": ("disk_size", _disk),
     "instanceConcurrency": ("instance_concurrency", lambda field, value: check_integer(field, value, (1, 1))),
-    "internetAccess": ("internet_access", _boolean),
+    "internetAccess": ("internet_access", _internet_access),
     "environmentVariables": ("environment_variables", _variables),
     "tags": ("tags", _tags),
 }
