@@ -168,6 +168,7 @@ def test_errors_and_losses_do_not_eat_each_others_budget() -> None:
             (after,) = await world.end(task)
 
             assert (after.status, after.attempts, after.retries, after.losses) == (Status.SUCCEEDED, 5, 2, 2)
+            assert [invocation.retry_count for _, invocation in world.script.calls] == [0, 1, 2, 3, 4]
 
     run(main())
 

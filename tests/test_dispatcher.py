@@ -235,6 +235,24 @@ def test_tasks_of_a_deleted_function_become_invalid_and_running_ones_finish() ->
     run(main())
 
 
+def test_a_function_that_is_deleted_while_its_instance_is_made_does_not_run() -> None:
+    """It is looked at again before the start."""
+
+    async def main() -> None:
+        async with World() as world:
+            world.script.create_seconds = 1
+            function = world.deploy("f", answers())
+            task = await world.submit(function)
+            await world.reach(task, Status.DEQUEUED)
+            world.change(function, deleted=True)
+            await world.end(task)
+
+            assert world.path(task) == [*QUEUED, "Invalid"]
+            assert world.script.calls == []
+
+    run(main())
+
+
 def test_a_retry_whose_function_was_deleted_ends_failed() -> None:
     """Invalid means never started."""
 

@@ -7,6 +7,7 @@ the channel ends, so does everything in here.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -232,7 +233,10 @@ class Agent:
             self._clean(resident.directory)
 
     def _clean(self, directory: str) -> None:
-        """Remove a private directory, in a child: it may hold more files than we have time for."""
+        """Remove a private directory; one that holds files in a child, because they may be many."""
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)  # noqa: PTH106 - pathlib is not loaded here
+            return
         pid = os.fork()
         if pid == 0:
             try:

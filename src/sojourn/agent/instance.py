@@ -48,8 +48,8 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
     except OSError as error:
         _fail(channel, SETUP_FAILED, str(error))
     runtime = PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]))
-    _tie(birth)
     channel.sendall(frames.pack(frames.READY, 0, 0))
+    _tie(birth)
     runtime.serve()
 
 
@@ -75,7 +75,11 @@ def _settle(birth: Birth) -> socket.socket:
 
 
 def _tie(birth: Birth) -> None:
-    """Tie our life to the zygote's, which is our parent once the launcher is gone: it says when."""
+    """Tie our life to the zygote's, which is our parent once the launcher is gone: it says when.
+
+    After READY, so that nobody waits for the launcher's end; before any user code. A zygote that dies before says
+    nothing, and we go.
+    """
     if os.read(birth.go_fd, 1) != b"g":
         os._exit(1)
     os.close(birth.go_fd)

@@ -96,8 +96,9 @@ class Zygote:
     def _create(self, number: int, spec: dict[str, Any], descriptors: list[int]) -> None:
         channel_fd, output_fd = descriptors
         go_read, go_write = os.pipe()
+        launcher = 0
         try:
-            pid = self._fork_apart() if self._namespaces else os.fork()
+            pid, launcher = self._fork_apart() if self._namespaces else (os.fork(), 0)
         except OSError as error:
             self._say(number=number, failed=str(error))
             pid = -1
@@ -108,13 +109,15 @@ class Zygote:
             return
         if pid > 0:
             self._pids[pid] = number
-            os.write(go_write, b"g")
             self._say(number=number, pid=pid)
+            if launcher:
+                os.waitpid(launcher, 0)
+            os.write(go_write, b"g")
         for fd in (channel_fd, output_fd, go_read, go_write):
             os.close(fd)
 
-    def _fork_apart(self) -> int:
-        """Fork an instance as the first process of new namespaces; returns like `os.fork`.
+    def _fork_apart(self) -> tuple[int, int]:
+        """Fork an instance as the first process of new namespaces; returns like `os.fork`, with the launcher's pid.
 
         Raises
         ------
@@ -131,7 +134,7 @@ class Zygote:
                 if pid == 0:
                     os.close(told_read)
                     os.close(told_write)
-                    return 0
+                    return 0, 0
                 told = str(pid).encode()
             except OSError as error:
                 told = str(error).encode()
@@ -140,10 +143,10 @@ class Zygote:
         os.close(told_write)
         with os.fdopen(told_read, "rb") as file:
             told = file.read()
-        os.waitpid(launcher, 0)
         if not told.isdigit():
+            os.waitpid(launcher, 0)
             raise OSError(told.decode() or "the launcher died")
-        return int(told)
+        return int(told), launcher
 
     def _signal(self, number: int, which: int) -> None:
         for pid, known in self._pids.items():
