@@ -190,7 +190,7 @@ class ReferenceStore:
         found = self.data.tasks.get(task.id)
         if found is None or found.epoch != epoch:
             return False
-        if task.due_at > INTEGER_MAX:
+        if max(task.due_at, log.dropped if log else 0) > INTEGER_MAX:
             raise StoreFailed("no row can hold this")
         self.data.tasks[task.id] = msgspec.structs.replace(task, **{name: getattr(found, name) for name in FIXED})
         if log is not None:
