@@ -1,8 +1,9 @@
 """A task's history as bytes: how events are packed into the row and read back.
 
 One event is 9 bytes (a status code, microseconds since 1970), followed by its detail when it has one: the high bit of
-the code says so, then a little-endian u32 length and JSON text. Packed into the task's row, a transition is one row update
-instead of an update and an insert, which halves the cost of a task. The codes are stored for good: never renumber them.
+the code says so, then a little-endian u32 length and JSON text. Packed into the task's row, a transition is one row
+update instead of an update and an insert, which halves the cost of a task. The codes are stored for good: never
+renumber them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The runtime contract: how a function's `runtime` setting becomes something that can be run.
 
-A driver recognises runtime names (`python3.12`), finds what the machine offers for them, and says plainly when it gives
-something other than what was asked for. Starting it is left to `agent`, inside a sandbox; `runtimes/` holds the choices.
+A driver recognises runtime names (`python3.12`), finds what the machine offers for them, and says plainly when it
+gives something other than what was asked for. Starting it is left to `agent`, inside a sandbox; `runtimes/` holds the
+choices.
 """
 
 from __future__ import annotations

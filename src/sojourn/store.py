@@ -2,8 +2,8 @@
 
 A store keeps rows and is blind to what a status means, except that it can tell which tasks are still open. One call is
 one transaction; when it returns, the change is durable (fsynced) and visible to every later read. Writes to one task
-are compare-and-set on its `epoch`: of two writers who saw the same row, one gets True and the other False. A store raises
-`StoreFailed` when it cannot make a change durable, and then the change has not happened.
+are compare-and-set on its `epoch`: of two writers who saw the same row, one gets True and the other False. A store
+raises `StoreFailed` when it cannot make a change durable, and then the change has not happened.
 
 `stores/` holds the choices; `tests/stores/conformance.py` is the suite each of them passes.
 """
