@@ -189,9 +189,7 @@ class LiveServer:
         """Where it answers."""
         return self.credentials["endpoint"]
 
-    def client(
-        self, access_key_id: str = "", access_key_secret: str = "", *, retries: Retries | None = None
-    ) -> Client:
+    def client(self, access_key_id: str = "", access_key_secret: str = "", *, retries: Retries | None = None) -> Client:
         """Our own client with the owner's key, or another one; closed with the server."""
         known = self.credentials
         connection = Connection(
