@@ -86,7 +86,13 @@ class Queue:
         return (line for line in list(self._lines.values()) if len(line))
 
     async def submit(
-        self, function: Function, payload: bytes, *, name: str | None = None, delay_seconds: int = 0
+        self,
+        function: Function,
+        payload: bytes,
+        *,
+        name: str | None = None,
+        delay_seconds: int = 0,
+        number: int | None = None,
     ) -> Task:
         """Accept a task; on return it is durable and Enqueued.
 
@@ -96,6 +102,7 @@ class Queue:
         payload: the event, handed to the handler as it is.
         name: the task id of the caller's choice.
         delay_seconds: how long it waits before it is due; counts toward its age.
+        number: the number of the request it came by, which becomes its own; None for a new one.
 
         Raises
         ------
@@ -109,7 +116,7 @@ class Queue:
         config = function.async_config or AsyncConfig()
         task = submit(
             Task(
-                id=self._numbers.next(now),
+                id=self._numbers.next(now) if number is None else number,
                 account_id=function.account_id,
                 function_id=function.id,
                 generation=function.generation,

@@ -57,6 +57,8 @@ class Status(Enum):
     INVALID = "Invalid"
     """It could never be triggered: its function is gone, or no instance can be made."""
 
+    __hash__ = object.__hash__  # members are single; Enum's own hash is computed in Python at every look into a table
+
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """How an attempt failed.

@@ -16,11 +16,12 @@ from .answer import Answer
 from .authentication import Authentication
 from .backend import Backend
 from .operation import Operation
+from .paths import Paths
 
 PATH_CHARACTERS_MAX = 200
 
 
-def build(backend: Backend) -> Starlette:
+def build(backend: Backend) -> Paths:
     """The HTTP API over `backend`, an ASGI application."""
     authentication = Authentication(backend.catalog, backend.clock)
     operation = partial(Operation, backend, authentication)
@@ -41,17 +42,17 @@ def build(backend: Backend) -> Starlette:
         request_id = backend.request_id()
         return _response(errors.of_surprise(error, request_id), request_id)
 
+    dialect = v2023_03_30.routes(operation)
     app = Starlette(
         routes=[
-            *v2023_03_30.routes(operation),
+            *dialect,
             *v1.routes(partial(operation, problem=True)),
             *health.routes(backend),
         ],
         exception_handlers={HTTPException: not_routed, Exception: surprised},
     )
-    app.state.request_id = backend.request_id  # for `protocol`, which answers what never becomes a request
     app.router.redirect_slashes = False  # a signature is for one path
-    return app
+    return Paths(dialect, app, backend.request_id)
 
 
 def _response(result: Answer, request_id: str) -> Response:

@@ -33,6 +33,10 @@ class Backend:
     isolation: Capabilities
     ready: Callable[[], bool]
 
+    def number(self) -> int:
+        """A new number for a request, from which its request id is made; a task gets that of the request it came by."""
+        return self.numbers.next(self.clock.now())
+
     def request_id(self) -> str:
         """A new request id."""
-        return identity.request_id(self.numbers.next(self.clock.now()))
+        return identity.request_id(self.number())

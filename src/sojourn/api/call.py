@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 import orjson
 from starlette.types import Receive
 
+from sojourn import identity
 from sojourn.errors import InvalidArgument, PayloadTooLarge, ServiceUnavailable, SignatureMismatch
 from sojourn.function import AccessKey
 
@@ -33,28 +34,33 @@ class ClientGone(Exception):
 class Call:
     """What a handler gets.
 
-    `key` is the caller's access key, `request_id` the name of this request, `path` the parameters of the path,
+    `key` is the caller's access key, `number` this request's, `path` the parameters of the path,
     `headers` the headers by lower-case name, `query` the query parameters that have a value, `body` the whole body.
     `receive` tells when the caller goes away.
     """
 
-    __slots__ = ("backend", "body", "headers", "key", "path", "query", "receive", "request_id")
+    __slots__ = ("backend", "body", "headers", "key", "number", "path", "query", "receive")
 
     def __init__(
         self,
         backend: Backend,
         key: AccessKey,
         *,
-        request_id: str,
+        number: int,
         scope: Mapping[str, Any],
         headers: Mapping[bytes, bytes],
         body: bytes,
         receive: Receive,
     ) -> None:
-        self.backend, self.key, self.request_id = backend, key, request_id
+        self.backend, self.key, self.number = backend, key, number
         self.headers, self.body, self.receive = headers, body, receive
         self.path: Mapping[str, str] = scope["path_params"]
         self.query: Mapping[str, str] = _query(scope["query_string"]) if scope["query_string"] else {}
+
+    @property
+    def request_id(self) -> str:
+        """The name of this request."""
+        return identity.request_id(self.number)
 
     @property
     def account_id(self) -> str:

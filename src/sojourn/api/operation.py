@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from starlette.types import Receive, Scope, Send
 
+from sojourn import identity
 from sojourn.errors import SojournError
 
 from . import answer, errors
@@ -56,9 +57,10 @@ class Operation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        request_id = self._backend.request_id()
+        number = self._backend.number()
+        request_id = identity.request_id(number)
         try:
-            result = await self._answer(scope, receive, request_id)
+            result = await self._answer(scope, receive, number)
         except ClientGone:
             return
         except SojournError as error:
@@ -67,7 +69,7 @@ class Operation:
             result = errors.of_surprise(error, request_id, problem=self._problem)
         await answer.send(result, request_id, send)
 
-    async def _answer(self, scope: Scope, receive: Receive, request_id: str) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, number: int) -> Answer:
         headers = single_headers(scope["headers"])
         key = self._authentication.check(scope, headers)
         what, limit_bytes = self._limit(headers)
@@ -75,7 +77,7 @@ class Operation:
         call = Call(
             self._backend,
             key,
-            request_id=request_id,
+            number=number,
             scope=scope,
             headers=headers,
             body=body,

@@ -29,7 +29,7 @@ class Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
-        self._request_id: Callable[[], str] = self.config.app.state.request_id  # type: ignore[union-attr]
+        self._request_id: Callable[[], str] = self.config.app.request_id  # type: ignore[union-attr]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A caller is there and has said nothing yet."""

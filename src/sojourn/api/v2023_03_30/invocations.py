@@ -61,6 +61,7 @@ async def invoke(call: Call) -> Answer:
         function,
         call.body,
         name=task_name(headers),
+        number=call.number,
         delay_seconds=check_digits("x-fc-async-delay", delay.decode("latin-1"), DELAY_SECONDS_BOUNDS, "seconds")
         if delay
         else 0,
