@@ -147,7 +147,12 @@ class Dispatcher:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            if self._draining or not self._round():
+            try:
+                waiting = not self._draining and self._round()
+            except Exception:  # a fault of ours in one round must not end all that would follow
+                log.exception("a round of the dispatcher failed")
+                waiting = True
+            if not waiting:
                 await self._wake.wait()
                 continue
             try:
