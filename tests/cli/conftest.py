@@ -15,13 +15,12 @@ import pytest
 from client.fake_server import FakeServer
 from sojourn.cli import main
 
-PROGRAM = [
-    sys.executable,
-    "-c",
-    # A job in the background of a shell ignores SIGINT, and so would all its children: tests interrupt theirs.
+# A job in the background of a shell ignores SIGINT, and so would all its children: tests interrupt theirs.
+_MAIN = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from sojourn.cli import main; sys.exit(main())",
-]
+    "from sojourn.cli import main; sys.exit(main())"
+)
+PROGRAM = [sys.executable, "-c", _MAIN]
 
 
 @dataclass
