@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import Any
-
-import pytest
 
 from scripted import Gate, answers, dies, raises, takes
 from sojourn.errors import InstanceStartFailed
-from sojourn.function import Function
 from sojourn.identity import request_id
-from sojourn.pool import Instance
 from sojourn.task import MESSAGE_TOO_OLD, Status
 from virtual_time import run
 from world import SECOND, World
@@ -56,29 +51,6 @@ def test_while_an_instance_is_made_the_task_shows_as_dequeued() -> None:
             assert world.path(task) == QUEUED
             await world.end(task)
             assert world.path(task) == [*QUEUED, "Running", "Succeeded"]
-
-    run(main())
-
-
-def test_a_round_that_fails_does_not_end_the_loop(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
-    """A fault of ours is logged, and the next round runs the task."""
-
-    async def main() -> None:
-        async with World() as world:
-            function = world.deploy("f", answers())
-            acquire, failures = world.pool.acquire, [RuntimeError("a fault of ours")]
-
-            def failing_once(wanted: Function) -> Instance | None:
-                if failures:
-                    raise failures.pop()
-                return acquire(wanted)
-
-            monkeypatch.setattr(world.pool, "acquire", failing_once)
-            task = await world.submit(function)
-            await world.end(task)
-
-            assert world.path(task) == [*QUEUED, "Running", "Succeeded"]
-            assert "a round of the dispatcher failed" in caplog.text
 
     run(main())
 
