@@ -286,6 +286,12 @@ class Server:
                 self._owner().id,
                 "no network" if settings.network_others == "none" else "the host's network too",
             )
+        else:
+            log.info(
+                "functions of account %s get no network; further accounts get %s",
+                self._owner().id,
+                "none either" if settings.network_others == "none" else "the host's network",
+            )
         if isolation.level == 0:
             log.warning("%s", isolation.text)
         if not config.is_loopback(settings.host):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from sojourn.errors import PathNotSupported
 
@@ -19,6 +21,7 @@ from .operation import Operation
 from .paths import Paths
 
 PATH_CHARACTERS_MAX = 200
+METHOD_NOT_ALLOWED = 405
 
 
 def build(backend: Backend) -> Paths:
@@ -29,7 +32,7 @@ def build(backend: Backend) -> Paths:
     async def not_routed(request: Request, error: Exception) -> Response:
         """The router found no path, or not this method at it."""
         status = error.status_code if isinstance(error, HTTPException) else 404
-        allowed = (getattr(error, "headers", None) or {}).get("Allow")
+        allowed = _methods(app.routes, request.scope["path"]) if status == METHOD_NOT_ALLOWED else ""
         headers = ((b"allow", allowed.encode()),) if allowed else ()
         path = request.url.path[:PATH_CHARACTERS_MAX]
         request_id = backend.request_id()
@@ -53,6 +56,12 @@ def build(backend: Backend) -> Paths:
     )
     app.router.redirect_slashes = False  # a signature is for one path
     return Paths(dialect, app, backend.request_id)
+
+
+def _methods(routes: Iterable[BaseRoute], path: str) -> str:
+    """The methods of all routes at `path`; the router itself knows only those of the first."""
+    found = (route.methods or set() for route in routes if isinstance(route, Route) and route.path_regex.match(path))
+    return ", ".join(sorted(set().union(*found)))
 
 
 def _response(result: Answer, request_id: str) -> Response:
