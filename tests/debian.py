@@ -34,8 +34,8 @@ def main() -> int:
     if packages and os.getuid() == 0 and shutil.which("apt-get"):
         print(f"installing {' '.join(packages)}", flush=True)  # noqa: T201 - it talks to the person who runs make
         quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
-        subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)  # type: ignore[call-overload]
-        subprocess.run(["apt-get", "install", "-y", "-qq", *packages], check=False, **quiet)  # type: ignore[call-overload]
+        subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)  # type: ignore[call-overload]  # as a mapping
+        subprocess.run(["apt-get", "install", "-y", "-qq", *packages], check=False, **quiet)  # type: ignore[call-overload]  # as a mapping
     for program in wanting:
         if why := missing(program):
             print(f"{why}; skipped: {', '.join(NEEDED[program][1])}", flush=True)  # noqa: T201 - as above

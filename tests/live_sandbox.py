@@ -170,7 +170,7 @@ class Live:
 
     async def tell(self, source: str, **more: str) -> object:
         """What the handler of a fresh instance answers, out of its JSON."""
-        reply = await self.call(await self.make(source, **more))  # type: ignore[arg-type]
+        reply = await self.call(await self.make(source, **more))  # type: ignore[arg-type]  # passed on
         assert reply.ok, reply
         return json.loads(reply.payload)
 

@@ -49,7 +49,7 @@ def test_a_function_that_fails_is_an_answer(behaviour: object, type_: str) -> No
 
     async def main() -> None:
         async with World() as world:
-            function = world.deploy("f", in_turn(behaviour, answers()))  # type: ignore[arg-type]
+            function = world.deploy("f", in_turn(behaviour, answers()))  # type: ignore[arg-type]  # from a table
             failed = await world.dispatcher.invoke(function, b"", "r")
             assert isinstance(failed.outcome, Failure)
             assert msgspec.json.decode(failed.outcome.document)["errorType"] == type_

@@ -82,7 +82,7 @@ def test_settings_do_not_change() -> None:
     """What was checked at the start holds until the end."""
     settings = Settings(data_dir=Path("/data"))
     with pytest.raises(AttributeError):
-        settings.port = 1  # type: ignore[misc]
+        settings.port = 1  # type: ignore[misc]  # which is the point
 
     assert msgspec.structs.replace(settings, port=1).port == 1
 

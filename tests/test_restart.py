@@ -281,7 +281,7 @@ def test_a_task_that_takes_the_server_down_every_time_is_given_up() -> None:
             world = World(store=store, functions=world.functions)
             async with world:
                 world.script.behaviours["f"] = Gate()
-                await store.until(lambda starts=starts: store.data.tasks[task.id].attempts == starts)  # type: ignore[misc]
+                await store.until(lambda starts=starts: store.data.tasks[task.id].attempts == starts)  # type: ignore[misc]  # bound
                 await world.crash()
         async with World(store=store, functions=world.functions) as world:
             (after,) = await world.end(task)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from sojourn import machine
 from sojourn.errors import IllegalFact
+from sojourn.function import RETRIES_BOUNDS
 from sojourn.history import CODES
 from sojourn.task import (
     LEASE_LOST,
     LEGAL_STEPS,
     LOSSES_MAX,
     MESSAGE_TOO_OLD,
-    RETRIES_MAX_BOUNDS,
     TERMINAL,
     TRANSITIONS,
     UNHANDLED,
@@ -250,7 +250,7 @@ def test_stamps_never_decrease_when_the_clock_steps_back() -> None:
     assert (task.started_at, task.ended_at) == (NOW, NOW)
 
 
-@pytest.mark.parametrize("retries_max", RETRIES_MAX_BOUNDS)
+@pytest.mark.parametrize("retries_max", RETRIES_BOUNDS)
 def test_function_errors_use_up_the_retries_and_nothing_else(retries_max: int) -> None:
     """With N retries a function that always fails starts N + 1 times, then its task is Failed."""
     task = run_to_end(new_task(retries_max=retries_max), [ERROR] * 20)
@@ -258,7 +258,7 @@ def test_function_errors_use_up_the_retries_and_nothing_else(retries_max: int) -
     assert (Status.FAILED, retries_max + 1, retries_max, 0) == (task.status, task.attempts, task.retries, task.losses)
 
 
-@pytest.mark.parametrize("retries_max", RETRIES_MAX_BOUNDS)
+@pytest.mark.parametrize("retries_max", RETRIES_BOUNDS)
 def test_losses_use_up_their_own_budget(retries_max: int) -> None:
     """Attempts lost through our fault cost no retry, and are given up after their own bound."""
     task = run_to_end(new_task(retries_max=retries_max), [LOSS] * 20)
@@ -320,7 +320,7 @@ def run_to_end(task: Task, outcomes: Sequence[Outcome]) -> Task:
 OUTCOMES = st.sampled_from([ERROR, LOSS, Success(result=b"x")])
 
 
-@given(st.integers(*RETRIES_MAX_BOUNDS), st.lists(OUTCOMES, min_size=20, max_size=20))
+@given(st.integers(*RETRIES_BOUNDS), st.lists(OUTCOMES, min_size=20, max_size=20))
 @settings(deadline=None)
 def test_starts_are_bounded_whatever_the_outcomes(retries_max: int, outcomes: list[Outcome]) -> None:
     """A task ends after at most retries + 1 + losses starts, and its errors never exceed what its caller allowed."""

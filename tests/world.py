@@ -177,7 +177,7 @@ class World:
 
     async def submit(self, function: Function, payload: bytes = b"", **options: object) -> Task:
         """Submit a task."""
-        return await self.queue.submit(self.functions[function.id], payload, **options)  # type: ignore[arg-type]
+        return await self.queue.submit(self.functions[function.id], payload, **options)  # type: ignore[arg-type]  # passed on
 
     async def stop(self, task: Task) -> Task:
         """Stop a task."""

@@ -289,7 +289,3 @@ class InstanceStartFailed(SojournError):
     def __init__(self, cause: str, message: str, *, lost: bool = False) -> None:
         self.cause, self.lost = cause, lost
         super().__init__(message)
-
-
-class FrameError(SojournError):
-    """Bytes on the agent channel are not a frame."""

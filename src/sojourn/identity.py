@@ -52,11 +52,6 @@ def number_of(text: str) -> int | None:
     return number if request_id(number) == text else None
 
 
-def first_number(at: int) -> int:
-    """The smallest number that can have been made at `at` (microseconds since 1970)."""
-    return max(at // 1_000 - EPOCH_MS, 0) << _SHIFT
-
-
 def _mixed(number: int) -> int:
     """A fixed scramble of 64 bits, so that a mistyped id is not somebody else's task (splitmix64's finalizer)."""
     mixed = (number + 0x9E3779B97F4A7C15) & _MASK_64

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 from . import identity, instance, machine, outcome
 from .clock import Clock
 from .errors import IllegalFact, InstanceStartFailed, InvalidArgument, SandboxUnavailable
-from .function import Function
+from .function import LATEST, Function
 from .homes import Homes
 from .sandbox import Exit, InstanceDied, InstanceSpec, Invocation, LogSink, Reply, Sandbox
 
@@ -245,8 +245,8 @@ class Pool:
             "FC_FUNCTION_NAME": function.name,
             "FC_FUNCTION_HANDLER": config.handler,
             "FC_FUNCTION_MEMORY_SIZE": str(config.memory_size),
-            "FC_FUNCTION_VERSION": "LATEST",
-            "FC_QUALIFIER": "LATEST",
+            "FC_FUNCTION_VERSION": LATEST,
+            "FC_QUALIFIER": LATEST,
             "FC_RUNTIME": config.runtime,
             "FC_TIMEOUT": str(config.timeout),
         }
@@ -257,8 +257,8 @@ class Pool:
             "handler": config.handler,
             "memory": config.memory_size,
             "timeout": config.timeout,
-            "qualifier": "LATEST",
-            "version_id": "LATEST",
+            "qualifier": LATEST,
+            "version_id": LATEST,
         }
         return InstanceSpec(
             id=made.id,

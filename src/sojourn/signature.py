@@ -310,7 +310,8 @@ def _pads(secret: bytes) -> tuple[Any, Any]:
     """The inner and the outer hash of a key, after their first block."""
     key = hashlib.sha256(secret).digest() if len(secret) > _BLOCK_BYTES else secret
     key = key.ljust(_BLOCK_BYTES, b"\0")
-    return tuple(hashlib.sha256(bytes(byte ^ pad for byte in key)) for pad in (0x36, 0x5C))  # type: ignore[return-value]
+    inner, outer = (hashlib.sha256(bytes(byte ^ pad for byte in key)) for pad in (0x36, 0x5C))
+    return inner, outer
 
 
 @lru_cache(maxsize=1024)

@@ -182,7 +182,6 @@ INSTANCE_LOST = "InstanceLost"
 UNHANDLED = "UnhandledInvocationError"
 HANDLED = "HandledInvocationError"
 
-RETRIES_MAX_BOUNDS = (0, 8)
 LOSSES_MAX = 3
 """Attempts that may be lost through our own fault before a task is given up (decision: three separate budgets)."""
 

@@ -31,7 +31,7 @@ def test_every_module_loads_with_the_standard_library_alone(interpreter: object,
     """No module of the agent needs site-packages, the rest of Sojourn, or asyncio, on any interpreter found."""
     program = _IMPORT.format(package=str(AGENT_PACKAGE), modules=MODULES)
     answer = subprocess.run(
-        [str(interpreter.executable), "-I", "-S", "-B", "-c", program],  # type: ignore[attr-defined]
+        [str(interpreter.executable), "-I", "-S", "-B", "-c", program],  # type: ignore[attr-defined]  # from a table
         cwd=tmp_path,
         env={},
         capture_output=True,

@@ -63,7 +63,7 @@ def test_functions(sdk: Any) -> None:
     assert sdk.delete_function("f").status_code == 204
     with pytest.raises(Exception, match="function 'f' does not exist") as raised:
         sdk.get_function("f", models.GetFunctionRequest())
-    assert (raised.value.code, raised.value.status_code) == ("FunctionNotFound", 404)  # type: ignore[attr-defined]
+    assert (raised.value.code, raised.value.status_code) == ("FunctionNotFound", 404)  # type: ignore[attr-defined]  # the SDK is untyped
 
 
 def test_asynchronous_configuration(sdk: Any) -> None:
@@ -105,7 +105,7 @@ def test_a_task_from_submit_to_its_end(sdk: Any, caller: Caller) -> None:
     assert accepted.headers["x-fc-async-task-id"] == "t1"
     with pytest.raises(Exception, match="async task 't1' already exists") as raised:
         submit(sdk, task_id="t1")
-    assert raised.value.status_code == 409  # type: ignore[attr-defined]
+    assert raised.value.status_code == 409  # type: ignore[attr-defined]  # the SDK is untyped
 
     got = sdk.get_async_task("f", "t1", models.GetAsyncTaskRequest(qualifier="LATEST")).body
     assert (got.status, got.task_payload, got.end_time, got.duration_ms) == ("Enqueued", "event", 0, 0)
@@ -131,7 +131,7 @@ def test_a_task_from_submit_to_its_end(sdk: Any, caller: Caller) -> None:
     assert sdk.stop_async_task("f", "t1", models.StopAsyncTaskRequest()).status_code == 204
     with pytest.raises(Exception, match="already completed") as raised:
         sdk.stop_async_task("f", "t1", models.StopAsyncTaskRequest())
-    assert raised.value.status_code == 412  # type: ignore[attr-defined]
+    assert raised.value.status_code == 412  # type: ignore[attr-defined]  # the SDK is untyped
     stopped = sdk.get_async_task("f", "t1", models.GetAsyncTaskRequest()).body
     assert [event.status for event in stopped.events] == ["Enqueued", "Stopping", "Stopped"]
 
@@ -158,7 +158,7 @@ def test_refusals_reach_the_caller_with_their_code(sdk: Any, caller: Caller) -> 
     create(sdk)
     with pytest.raises(Exception, match=r"payload size exceeds maximum allowed size \(131072 bytes\)") as raised:
         submit(sdk, payload=b"x" * 200_000)
-    assert raised.value.code == "EntityTooLarge"  # type: ignore[attr-defined]
+    assert raised.value.code == "EntityTooLarge"  # type: ignore[attr-defined]  # the SDK is untyped
     with pytest.raises(Exception, match="limit must be a whole number between 1 and 100, got 0"):
         sdk.list_async_tasks("f", models.ListAsyncTasksRequest(limit=0))
     stranger = Client(
@@ -177,4 +177,4 @@ def test_refusals_reach_the_caller_with_their_code(sdk: Any, caller: Caller) -> 
     )
     with pytest.raises(Exception, match="does not match the signature") as raised:
         wrong.get_function("f", models.GetFunctionRequest())
-    assert (raised.value.code, raised.value.status_code) == ("SignatureNotMatch", 403)  # type: ignore[attr-defined]
+    assert (raised.value.code, raised.value.status_code) == ("SignatureNotMatch", 403)  # type: ignore[attr-defined]  # the SDK is untyped

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -54,7 +52,7 @@ def task_after(*steps: tuple[int, object]) -> Task:
     """A task submitted at 1 ms, to which each fact happened at its time in ms."""
     task = submit(Task(id=1, account_id="acme", function_id=3, generation=2), 1 * MS)
     for at, fact in steps:
-        task = advance(task, fact, at * MS)  # type: ignore[arg-type]
+        task = advance(task, fact, at * MS)  # type: ignore[arg-type]  # steps is Any fact
     return task
 
 
@@ -100,7 +98,6 @@ def test_a_function_that_runs_on_something_else_says_so() -> None:
     assert note("python3.9", PretendRuntime()) == "python3.9 is not here, it runs on 3.12.1"
     assert note("ruby3", PretendRuntime()) == "nothing on this server runs ruby3 any more"
     assert "must be one that this machine has" in str(note("python3.12", Gone()))
-    assert not Path("/x").exists()
 
 
 def test_cpu_is_shown_when_it_was_given() -> None:

@@ -22,7 +22,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
         settings.append(given)
         return 7
 
-    server.serve = serve  # type: ignore[attr-defined]
+    server.serve = serve  # type: ignore[attr-defined]  # a stand-in module
     monkeypatch.setitem(sys.modules, "sojourn.server", server)
     monkeypatch.setattr(sojourn, "server", server, raising=False)
     return settings

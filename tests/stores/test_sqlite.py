@@ -209,7 +209,7 @@ def file_names(directory: Path) -> list[str]:
 def plan(connection: apsw.Connection, text: str, values: object = None) -> list[str]:
     """What SQLite means to do, one line a step."""
     cursor = connection.cursor()
-    return [str(row[3]) for row in cursor.execute(f"EXPLAIN QUERY PLAN {text}", values)]  # type: ignore[arg-type]
+    return [str(row[3]) for row in cursor.execute(f"EXPLAIN QUERY PLAN {text}", values)]  # type: ignore[arg-type]  # any
 
 
 def queries() -> list[TaskQuery]:

@@ -47,7 +47,7 @@ class PythonRuntime:
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115 - lives as long as the process
         sys.stdout = _text(1)
         sys.stderr = _text(2)
-        sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+        sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]  # Final
         self._lines = install_logging()
         signal.signal(signal.SIGTERM, self._terminated)
 
@@ -107,7 +107,7 @@ class PythonRuntime:
             text = f"Handler '{name}' of '{self._name}' {found} module '{module_name}'"
             raise FunctionError("HandlerNotFound", text)
         self._handler = handler
-        return handler  # type: ignore[no-any-return]
+        return handler  # type: ignore[no-any-return]  # it is the user's
 
     def _read(self, size: int) -> bytes:
         """Exactly `size` bytes; the process ends when the agent is gone."""

@@ -29,9 +29,9 @@ class Protocol(HttpToolsProtocol):
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
-        self._request_id: Callable[[], str] = self.config.app.request_id  # type: ignore[union-attr]
+        self._request_id: Callable[[], str] = self.config.app.request_id  # type: ignore[union-attr]  # `Paths`
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
         """A caller is there and has said nothing yet."""
         super().connection_made(transport)
         self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self._head_late)

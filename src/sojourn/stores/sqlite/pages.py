@@ -82,7 +82,7 @@ def _walks(query: TaskQuery, bounds: tuple[int, int], extra: str) -> Iterator[St
         yield _walk(query, bounds, "task_by_function", _among(codes) + extra)
         return
     for code in codes:
-        index, condition = ("task_open", "status < 10") if code < 10 else ("task_bad", "status > 10")  # noqa: PLR2004
+        index, condition = ("task_open", "status < 10") if code < 10 else ("task_bad", "status > 10")  # noqa: PLR2004 - as in SQL
         yield _walk(query, bounds, index, f" AND status = {code} AND {condition}{extra}")
 
 
