@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sojourn.identity import EPOCH_MS, NODE_BITS, SEQUENCE_BITS, Numbers, first_number, number_of, request_id
+from sojourn.identity import EPOCH_MS, NODE_BITS, SEQUENCE_BITS, Numbers, number_of, request_id
 
 START = EPOCH_MS * 1_000
 """The first microsecond that a number can tell."""
@@ -93,14 +93,6 @@ def test_numbers_go_on_after_the_last_one_kept() -> None:
     assert Numbers(3, last).next(START) > last
 
 
-@given(st.integers(START, START + 10**15), st.integers(0, (1 << NODE_BITS) - 1))
-def test_a_moment_is_a_bound_between_numbers(at: int, node: int) -> None:
-    """Numbers made in or after its millisecond are not below it, those made a millisecond earlier are."""
-    assert Numbers(node).next(at) >= first_number(at)
-    assert at < START + 1_000 or Numbers(node).next(at - 1_000) < first_number(at)
-
-
 def test_time_before_the_first_number_is_the_first() -> None:
     """A clock that was never set makes numbers all the same."""
-    assert first_number(0) == 0
     assert Numbers().next(0) == 1
