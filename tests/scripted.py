@@ -19,12 +19,15 @@ from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import (
     Capabilities,
     Exit,
+    HookOutcome,
     InstanceDied,
     InstanceSpec,
     Invocation,
     LogSink,
     Reply,
     SandboxSpec,
+    StopOrder,
+    Usage,
 )
 from sojourn.task import HANDLED, UNHANDLED
 
@@ -178,12 +181,36 @@ class ScriptedSandbox:
             living.busy = False
             work.cancel()
 
-    async def stop(self, instance_id: str, reason: str, grace_seconds: float) -> Exit:
+    async def initialize(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome:
+        """Initializer returns at once."""
+        del instance_id, request_id, log
+        return HookOutcome(ok=True)
+
+    async def cancel(self, instance_id: str, request_id: str, grace_seconds: float) -> bool:
+        """Nothing can be given up alone."""
+        del instance_id, request_id, grace_seconds
+        return False
+
+    async def freeze(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome | None:
+        """It stands still at once."""
+        del instance_id, request_id, log
+        return None
+
+    def thaw(self, instance_id: str) -> None:
+        """It runs again."""
+
+    async def usage(self, instance_id: str) -> Usage:
+        """Nothing to speak of."""
+        del instance_id
+        return Usage()
+
+    async def stop(self, instance_id: str, order: StopOrder, log: LogSink) -> Exit:
         """End an instance after the script's time, at most the grace."""
-        self.script.stops.append((instance_id, reason))
+        del log
+        self.script.stops.append((instance_id, order.reason))
         if instance_id not in self.instances:
             return Exit()
-        await asyncio.sleep(min(self.script.stop_seconds, grace_seconds))
+        await asyncio.sleep(min(self.script.stop_seconds, order.grace_seconds))
         if (living := self.instances.pop(instance_id, None)) is not None and not living.died.done():
             living.died.set_result((TERMINATED, False))
         return TERMINATED

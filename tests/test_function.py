@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from sojourn import configuration as c
 from sojourn import function as f
 from sojourn.errors import InvalidArgument, QualifierNotFound
 
@@ -14,7 +15,7 @@ MINIMAL: dict[str, object] = {"runtime": "python3.12", "handler": "index.handler
 
 
 def config(**fields: object) -> f.Config:
-    return f.new_config(MINIMAL | fields)
+    return c.new_config(MINIMAL | fields)
 
 
 def refused(field: str, *words: str, **fields: object) -> None:
@@ -39,7 +40,7 @@ def test_a_minimal_function_gets_the_documented_defaults() -> None:
 def test_what_has_no_default_must_be_given(missing: str) -> None:
     """A function without it cannot run."""
     with pytest.raises(InvalidArgument, match=missing):
-        f.new_config({name: value for name, value in MINIMAL.items() if name != missing})
+        c.new_config({name: value for name, value in MINIMAL.items() if name != missing})
 
 
 @pytest.mark.parametrize(
@@ -161,11 +162,11 @@ def test_tags_are_spelled_with_either_case() -> None:
 def test_a_change_keeps_what_it_does_not_give() -> None:
     """Update: absent and null keep their value; the result is checked as a whole."""
     before = config(memorySize=1024, cpu=0.5, description="words")
-    after = f.changed_config(before, {"timeout": 9, "description": None})
+    after = c.changed_config(before, {"timeout": 9, "description": None})
 
     assert after == msgspec.structs.replace(before, timeout=9)
     with pytest.raises(InvalidArgument, match="cpu"):
-        f.changed_config(before, {"memorySize": 4096})
+        c.changed_config(before, {"memorySize": 4096})
     assert before == config(memorySize=1024, cpu=0.5, description="words")
 
 
@@ -237,7 +238,7 @@ def test_digits_outside_bounds(text: str) -> None:
 
 def test_a_first_async_config_begins_with_the_defaults() -> None:
     """3 retries, one day; what is given replaces it."""
-    made = f.changed_async_config(None, {"maxAsyncRetryAttempts": 0, "maxAsyncEventAgeInSeconds": None}, now=7)
+    made = c.changed_async_config(None, {"maxAsyncRetryAttempts": 0, "maxAsyncEventAgeInSeconds": None}, now=7)
 
     assert (made.max_async_retry_attempts, made.max_async_event_age_in_seconds) == (0, 86_400)
     assert (made.created_at, made.modified_at, made.async_task) == (7, 7, True)
@@ -245,8 +246,8 @@ def test_a_first_async_config_begins_with_the_defaults() -> None:
 
 def test_a_later_async_config_keeps_what_is_not_given() -> None:
     """Partial update, and only the time of change moves."""
-    before = f.changed_async_config(None, {"maxAsyncRetryAttempts": 8}, now=7)
-    after = f.changed_async_config(before, {"maxAsyncEventAgeInSeconds": 1, "asyncTask": False}, now=9)
+    before = c.changed_async_config(None, {"maxAsyncRetryAttempts": 8}, now=7)
+    after = c.changed_async_config(before, {"maxAsyncEventAgeInSeconds": 1, "asyncTask": False}, now=9)
 
     assert (after.max_async_retry_attempts, after.max_async_event_age_in_seconds, after.async_task) == (8, 1, False)
     assert (after.created_at, after.modified_at) == (7, 9)
@@ -268,7 +269,7 @@ def test_a_later_async_config_keeps_what_is_not_given() -> None:
 def test_async_config_outside_its_bounds(field: str, value: object, words: str) -> None:
     """Each field says its own bound."""
     with pytest.raises(InvalidArgument) as raised:
-        f.changed_async_config(None, {field: value}, now=1)
+        c.changed_async_config(None, {field: value}, now=1)
 
     assert raised.value.field == field
     assert words in raised.value.message
@@ -277,14 +278,14 @@ def test_async_config_outside_its_bounds(field: str, value: object, words: str) 
 @pytest.mark.parametrize("value", [0, 1, 100_000])
 def test_reserved_concurrency_within_its_bounds(value: int) -> None:
     """0 is a bound too: it lets nothing run."""
-    assert f.check_reserved_concurrency({"reservedConcurrency": value}) == value
+    assert c.check_reserved_concurrency({"reservedConcurrency": value}) == value
 
 
 @pytest.mark.parametrize("value", [-1, 100_001, "1", None, True])
 def test_reserved_concurrency_outside_its_bounds(value: object) -> None:
     """It must be given, and be a number."""
     with pytest.raises(InvalidArgument, match="reservedConcurrency must be a whole number between 0 and 100000"):
-        f.check_reserved_concurrency({"reservedConcurrency": value})
+        c.check_reserved_concurrency({"reservedConcurrency": value})
 
 
 def test_an_arn_is_spelled_as_function_compute_spells_it() -> None:

@@ -18,6 +18,7 @@ import msgspec
 from .clock import Clock
 from .code import CodeStore
 from .code import checksum as crc_64
+from .configuration import changed_async_config, changed_config, new_config
 from .errors import (
     AccessDenied,
     AccountAlreadyExists,
@@ -34,11 +35,8 @@ from .function import (
     AsyncConfig,
     Code,
     Function,
-    changed_async_config,
-    changed_config,
     check_account_id,
     check_function_name,
-    new_config,
 )
 from .store import Store
 

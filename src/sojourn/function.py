@@ -1,15 +1,13 @@
-"""Functions and accounts: what a caller may configure, within which bounds, and how names and ARNs are spelled.
+"""Functions and accounts: what they are made of, within which bounds, and how names and ARNs are spelled.
 
-Pure: a decoded JSON body goes in, a checked value comes out, or `InvalidArgument` names the field, the value and the
-bound. Field names are FC's (API 2023-03-30), because that is how callers spell them. Where code lies and how a
-function is stored is left to `code` and `store`; which interpreter runs it to `runtime`.
+Pure. Field names are FC's (API 2023-03-30), because that is how callers spell them. How a request body becomes a
+configuration is left to `configuration`; where code lies and how a function is stored to `code` and `store`; which
+interpreter runs it to `runtime`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import msgspec
 
@@ -38,13 +36,61 @@ RETRIES_DEFAULT = 3
 AGE_SECONDS_BOUNDS = (1, 604_800)
 AGE_SECONDS_DEFAULT = 86_400
 DELAY_SECONDS_BOUNDS = (0, 3600)
+RETRY_INTERVAL_SECONDS_BOUNDS = (0, 86_400)
+QUEUE_WEIGHT_BOUNDS = (1, 100)
 CONCURRENCY_BOUNDS = (0, 100_000)
+INSTANCE_CONCURRENCY_BOUNDS = (1, 200)
+MIN_INSTANCES_BOUNDS = (0, 10_000)
+IDLE_SECONDS_BOUNDS = (0, 86_400)
+INITIALIZER_SECONDS_BOUNDS = (1, 300)
+PRE_STOP_SECONDS_BOUNDS = PRE_FREEZE_SECONDS_BOUNDS = (1, 90)
+HOOK_SECONDS_DEFAULT = 3
+PORT_BOUNDS = (1, 65535)
+PORT_DEFAULT = 9000
 PAYLOAD_ASYNC_BYTES_MAX = 128 * 1024
 PAYLOAD_SYNC_BYTES_MAX = 32 * 1024 * 1024
 
 
+class Hook(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A lifecycle hook: `handler` is spelled like the function's, `timeout` is in seconds."""
+
+    handler: str
+    timeout: int = HOOK_SECONDS_DEFAULT
+
+
+class Lifecycle(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The hooks of a function's instances (FC: instanceLifecycleConfig); one that is None is never called."""
+
+    initializer: Hook | None = None
+    pre_freeze: Hook | None = None
+    pre_stop: Hook | None = None
+
+
+class HealthCheck(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How a custom runtime shows that it serves (FC: healthCheckConfig): 200 to 399 at `http_get_url` is healthy."""
+
+    http_get_url: str
+    initial_delay_seconds: int = 0
+    period_seconds: int = 3
+    timeout_seconds: int = 1
+    failure_threshold: int = 3
+    success_threshold: int = 1
+
+
+class CustomRuntime(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The program of a custom runtime (FC: customRuntimeConfig): `command` and `args` together are what is executed."""
+
+    command: list[str] = []
+    args: list[str] = []
+    port: int = PORT_DEFAULT
+    health_check_config: HealthCheck | None = None
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=False):
-    """What the caller configured for a function; memory and disk in MB, timeout in seconds."""
+    """What the caller configured for a function; memory and disk in MB, times in seconds.
+
+    `idle_timeout` is how long an instance may idle before it goes; None for the server's setting.
+    """
 
     runtime: str
     handler: str
@@ -57,6 +103,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     internet_access: bool = True
     environment_variables: dict[str, str] = {}
     tags: list[dict[str, str]] = []
+    idle_timeout: int | None = None
+    instance_lifecycle_config: Lifecycle = Lifecycle()
+    custom_runtime_config: CustomRuntime | None = None
+
+    @property
+    def custom(self) -> bool:
+        """Whether the function brings its own program that speaks HTTP."""
+        return is_custom(self.runtime)
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -67,14 +121,49 @@ class Code(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     checksum: str
 
 
+class Destination(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where the record of a finished task goes: an ARN, or an http(s) URL."""
+
+    destination: str
+
+
+class Destinations(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Where records of tasks go, by how they ended (FC: destinationConfig)."""
+
+    on_success: Destination | None = None
+    on_failure: Destination | None = None
+
+
 class AsyncConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """How a function's tasks are retried and when they are too old; `async_task` is FC's task-mode switch."""
+    """How a function's tasks are queued, retried and reported; `async_task` is FC's task-mode switch.
+
+    Ours, and not FC's: `retry_interval_seconds` and `retry_interval_max_seconds` are the first and the longest wait
+    between attempts (None for the server's settings), `queue_weight` how many turns the function's line gets when
+    others get one.
+    """
 
     async_task: bool = True
     max_async_retry_attempts: int = RETRIES_DEFAULT
     max_async_event_age_in_seconds: int = AGE_SECONDS_DEFAULT
+    retry_interval_seconds: int | None = None
+    retry_interval_max_seconds: int | None = None
+    queue_weight: int = 1
+    destination_config: Destinations = Destinations()
     created_at: int = 0
     modified_at: int = 0
+
+
+class Provision(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Instances kept warm (FC: provision configuration); `always_allocate_cpu` keeps them from being frozen."""
+
+    target: int = 0
+    always_allocate_cpu: bool = False
+
+
+class Scaling(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """How many instances there are at least (FC: scaling configuration)."""
+
+    min_instances: int = 0
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +185,16 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     modified_at: int
     async_config: AsyncConfig | None = None
     reserved_concurrency: int | None = None
+    provision: Provision | None = None
+    scaling: Scaling | None = None
     deleted: bool = False
+
+    @property
+    def min_instances(self) -> int:
+        """How many instances are kept, used or not."""
+        if self.deleted:
+            return 0
+        return max(self.provision.target if self.provision else 0, self.scaling.min_instances if self.scaling else 0)
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +214,9 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
 
 
-IGNORED_WHEN_EMPTY: tuple[object, ...] = ("", [], {}, None, False)
+def is_custom(runtime: str) -> bool:
+    """Whether `runtime` is a program of the caller's that speaks HTTP."""
+    return runtime == "custom" or runtime.startswith("custom.")
 
 
 def arn(account_id: str, name: str, region: str) -> str:
@@ -127,19 +227,19 @@ def arn(account_id: str, name: str, region: str) -> str:
 def check_function_name(name: object) -> str:
     """`name` when it is a function name (FC: letters, digits, `_`, `-`; at most 64)."""
     bound = "must start with a letter or '_' and hold at most 64 letters, digits, '_' or '-'"
-    return _matching("functionName", name, FUNCTION_NAME, bound)
+    return matching("functionName", name, FUNCTION_NAME, bound)
 
 
 def check_task_name(name: object, field: str = "x-fc-async-task-id") -> str:
     """`name` when a caller may choose it as a task id (FC: at most 128)."""
     bound = "must start with a letter or '_' and hold at most 128 letters, digits, '_' or '-'"
-    return _matching(field, name, TASK_NAME, bound)
+    return matching(field, name, TASK_NAME, bound)
 
 
 def check_account_id(name: object) -> str:
     """`name` when it can be an account id."""
     bound = "must start with a letter or digit and hold at most 64 letters, digits, '_' or '-'"
-    return _matching("accountId", name, ACCOUNT_ID, bound)
+    return matching("accountId", name, ACCOUNT_ID, bound)
 
 
 def check_qualifier(function: str, qualifier: str | None) -> str:
@@ -168,169 +268,8 @@ def check_digits(field: str, text: str, bounds: tuple[int, int], unit: str = "")
     return check_integer(field, int(text), bounds, unit)
 
 
-def new_config(body: Mapping[str, object]) -> Config:
-    """The configuration that a create request asks for.
-
-    Raises
-    ------
-    InvalidArgument: a field is missing, unknown, or outside its bounds.
-
-    """
-    for field in ("runtime", "handler"):
-        if body.get(field) in (None, ""):
-            raise InvalidArgument(field, body.get(field), "is required")
-    return changed_config(None, body)
-
-
-def changed_config(config: Config | None, body: Mapping[str, object]) -> Config:
-    """`config` with the fields that `body` gives; an absent or null field keeps its value."""
-    changes: dict[str, Any] = {}
-    for field, value in body.items():
-        if value is None or field in _NOT_CONFIG:
-            continue
-        rule = _RULES.get(field)
-        if rule is None:
-            if value in IGNORED_WHEN_EMPTY:
-                continue
-            raise InvalidArgument(field, value, "is not supported")
-        attribute, check = rule
-        changes[attribute] = check(field, value)
-    if config is None:
-        config = Config(runtime=str(changes.pop("runtime")), handler=str(changes.pop("handler")))
-    config = msgspec.structs.replace(config, **changes)
-    _check_cpu_ratio(config)
-    return config
-
-
-def changed_async_config(config: AsyncConfig | None, body: Mapping[str, object], now: int) -> AsyncConfig:
-    """`config` (or the defaults) with the fields that `body` gives, modified at `now` (FC: PutAsyncInvokeConfig)."""
-    if config is None:
-        # FC's task mode is off until it is switched on; here it is always on, see docs/compat.md.
-        config = AsyncConfig(created_at=now)
-    changes: dict[str, Any] = {"modified_at": now}
-    for field, value in body.items():
-        if value is None:
-            continue
-        match field:
-            case "asyncTask":
-                changes["async_task"] = _boolean(field, value)
-            case "maxAsyncRetryAttempts":
-                changes["max_async_retry_attempts"] = check_integer(field, value, RETRIES_BOUNDS)
-            case "maxAsyncEventAgeInSeconds":
-                changes["max_async_event_age_in_seconds"] = check_integer(field, value, AGE_SECONDS_BOUNDS, "seconds")
-            case _:
-                if value not in IGNORED_WHEN_EMPTY:
-                    raise InvalidArgument(field, value, "is not supported")
-    return msgspec.structs.replace(config, **changes)
-
-
-def check_reserved_concurrency(body: Mapping[str, object]) -> int:
-    """The reserved concurrency that a PutConcurrencyConfig body asks for; 0 disables the function."""
-    return check_integer("reservedConcurrency", body.get("reservedConcurrency"), CONCURRENCY_BOUNDS)
-
-
-def _matching(field: str, value: object, pattern: re.Pattern[str], bound: str) -> str:
+def matching(field: str, value: object, pattern: re.Pattern[str], bound: str) -> str:
+    """`value` when it is text that `pattern` matches as a whole; `bound` says in words what it must be."""
     if not isinstance(value, str) or not pattern.fullmatch(value):
         raise InvalidArgument(field, value, bound)
     return value
-
-
-def _text(field: str, value: object, characters_max: int) -> str:
-    if not isinstance(value, str) or len(value) > characters_max:
-        raise InvalidArgument(field, value, f"must be text of at most {characters_max} characters")
-    return value
-
-
-def _boolean(field: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidArgument(field, value, "must be true or false")
-    return value
-
-
-def _internet_access(field: str, value: object) -> bool:
-    if value is not True:
-        raise InvalidArgument(
-            field, value, "must be true: the network belongs to the account's sandbox, not to a function"
-        )
-    return True
-
-
-def _memory(field: str, value: object) -> int:
-    memory = check_integer(field, value, MEMORY_MB_BOUNDS, "MB")
-    if memory % MEMORY_MB_STEP:
-        raise InvalidArgument(field, value, f"must be a multiple of {MEMORY_MB_STEP} MB")
-    return memory
-
-
-def _cpu(field: str, value: object) -> float:
-    low, high = CPU_BOUNDS
-    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-        raise InvalidArgument(field, value, f"must be a number between {low} and {high} vCPU")
-    if round(value * 100) % 5:
-        raise InvalidArgument(field, value, "must be a multiple of 0.05 vCPU")
-    return float(value)
-
-
-def _disk(field: str, value: object) -> int:
-    if value not in DISK_MB_CHOICES or isinstance(value, bool):
-        raise InvalidArgument(field, value, f"must be one of {DISK_MB_CHOICES} MB")
-    return int(str(value))
-
-
-def _variables(field: str, value: object) -> dict[str, str]:
-    if not isinstance(value, dict):
-        raise InvalidArgument(field, value, "must be an object of names to strings")
-    for name, text in value.items():
-        if not isinstance(name, str) or not VARIABLE_NAME.fullmatch(name):
-            raise InvalidArgument(f"{field}.{name}", name, "must be named by a letter, then letters, digits or '_'")
-        if name.startswith("FC_"):
-            raise InvalidArgument(f"{field}.{name}", name, "must not start with FC_, which is reserved")
-        if not isinstance(text, str) or "\0" in text:
-            raise InvalidArgument(f"{field}.{name}", text, "must be a string without NUL")
-    size = sum(len(name.encode()) + len(text.encode("utf-8", "surrogatepass")) for name, text in value.items())
-    if size > VARIABLES_BYTES_MAX:
-        raise InvalidArgument(field, size, f"must hold at most {VARIABLES_BYTES_MAX} bytes in all")
-    return dict(value)
-
-
-def _tags(field: str, value: object) -> list[dict[str, str]]:
-    if not isinstance(value, list) or len(value) > TAGS_MAX:
-        raise InvalidArgument(field, value, f"must be a list of at most {TAGS_MAX} tags")
-    tags = []
-    for tag in value:
-        if not isinstance(tag, dict):
-            raise InvalidArgument(field, tag, "must hold objects with key and value")
-        pair = {str(part).lower(): str(text) for part, text in tag.items() if text is not None}
-        if set(pair) - {"key", "value"} or not pair.get("key"):
-            raise InvalidArgument(field, tag, "must hold objects with key and value")
-        tags.append({"key": pair["key"], "value": pair.get("value", "")})
-    return tags
-
-
-def _handler(field: str, value: object) -> str:
-    return _matching(field, value, HANDLER, "must be spelled module.function, such as index.handler")
-
-
-def _check_cpu_ratio(config: Config) -> None:
-    if config.cpu is None:
-        return
-    gigabytes = config.memory_size / 1024
-    if not gigabytes / 4 - 1e-9 <= config.cpu <= gigabytes + 1e-9:
-        raise InvalidArgument("cpu", config.cpu, f"must be between 1:4 and 1:1 of memorySize ({gigabytes:g} GB)")
-
-
-_NOT_CONFIG = frozenset({"functionName", "code"})
-
-_RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
-    "runtime": ("runtime", lambda field, value: _text(field, value, 64)),
-    "handler": ("handler", _handler),
-    "description": ("description", lambda field, value: _text(field, value, DESCRIPTION_CHARACTERS_MAX)),
-    "memorySize": ("memory_size", _memory),
-    "timeout": ("timeout", lambda field, value: check_integer(field, value, TIMEOUT_SECONDS_BOUNDS, "seconds")),
-    "cpu": ("cpu", _cpu),
-    "diskSize": ("disk_size", _disk),
-    "instanceConcurrency": ("instance_concurrency", lambda field, value: check_integer(field, value, (1, 1))),
-    "internetAccess": ("internet_access", _internet_access),
-    "environmentVariables": ("environment_variables", _variables),
-    "tags": ("tags", _tags),
-}

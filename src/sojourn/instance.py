@@ -46,7 +46,7 @@ class Initialized(msgspec.Struct, frozen=True):
 
 
 class Invoked(msgspec.Struct, frozen=True):
-    """An invocation was assigned."""
+    """An invocation was assigned; there may be others in flight."""
 
 
 class Released(msgspec.Struct, frozen=True):
@@ -89,6 +89,7 @@ TRANSITIONS: machine.Table[Status] = MappingProxyType(
         (Status.CREATING, Created): Status.INITIALIZING,
         (Status.INITIALIZING, Initialized): Status.IDLE,
         (Status.IDLE, Invoked): Status.INVOKING,
+        (Status.INVOKING, Invoked): Status.INVOKING,  # one more, where instanceConcurrency allows it
         (Status.INVOKING, Released): Status.IDLE,
         (Status.IDLE, FreezeBegun): Status.FREEZING,
         (Status.FREEZING, FrozenNow): Status.FROZEN,

@@ -21,7 +21,7 @@ from .clock import Clock
 from .errors import IllegalFact, InstanceStartFailed, InvalidArgument, SandboxUnavailable
 from .function import LATEST, Function
 from .homes import Homes
-from .sandbox import Exit, InstanceDied, InstanceSpec, Invocation, LogSink, Reply, Sandbox
+from .sandbox import Exit, InstanceDied, InstanceSpec, Invocation, LogSink, Reply, Sandbox, StopOrder
 
 log = logging.getLogger(__name__)
 
@@ -285,7 +285,8 @@ class Pool:
         try:
             used.note(instance.StopBegun(reason), self._clock.now())
             if used.sandbox is not None:
-                exit_ = await used.sandbox.stop(used.id, reason, self._grace_seconds)
+                order = StopOrder(reason=reason, grace_seconds=self._grace_seconds)
+                exit_ = await used.sandbox.stop(used.id, order, lambda *_: None)
         except IllegalFact:
             log.debug("instance %s was gone before it was stopped", used.id)
         except InstanceDied as died:

@@ -27,9 +27,16 @@ class Interpreter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Resolved(msgspec.Struct, frozen=True, kw_only=True):
-    """The interpreter a function gets; `exact` is False when it is not what was asked for: `note` says so."""
+    """The interpreter a function gets; `exact` is False when it is not what was asked for: `note` says so.
+
+    `kind` says who serves invocations inside an instance: `python` the interpreter itself, `node` the program
+    `program`, `custom` a program of the function's that speaks HTTP, `poll` one that asks for invocations over the
+    runtime API. For all but `python` the instance begins as a fork of `interpreter` that makes way for it.
+    """
 
     interpreter: Interpreter
+    kind: str = "python"
+    program: Interpreter | None = None
     exact: bool = True
     note: str = ""
 

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from .function import CustomRuntime, Lifecycle
 from .runtime import Interpreter
 
 
@@ -54,7 +55,12 @@ class SandboxSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance to create, sizes in MB; `context` is what the handler's context shows of function and account."""
+    """An instance to create, sizes in MB; `context` is what the handler's context shows of function and account.
+
+    `interpreter` is the Python whose zygote the instance is forked from. `kind` says who serves invocations in there
+    (see `runtime.Resolved`), `program` is the binary it becomes when that is not Python. `concurrency` is how many
+    invocations it takes at a time. `offline` asks for a network of its own without a way out.
+    """
 
     id: str
     interpreter: Interpreter
@@ -64,6 +70,12 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int
     tmp_mb: int
     context: Mapping[str, object]
+    kind: str = "python"
+    program: Path | None = None
+    custom: CustomRuntime | None = None
+    lifecycle: Lifecycle = Lifecycle()
+    concurrency: int = 1
+    offline: bool = False
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,13 +101,57 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     duration_us: int = 0
     memory_peak_bytes: int = 0
+    retryable: bool = True
+    retry_after_seconds: float | None = None
+
+
+class HookOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a lifecycle hook came to.
+
+    When `ok` is False it failed, or `timed_out`, and `payload` is the error document (errorMessage, errorType,
+    stackTrace), `type` and `message` what it says. A hook that was cut short by the end of its instance is not ok
+    either.
+    """
+
+    ok: bool
+    duration_ms: float = 0.0
+    timed_out: bool = False
+    payload: bytes = b""
+    type: str = ""
+    message: str = ""
+
+
+class StopOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """Why and how an instance is to end.
+
+    `reason` is what PreStop is told: `stop`, `timeout`, `cancel`, `idle`, `update`, `memory`, `drain`, `shutdown`, …
+    `task_id` is the task that is stopped, "" when it is none's doing. `request_id` is the hook's own.
+    `pre_stop` False spares the hook: the instance was never initialized. `grace_seconds` lies between SIGTERM and
+    SIGKILL.
+    """
+
+    reason: str
+    grace_seconds: float
+    task_id: str = ""
+    request_id: str = ""
+    pre_stop: bool = True
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What an instance uses: memory now and at its peak, CPU time so far, processes."""
+
+    memory_bytes: int = 0
+    memory_peak_bytes: int = 0
+    cpu_seconds: float = 0.0
+    processes: int = 0
 
 
 class Exit(msgspec.Struct, frozen=True, kw_only=True):
     """How an instance ended, with the proof that nothing of it is left.
 
     `code` or `signal` is how its first process went; `signals_sent` lists what it was sent, in order. `oom` is True
-    when the memory limit did it. `processes_left` counts processes of its tree that are still there: 0, or the stop
+    when the memory limit did it. `pre_stop` is what the hook came to, None when it was not called.
+    `processes_left` counts processes of its tree that are still there: 0, or the stop
     is not over.
     """
 
@@ -107,6 +163,7 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit_bytes: int = 0
     processes_left: int = 0
     elapsed_ms: float = 0.0
+    pre_stop: HookOutcome | None = None
 
 
 class InstanceDied(Exception):
@@ -147,10 +204,47 @@ class Sandbox(Protocol):
         """
         ...
 
-    async def stop(self, instance_id: str, reason: str, grace_seconds: float) -> Exit:
-        """End an instance: SIGTERM, at most `grace_seconds`, SIGKILL of the whole tree, proof. Also while it is busy.
+    async def initialize(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome:
+        """Run Initializer, which must be configured; an instance whose Initializer failed is to be stopped.
 
-        Stopping an instance that is gone already returns how it went.
+        Raises
+        ------
+        InstanceDied: the instance ended before the hook did.
+
+        """
+        ...
+
+    async def cancel(self, instance_id: str, request_id: str, grace_seconds: float) -> bool:
+        """Ask an instance that serves several invocations to give one up; True when that one is over.
+
+        False after `grace_seconds`, and at once where there is no such thing: then only `stop` helps.
+        """
+        ...
+
+    async def freeze(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome | None:
+        """Run PreFreeze when there is one, then take the CPU from the instance; returns what the hook came to.
+
+        A hook that fails or takes too long does not keep the instance from being frozen.
+
+        Raises
+        ------
+        InstanceDied: the instance ended.
+
+        """
+        ...
+
+    def thaw(self, instance_id: str) -> None:
+        """Let a frozen instance's processes run again; holds for everything asked of it afterwards."""
+        ...
+
+    async def usage(self, instance_id: str) -> Usage:
+        """What an instance uses now; nothing when it is gone."""
+        ...
+
+    async def stop(self, instance_id: str, order: StopOrder, log: LogSink) -> Exit:
+        """End an instance, also while it is busy or frozen: PreStop, SIGTERM, grace, SIGKILL of the whole tree, proof.
+
+        Stopping an instance that is gone already returns how it went; one that is being stopped is waited for.
         """
         ...
 

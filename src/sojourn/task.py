@@ -66,7 +66,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     `kind` is the wire's class (`UnhandledInvocationError`, `HandledInvocationError`), `type` the precise cause
     (`FunctionTimeoutError`, `FunctionOOMError`, `ValueError`, `InstanceLost` …), `document` the JSON error body the
     caller gets. `lost` is True when the attempt was lost through our own fault, which is charged to the
-    infrastructure budget. `evidence` holds exit status, signal, peak memory and the like.
+    infrastructure budget. `retryable` False and `retry_after_seconds` are the function's own word about another
+    attempt. `evidence` holds exit status, signal, peak memory and the like.
     """
 
     kind: str
@@ -74,6 +75,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     document: bytes = b""
     lost: bool = False
+    retryable: bool = True
+    retry_after_seconds: float | None = None
     evidence: Mapping[str, object] = {}
 
 
@@ -182,6 +185,10 @@ INSTANCE_LOST = "InstanceLost"
 UNHANDLED = "UnhandledInvocationError"
 HANDLED = "HandledInvocationError"
 
+INITIALIZATION = "InitializationError"
+
+RETRY_AFTER_SECONDS_MAX = 86_400.0
+"""The longest wait that a function may ask for."""
 LOSSES_MAX = 3
 """Attempts that may be lost through our own fault before a task is given up (decision: three separate budgets)."""
 
@@ -274,8 +281,11 @@ def judge(task: Task, outcome: Outcome, now: int, backoff: Backoff, spread: floa
     if isinstance(outcome, Success):
         return Returned(outcome)
     used, allowed = (task.losses, LOSSES_MAX) if outcome.lost else (task.retries, task.retries_max)
-    if used >= allowed:
+    if used >= allowed or not outcome.retryable:
         return GaveUp(outcome)
+    if outcome.retry_after_seconds is not None:
+        seconds = min(max(outcome.retry_after_seconds, 0.0), RETRY_AFTER_SECONDS_MAX)
+        return Faltered(outcome, now + int(seconds * 1_000_000))
     return Faltered(outcome, now + backoff.delay(used, spread))
 
 

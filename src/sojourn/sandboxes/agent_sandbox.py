@@ -15,7 +15,18 @@ import msgspec
 
 from sojourn.channel import Channel, Created
 from sojourn.errors import InstanceStartFailed
-from sojourn.sandbox import Exit, InstanceDied, InstanceSpec, Invocation, LogSink, Reply, SandboxSpec
+from sojourn.sandbox import (
+    Exit,
+    HookOutcome,
+    InstanceDied,
+    InstanceSpec,
+    Invocation,
+    LogSink,
+    Reply,
+    SandboxSpec,
+    StopOrder,
+    Usage,
+)
 
 from .enclosure import Enclosure
 
@@ -101,7 +112,27 @@ class AgentSandbox:
             raise InstanceDied(Exit(), lost=True)
         return await channel.invoke(entry.number, invocation, log)
 
-    async def stop(self, instance_id: str, reason: str, grace_seconds: float) -> Exit:
+    async def initialize(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome:
+        """See the contract."""
+        raise NotImplementedError
+
+    async def cancel(self, instance_id: str, request_id: str, grace_seconds: float) -> bool:
+        """See the contract."""
+        raise NotImplementedError
+
+    async def freeze(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome | None:
+        """See the contract."""
+        raise NotImplementedError
+
+    def thaw(self, instance_id: str) -> None:
+        """See the contract."""
+        raise NotImplementedError
+
+    async def usage(self, instance_id: str) -> Usage:
+        """See the contract."""
+        raise NotImplementedError
+
+    async def stop(self, instance_id: str, order: StopOrder, log: LogSink) -> Exit:
         """See the contract."""
         entry = self._entries.get(instance_id)
         if entry is None:
@@ -109,7 +140,7 @@ class AgentSandbox:
         if not entry.stopping:
             entry.stopping = True
             if self._channel is not None and self._channel.open:
-                self._channel.stop(entry.number, reason, grace_seconds)
+                self._channel.stop(entry.number, order.reason, order.grace_seconds)
         return await asyncio.shield(entry.gone)
 
     async def close(self) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from sojourn.api import answer, paging
 from sojourn.api.answer import EMPTY, Answer
 from sojourn.api.call import Call
+from sojourn.configuration import check_reserved_concurrency
 from sojourn.errors import AsyncConfigNotFound, ConcurrencyConfigNotFound
-from sojourn.function import Function, check_qualifier, check_reserved_concurrency
+from sojourn.function import Function, check_qualifier
 
 from .wire import async_config_object, concurrency_object
 

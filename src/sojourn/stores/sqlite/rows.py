@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sojourn.function import AsyncConfig, Code, Config, Function
+from sojourn.function import AsyncConfig, Code, Config, Function, Provision, Scaling
 from sojourn.history import CODES, NAMES
 from sojourn.task import Status, Task
 
@@ -130,7 +130,7 @@ def task_of(row: Row) -> Task:
 
 FUNCTION_COLUMNS = (
     "account_id, name, generation, revision, deleted, created_at, modified_at, reserved_concurrency, "
-    "config, code, async_config"
+    "config, code, async_config, provision, scaling"
 )
 
 
@@ -148,6 +148,8 @@ def function_values(function: Function) -> Row:
         _text(function.config),
         _text(function.code),
         function.async_config and _text(function.async_config),
+        function.provision and _text(function.provision),
+        function.scaling and _text(function.scaling),
     )
 
 
@@ -166,6 +168,8 @@ def function_of(row: Row) -> Function:
         config=_decode_config(row[9]),
         code=_decode_code(row[10]),
         async_config=None if row[11] is None else _decode_async_config(row[11]),
+        provision=None if row[12] is None else _decode_provision(row[12]),
+        scaling=None if row[13] is None else _decode_scaling(row[13]),
     )
 
 
@@ -173,6 +177,8 @@ _encode = msgspec.json.Encoder().encode
 _decode_config = msgspec.json.Decoder(Config).decode
 _decode_code = msgspec.json.Decoder(Code).decode
 _decode_async_config = msgspec.json.Decoder(AsyncConfig).decode
+_decode_provision = msgspec.json.Decoder(Provision).decode
+_decode_scaling = msgspec.json.Decoder(Scaling).decode
 
 
 def _text(value: object) -> str:

@@ -29,11 +29,11 @@ _DROP_RESULT = "DELETE FROM task_result WHERE id = ?"
 _PUT_LOG = "INSERT OR REPLACE INTO task_log(task_id, attempt, head, tail, dropped) VALUES (?, ?, ?, ?, ?)"
 
 _INSERT_FUNCTION = (
-    f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 11)}) "  # noqa: S608 - constant text
+    f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 13)}) "  # noqa: S608 - constant text
     "ON CONFLICT(account_id, name) DO NOTHING RETURNING id"
 )
 _UPDATE_FUNCTION = (
-    f"UPDATE function SET ({rows.FUNCTION_COLUMNS}) = ({', '.join('?' * 11)}) "  # noqa: S608 - constant text
+    f"UPDATE function SET ({rows.FUNCTION_COLUMNS}) = ({', '.join('?' * 13)}) "  # noqa: S608 - constant text
     "WHERE id = ? AND revision = ? AND account_id = ? AND name = ?"
 )
 _INSERT_ACCOUNT = (

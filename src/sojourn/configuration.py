@@ -1,0 +1,349 @@
+"""Configurations from request bodies: which fields there are, their bounds, and what a partial change keeps.
+
+Pure: a decoded JSON body goes in, a checked value comes out, or `InvalidArgument` names the field, the value and the
+bound. A field that has no effect here is refused unless it is empty.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from .errors import InvalidArgument
+from .function import (
+    AGE_SECONDS_BOUNDS,
+    CONCURRENCY_BOUNDS,
+    CPU_BOUNDS,
+    DESCRIPTION_CHARACTERS_MAX,
+    DISK_MB_CHOICES,
+    HANDLER,
+    HOOK_SECONDS_DEFAULT,
+    IDLE_SECONDS_BOUNDS,
+    INITIALIZER_SECONDS_BOUNDS,
+    INSTANCE_CONCURRENCY_BOUNDS,
+    MEMORY_MB_BOUNDS,
+    MEMORY_MB_STEP,
+    PORT_BOUNDS,
+    PRE_FREEZE_SECONDS_BOUNDS,
+    PRE_STOP_SECONDS_BOUNDS,
+    QUEUE_WEIGHT_BOUNDS,
+    RETRIES_BOUNDS,
+    RETRY_INTERVAL_SECONDS_BOUNDS,
+    TAGS_MAX,
+    TIMEOUT_SECONDS_BOUNDS,
+    VARIABLE_NAME,
+    VARIABLES_BYTES_MAX,
+    AsyncConfig,
+    Config,
+    CustomRuntime,
+    HealthCheck,
+    Hook,
+    Lifecycle,
+    check_integer,
+    matching,
+)
+
+IGNORED_WHEN_EMPTY: tuple[object, ...] = ("", [], {}, None, False)
+
+
+def new_config(body: Mapping[str, object]) -> Config:
+    """The configuration that a create request asks for.
+
+    Raises
+    ------
+    InvalidArgument: a field is missing, unknown, or outside its bounds.
+
+    """
+    needed = ("runtime",) if str(body.get("runtime")).startswith("custom") else ("runtime", "handler")
+    for field in needed:
+        if body.get(field) in (None, ""):
+            raise InvalidArgument(field, body.get(field), "is required")
+    return changed_config(None, body)
+
+
+def changed_config(config: Config | None, body: Mapping[str, object]) -> Config:
+    """`config` with the fields that `body` gives; an absent or null field keeps its value."""
+    changes: dict[str, Any] = {}
+    for field, value in body.items():
+        if value is None or field in _NOT_CONFIG:
+            continue
+        rule = _RULES.get(field)
+        if rule is None:
+            if value in IGNORED_WHEN_EMPTY:
+                continue
+            raise InvalidArgument(field, value, "is not supported")
+        attribute, check = rule
+        changes[attribute] = check(field, value)
+    if config is None:
+        config = Config(runtime=str(changes.pop("runtime")), handler=str(changes.pop("handler", "")))
+    lifecycle = _changed_lifecycle(config.instance_lifecycle_config, body)
+    config = msgspec.structs.replace(config, **changes, instance_lifecycle_config=lifecycle)
+    _check_together(config)
+    return config
+
+
+def changed_async_config(config: AsyncConfig | None, body: Mapping[str, object], now: int) -> AsyncConfig:
+    """`config` (or the defaults) with the fields that `body` gives, modified at `now` (FC: PutAsyncInvokeConfig)."""
+    if config is None:
+        # FC's task mode is off until it is switched on; here it is always on, see docs/compat.md.
+        config = AsyncConfig(created_at=now)
+    changes: dict[str, Any] = {"modified_at": now}
+    for field, value in body.items():
+        if value is None:
+            continue
+        match field:
+            case "asyncTask":
+                changes["async_task"] = _boolean(field, value)
+            case "maxAsyncRetryAttempts":
+                changes["max_async_retry_attempts"] = check_integer(field, value, RETRIES_BOUNDS)
+            case "maxAsyncEventAgeInSeconds":
+                changes["max_async_event_age_in_seconds"] = check_integer(field, value, AGE_SECONDS_BOUNDS, "seconds")
+            case "retryIntervalSeconds" | "retryIntervalMaxSeconds":
+                attribute = (
+                    "retry_interval_seconds" if field == "retryIntervalSeconds" else "retry_interval_max_seconds"
+                )
+                changes[attribute] = check_integer(field, value, RETRY_INTERVAL_SECONDS_BOUNDS, "seconds")
+            case "queueWeight":
+                changes["queue_weight"] = check_integer(field, value, QUEUE_WEIGHT_BOUNDS)
+            case _:
+                if value not in IGNORED_WHEN_EMPTY:
+                    raise InvalidArgument(field, value, "is not supported")
+    return msgspec.structs.replace(config, **changes)
+
+
+def check_reserved_concurrency(body: Mapping[str, object]) -> int:
+    """The reserved concurrency that a PutConcurrencyConfig body asks for; 0 disables the function."""
+    return check_integer("reservedConcurrency", body.get("reservedConcurrency"), CONCURRENCY_BOUNDS)
+
+
+def _text(field: str, value: object, characters_max: int) -> str:
+    if not isinstance(value, str) or len(value) > characters_max:
+        raise InvalidArgument(field, value, f"must be text of at most {characters_max} characters")
+    return value
+
+
+def _boolean(field: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidArgument(field, value, "must be true or false")
+    return value
+
+
+def _internet_access(field: str, value: object) -> bool:
+    if value is not True:
+        raise InvalidArgument(
+            field, value, "must be true: the network belongs to the account's sandbox, not to a function"
+        )
+    return True
+
+
+def _memory(field: str, value: object) -> int:
+    memory = check_integer(field, value, MEMORY_MB_BOUNDS, "MB")
+    if memory % MEMORY_MB_STEP:
+        raise InvalidArgument(field, value, f"must be a multiple of {MEMORY_MB_STEP} MB")
+    return memory
+
+
+def _cpu(field: str, value: object) -> float:
+    low, high = CPU_BOUNDS
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise InvalidArgument(field, value, f"must be a number between {low} and {high} vCPU")
+    if round(value * 100) % 5:
+        raise InvalidArgument(field, value, "must be a multiple of 0.05 vCPU")
+    return float(value)
+
+
+def _disk(field: str, value: object) -> int:
+    if value not in DISK_MB_CHOICES or isinstance(value, bool):
+        raise InvalidArgument(field, value, f"must be one of {DISK_MB_CHOICES} MB")
+    return int(str(value))
+
+
+def _variables(field: str, value: object) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise InvalidArgument(field, value, "must be an object of names to strings")
+    for name, text in value.items():
+        if not isinstance(name, str) or not VARIABLE_NAME.fullmatch(name):
+            raise InvalidArgument(f"{field}.{name}", name, "must be named by a letter, then letters, digits or '_'")
+        if name.startswith("FC_"):
+            raise InvalidArgument(f"{field}.{name}", name, "must not start with FC_, which is reserved")
+        if not isinstance(text, str) or "\0" in text:
+            raise InvalidArgument(f"{field}.{name}", text, "must be a string without NUL")
+    size = sum(len(name.encode()) + len(text.encode("utf-8", "surrogatepass")) for name, text in value.items())
+    if size > VARIABLES_BYTES_MAX:
+        raise InvalidArgument(field, size, f"must hold at most {VARIABLES_BYTES_MAX} bytes in all")
+    return dict(value)
+
+
+def _tags(field: str, value: object) -> list[dict[str, str]]:
+    if not isinstance(value, list) or len(value) > TAGS_MAX:
+        raise InvalidArgument(field, value, f"must be a list of at most {TAGS_MAX} tags")
+    tags = []
+    for tag in value:
+        if not isinstance(tag, dict):
+            raise InvalidArgument(field, tag, "must hold objects with key and value")
+        pair = {str(part).lower(): str(text) for part, text in tag.items() if text is not None}
+        if set(pair) - {"key", "value"} or not pair.get("key"):
+            raise InvalidArgument(field, tag, "must hold objects with key and value")
+        tags.append({"key": pair["key"], "value": pair.get("value", "")})
+    return tags
+
+
+def _handler(field: str, value: object) -> str:
+    return matching(field, value, _ANY_HANDLER, "must be spelled module.function, such as index.handler")
+
+
+def _changed_lifecycle(lifecycle: Lifecycle, body: Mapping[str, object]) -> Lifecycle:
+    """`lifecycle` with the hooks that `body` gives; an empty handler removes one, what is absent stays.
+
+    The older form (`initializer`, `initializationTimeout`, as in API 2021-04-06) means the same as the newer one.
+    """
+    changes: dict[str, Hook | None] = {}
+    given = body.get("instanceLifecycleConfig")
+    if given is not None:
+        if not isinstance(given, dict):
+            raise InvalidArgument("instanceLifecycleConfig", given, f"must be an object of {', '.join(_HOOKS)}")
+        for name, value in given.items():
+            field = f"instanceLifecycleConfig.{name}"
+            if name not in _HOOKS:
+                raise InvalidArgument(field, value, f"is not a hook; there are {', '.join(_HOOKS)}")
+            if value is not None:
+                attribute, bounds = _HOOKS[name]
+                changes[attribute] = _hook(field, value, getattr(lifecycle, attribute), bounds)
+    older = {"handler": body.get("initializer"), "timeout": body.get("initializationTimeout")}
+    if any(value is not None for value in older.values()) and "initializer" not in changes:
+        before = lifecycle.initializer
+        if older["handler"] is None and before is None:
+            raise InvalidArgument("initializationTimeout", older["timeout"], "needs an initializer")
+        changes["initializer"] = _hook("initializer", older, before, INITIALIZER_SECONDS_BOUNDS)
+    return msgspec.structs.replace(lifecycle, **changes)
+
+
+def _hook(field: str, value: object, before: Hook | None, bounds: tuple[int, int]) -> Hook | None:
+    if not isinstance(value, dict):
+        raise InvalidArgument(field, value, "must be an object of handler and timeout")
+    unknown = {name for name, part in value.items() if part not in IGNORED_WHEN_EMPTY} - {"handler", "timeout"}
+    if unknown:
+        name = min(unknown)
+        raise InvalidArgument(f"{field}.{name}", value[name], "is not supported: a hook has handler and timeout")
+    handler = value.get("handler")
+    if handler == "":
+        return None
+    if handler is None:
+        handler = before.handler if before else None
+    timeout = value.get("timeout")
+    if timeout is None:
+        timeout = before.timeout if before else HOOK_SECONDS_DEFAULT
+    return Hook(
+        handler=_handler(f"{field}.handler", handler),
+        timeout=check_integer(f"{field}.timeout", timeout, bounds, "seconds"),
+    )
+
+
+def _custom_runtime(field: str, value: object) -> CustomRuntime:
+    fields = _object(field, value, {"command", "args", "port", "healthCheckConfig"})
+    port = fields.get("port")
+    health = fields.get("healthCheckConfig")
+    return CustomRuntime(
+        command=_words(f"{field}.command", fields.get("command")),
+        args=_words(f"{field}.args", fields.get("args")),
+        port=CustomRuntime().port if port is None else check_integer(f"{field}.port", port, PORT_BOUNDS),
+        health_check_config=None if health is None else _health_check(f"{field}.healthCheckConfig", health),
+    )
+
+
+def _health_check(field: str, value: object) -> HealthCheck | None:
+    fields = _object(field, value, {"httpGetUrl", *_HEALTH_BOUNDS})
+    if not any(part not in IGNORED_WHEN_EMPTY for part in fields.values()):
+        return None
+    url = matching(
+        f"{field}.httpGetUrl", fields.get("httpGetUrl"), _HEALTH_PATH, "must be a path that begins with /, at most 2048"
+    )
+    numbers = {
+        attribute: check_integer(f"{field}.{name}", fields[name], bounds)
+        for name, (attribute, bounds) in _HEALTH_BOUNDS.items()
+        if fields.get(name) is not None
+    }
+    return HealthCheck(http_get_url=url, **numbers)
+
+
+def _object(field: str, value: object, known: set[str]) -> dict[str, object]:
+    if not isinstance(value, dict):
+        raise InvalidArgument(field, value, f"must be an object of {', '.join(sorted(known))}")
+    for name, part in value.items():
+        if name not in known and part not in IGNORED_WHEN_EMPTY:
+            raise InvalidArgument(f"{field}.{name}", part, "is not supported")
+    return value
+
+
+def _words(field: str, value: object) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(word, str) and word and "\0" not in word for word in value):
+        raise InvalidArgument(field, value, "must be a list of words, none of them empty")
+    if sum(len(word.encode("utf-8", "surrogatepass")) for word in value) > _COMMAND_BYTES_MAX:
+        raise InvalidArgument(field, len(value), f"must hold at most {_COMMAND_BYTES_MAX} bytes in all")
+    return list(value)
+
+
+def _check_together(config: Config) -> None:
+    """What no field can say alone."""
+    if not config.custom:
+        if config.handler != "main" and not HANDLER.fullmatch(config.handler) and config.runtime != "go1":
+            raise InvalidArgument("handler", config.handler, "must be spelled module.function, such as index.handler")
+        if config.instance_concurrency > 1:
+            raise InvalidArgument(
+                "instanceConcurrency", config.instance_concurrency, f"must be 1 with runtime {config.runtime}"
+            )
+        if config.custom_runtime_config is not None:
+            raise InvalidArgument("customRuntimeConfig", "", f"goes with a custom runtime, not {config.runtime}")
+    _check_cpu_ratio(config)
+
+
+def _check_cpu_ratio(config: Config) -> None:
+    if config.cpu is None:
+        return
+    gigabytes = config.memory_size / 1024
+    if not gigabytes / 4 - 1e-9 <= config.cpu <= gigabytes + 1e-9:
+        raise InvalidArgument("cpu", config.cpu, f"must be between 1:4 and 1:1 of memorySize ({gigabytes:g} GB)")
+
+
+_NOT_CONFIG = frozenset({"functionName", "code", "instanceLifecycleConfig", "initializer", "initializationTimeout"})
+"""Fields that other rules read."""
+_ANY_HANDLER = re.compile(r"[A-Za-z_][\w/.:-]{0,127}")
+"""Handlers of all families; which one goes with a runtime is decided when both are known."""
+_HEALTH_PATH = re.compile(r"/[!-~]{0,2047}")
+_COMMAND_BYTES_MAX = 16 * 1024
+_HOOKS: Mapping[str, tuple[str, tuple[int, int]]] = {
+    "initializer": ("initializer", INITIALIZER_SECONDS_BOUNDS),
+    "preFreeze": ("pre_freeze", PRE_FREEZE_SECONDS_BOUNDS),
+    "preStop": ("pre_stop", PRE_STOP_SECONDS_BOUNDS),
+}
+_HEALTH_BOUNDS: Mapping[str, tuple[str, tuple[int, int]]] = {
+    "initialDelaySeconds": ("initial_delay_seconds", (0, 120)),
+    "periodSeconds": ("period_seconds", (1, 120)),
+    "timeoutSeconds": ("timeout_seconds", (1, 3)),
+    "failureThreshold": ("failure_threshold", (1, 120)),
+    "successThreshold": ("success_threshold", (1, 120)),
+}
+
+_RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
+    "runtime": ("runtime", lambda field, value: _text(field, value, 64)),
+    "handler": ("handler", _handler),
+    "description": ("description", lambda field, value: _text(field, value, DESCRIPTION_CHARACTERS_MAX)),
+    "memorySize": ("memory_size", _memory),
+    "timeout": ("timeout", lambda field, value: check_integer(field, value, TIMEOUT_SECONDS_BOUNDS, "seconds")),
+    "cpu": ("cpu", _cpu),
+    "diskSize": ("disk_size", _disk),
+    "instanceConcurrency": (
+        "instance_concurrency",
+        lambda field, value: check_integer(field, value, INSTANCE_CONCURRENCY_BOUNDS),
+    ),
+    "idleTimeout": ("idle_timeout", lambda field, value: check_integer(field, value, IDLE_SECONDS_BOUNDS, "seconds")),
+    "customRuntimeConfig": ("custom_runtime_config", _custom_runtime),
+    "internetAccess": ("internet_access", _internet_access),
+    "environmentVariables": ("environment_variables", _variables),
+    "tags": ("tags", _tags),
+}
