@@ -74,6 +74,8 @@ class World:
         instances_max: int = 64,
         idle_seconds: float = 60.0,
         grace_seconds: float = 1.0,
+        linger_seconds: float = 0.1,
+        headroom: float = 0.0,
         submits_pending_max: int = 1000,
         tasks_open_max: int = 100_000,
         functions: dict[int, Function] | None = None,
@@ -101,6 +103,8 @@ class World:
             instances_max=instances_max,
             idle_seconds=idle_seconds,
             grace_seconds=grace_seconds,
+            linger_seconds=linger_seconds,
+            headroom=headroom,
         )
         self.queue = Queue(
             self.store,
@@ -163,7 +167,7 @@ class World:
         """Update a function as the catalog does."""
         after = msgspec.structs.replace(function, revision=function.revision + 1, **changes)
         self.functions[function.id] = after
-        self.pool.retire(after)
+        self.pool.change(after)
         self.dispatcher.look_again()
         return after
 
@@ -217,11 +221,13 @@ class World:
         """What a closed world still holds."""
         held = {
             "instances": len(self.pool),
-            "memory": self.pool._memory_used_mb,
-            "functions with instances": len(self.pool._by_function),
+            "memory": self.pool.fleet.memory_mb,
+            "functions with instances": len(self.pool.fleet.groups),
+            "resting instances": len(self.pool.fleet.resting),
+            "instances on their way out": self.pool.fleet.going,
             "executions": len(self.dispatcher._executions),
             "concurrency": self.dispatcher._concurrency.total,
-            "background tasks": len(self.dispatcher._background) + len(self.pool._background),
+            "background tasks": len(self.dispatcher.background) + len(self.pool.background),
             "living instances": len(self.script.living()),
             "submits": self.queue._submits_pending,
         }

@@ -66,7 +66,7 @@ class Thawed(msgspec.Struct, frozen=True):
 
 
 class StopBegun(msgspec.Struct, frozen=True):
-    """It must go; `reason` is `stop`, `timeout`, `idle`, `update`, `drain`, `shutdown` or `memory`."""
+    """It must go; `reason` is `stop`, `timeout`, `cancel`, `idle`, `update`, `memory`, `initializer`, `drain` or `shutdown`."""
 
     reason: str
 

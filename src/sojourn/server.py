@@ -199,7 +199,7 @@ class Server:
             log.warning("runtime %s: %s", runtime, resolved.note)
 
     def _function_changed(self, function: Function) -> None:
-        self.pool.retire(function)
+        self.pool.change(function)
         self.dispatcher.look_again()
 
     async def _first_account(self) -> None:
