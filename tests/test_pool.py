@@ -8,8 +8,8 @@ from collections import Counter
 import msgspec
 
 from scripted import answers, takes
-from sojourn.function import Function
 from sojourn.capacity import STARTS_PER_FUNCTION_MAX
+from sojourn.function import Function
 from sojourn.pool import Instance
 from sojourn.sandbox import Invocation
 from sojourn.task import Status

@@ -78,7 +78,7 @@ class Attempt:
 
     async def _initialize(self, function: Function) -> Outcome | None:
         """Run Initializer; None when the handler may be called."""
-        hook = function.config.instance_lifecycle_config.initializer or self._used.function.config.instance_lifecycle_config.initializer
+        hook = self._used.function.config.instance_lifecycle_config.initializer
         seconds = hook.timeout if hook else 0
         loop = asyncio.get_running_loop()
         began = loop.time()

@@ -1,8 +1,8 @@
 """Capacity: how much memory and how many instances there may be, and what is kept free for whom.
 
-Three bounds hold at all times, also while instances start and stop: the sum of instance memory, the number of instances,
-and the starts of one function at a time. Within them a part is kept back (`headroom`), so that whoever is busy cannot
-shut out who has nothing yet:
+Three bounds hold at all times, also while instances start and stop: the sum of instance memory, the number of
+instances, and the starts of one function at a time. Within them a part is kept back (`headroom`), so that whoever is
+busy cannot shut out who has nothing yet:
 
 - a function that has instances may not take the last part of the budget, `headroom` of the memory and of the number;
 - of that part one half may be taken by the first instance of a function of an account that has instances,
@@ -98,14 +98,15 @@ class Capacity:
 
         """
         memory_mb, number = self._left(function)
-        missing = _Missing(function.config.memory_size - memory_mb - self._fleet.going_mb, 1 - number - self._fleet.going)
-        if missing.nothing:
+        fleet = self._fleet
+        missing = _Missing(function.config.memory_size - memory_mb - fleet.going_mb, 1 - number - fleet.going)
+        if missing.nothing():
             return []
         chosen: list[Instance] = []
         last: list[Instance] = []
         of_function: Counter[int] = Counter()
         for each in self._fleet.resting.values():
-            if missing.nothing:
+            if missing.nothing():
                 break
             if spared(each):
                 continue
@@ -116,11 +117,11 @@ class Capacity:
             chosen.append(each)
             missing.less(each)
         for each in last if kept_too else ():
-            if missing.nothing:
+            if missing.nothing():
                 break
             chosen.append(each)
             missing.less(each)
-        return chosen if missing.nothing or self.booked(function) else []
+        return chosen if missing.nothing() or self.booked(function) else []
 
     def _left(self, function: Function) -> tuple[int, int]:
         """The memory and the number that are left for `function`."""
@@ -144,7 +145,6 @@ class _Missing:
     def __init__(self, memory_mb: int, number: int) -> None:
         self.memory_mb, self.number = memory_mb, number
 
-    @property
     def nothing(self) -> bool:
         return self.memory_mb <= 0 and self.number <= 0
 

@@ -2,7 +2,8 @@
 
 Claims are bounded by free capacity: a task leaves its line only when an instance is up or being made for it, so that
 waiting for capacity costs no attempt and shows as Enqueued. A round looks only at functions of which something could
-start: one whose own limit is reached comes back when it has room again, one whose tasks wait for their moment comes back then.
+start: one whose own limit is reached comes back when it has room again, one whose tasks wait for their moment comes
+back then.
 
 It leaves to `queue` what is durable, to `gate` whose turn it is, to `pool` which instance, to `executor` what happens
 to a task that was claimed, and to `stopping` the stops.
@@ -27,8 +28,8 @@ from .function import Function
 from .gate import Begun, Gate
 from .pool import Pool
 from .queue import Queue
-from .store import Log, OpenTask
 from .stopping import Stops
+from .store import Log, OpenTask
 from .task import INSTANCE_LOST, Aged, Backoff, Claimed, Ended, Refused, Status, Task
 
 log = logging.getLogger(__name__)
@@ -237,9 +238,7 @@ class Dispatcher:
             if task.status is Status.STOPPING:
                 await self._queue.apply(task, Ended({"cause": INSTANCE_LOST, "processesLeft": 0}))
             elif task.status is Status.RUNNING:
-                await self._executor.settle(
-                    task, outcome.of_loss("the server ended while the task was running"), None
-                )
+                await self._executor.settle(task, outcome.of_loss("the server ended while the task was running"), None)
 
     async def _age(self, task_id: int) -> None:
         """Claim a task that grew too old, for the purpose of saying so."""

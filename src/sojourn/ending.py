@@ -64,6 +64,8 @@ class Ending:
         self._forget(used, {"why": "out of memory" if exit_.oom else "ended by itself", **evidence})
 
     async def _stop(self, used: Instance, reason: str, task_name: str, output: Output | None) -> Exit:
+        if used.status is Status.FREEZING and used.freezing is not None:
+            await asyncio.wait([used.freezing], timeout=self._grace_seconds)  # so that it is known whether to thaw it
         frozen = used.status is Status.FROZEN
         used.note(instance.StopBegun(reason), self._clock.now())
         order = StopOrder(

@@ -2,9 +2,9 @@
 
     claim → check → start → run → judge → apply
 
-`Running` is durable before user code is called, and so before Initializer is. Every write is fenced by the task's epoch:
-when one does not hold, somebody else (a stop) moved the task, and the execution lets go. What must happen after a crash is
-read from the rows. Whose turn it is and on which instance is decided before, by `dispatcher` and `gate`.
+`Running` is durable before user code is called, and so before Initializer is. Every write is fenced by the task's
+epoch: when one does not hold, somebody else (a stop) moved the task, and the execution lets go. What must happen after
+a crash is read from the rows. Whose turn it is and on which instance is decided before, by `dispatcher` and `gate`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The fleet: one object for each instance, and where it is found.
 
 An index and no more: it says which instances of a function are free at once, which are frozen, which take one more
-invocation, and who has rested longest. All questions of the hot path are answered in one step whatever their number. What
-happens to an instance is `pool`'s business, how many there may be `capacity`'s.
+invocation, and who has rested longest. All questions of the hot path are answered in one step whatever their number.
+What happens to an instance is `pool`'s business, how many there may be `capacity`'s.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Instance:
     __slots__ = (
         "ahead",
         "events",
+        "freezing",
         "function",
         "gone",
         "holders",
@@ -56,6 +57,7 @@ class Instance:
         self.sandbox: Sandbox | None = None
         self.start_parts: dict[str, float] = {}
         self.started: asyncio.Task[None] | None = None
+        self.freezing: asyncio.Task[None] | None = None
         self.gone: asyncio.Future[Exit] | None = None
         self.initialized = self.retired = False
         self.holders = 0 if ahead else 1

@@ -46,7 +46,7 @@ class Freezer:
         freezes: Callable[[Instance], bool],
         stays: Callable[[Instance], bool],
         freeze: Callable[[Instance], None],
-        reclaim: Callable[[Instance], None],
+        reclaim: Callable[[Instance], object],
     ) -> None:
         self._clock, self._linger_seconds, self._idle_seconds = clock, linger_seconds, idle_seconds
         self._freezes, self._stays, self._freeze, self._reclaim = freezes, stays, freeze, reclaim

@@ -2,9 +2,9 @@
 
 It asks those whose turn it is, in order, whether they can begin; `turns` knows the order, `pool` whether there is an
 instance. Whoever is first and is refused for want of capacity is the head. When the head has waited for
-`PATIENCE_SECONDS`, what becomes free is kept for it: so a function with large instances is not overtaken for ever
-by small ones, and a warm instance goes to the function whose turn it is although its own has more to do. Before that, it does
-not, because a new instance costs more than a short wait.
+`PATIENCE_SECONDS`, what becomes free is kept for it: so a function with large instances is not overtaken for ever by
+small ones, and a warm instance goes to the function whose turn it is although its own has more to do. Before that, it
+does not, because a new instance costs more than a short wait.
 """
 
 from __future__ import annotations

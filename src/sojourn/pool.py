@@ -1,9 +1,9 @@
 """The pool: it walks the instance table for every instance, and holds the fleet within its capacity.
 
 It decides which instance an execution gets (one that is in use and takes another, else the one used last, else a frozen
-one, else a new one), when one is frozen, and which one has to go. It leaves the bounds to `capacity`, the clock of those
-that rest to `freezer`, those that must always be there to `minimum`, whose turn it is to `gate`, and how a process is made
-or ended to the sandbox.
+one, else a new one), when one is frozen, and which one has to go. It leaves the bounds to `capacity`, the clock of
+those that rest to `freezer`, those that must always be there to `minimum`, whose turn it is to `gate`, and how a
+process is made or ended to the sandbox.
 
 An account has one sandbox, started when its first instance is needed. An instance belongs to one function at one
 revision; when the function changes, its instances finish what they run and go through PreStop.
@@ -26,8 +26,8 @@ from .errors import InstanceStartFailed
 from .fleet import Fleet, Instance
 from .freezer import Freezer
 from .function import Function
-from .hook import HOOKS, PRE_FREEZE
 from .homes import Homes
+from .hook import HOOKS, PRE_FREEZE
 from .instance import Status
 from .minimum import Minimum
 from .outcome import hook_evidence
@@ -72,7 +72,7 @@ class Pool:
             headroom=headroom,
             accounts=lambda: homes.accounts,
         )
-        self.background = Background("the pool", lambda: self.on_free())
+        self.background = Background("the pool", self._freed)
         self.minimum = Minimum(self.fleet, self._begin_ahead)
         self._freezer = Freezer(
             clock,
@@ -245,7 +245,7 @@ class Pool:
         return await self.stop(used, reason, task_name, output)
 
     def change(self, function: Function) -> None:
-        """A function is as it is from now on: instances that do not serve it go, idle ones at once, others when done."""
+        """A function is so from now on: instances that do not serve it go, resting ones at once, others when done."""
         for each in self.fleet.of(function.id):
             if each.serves(function) and not function.deleted:
                 continue
@@ -366,7 +366,7 @@ class Pool:
     def _freeze(self, used: Instance) -> None:
         used.note(instance.FreezeBegun(), self._clock.now())
         self.fleet.freezing(used)
-        self.background.spawn(self._freezing(used))
+        used.freezing = self.background.spawn(self._freezing(used))
 
     async def _freezing(self, used: Instance) -> None:
         assert used.sandbox is not None  # noqa: S101 - it has rested, so it is up
@@ -381,14 +381,15 @@ class Pool:
             if (text := output.log(1)) is not None:
                 detail["output"] = text.head[:HOOK_OUTPUT_BYTES_MAX].decode(errors="replace")
             used.tell(self._clock.now(), rule.name, detail)
-        if used.status is not rule.passage or used.gone is not None:
-            if used.status is Status.STOPPING:  # its end began meanwhile, and needs the CPU
-                used.sandbox.thaw(used.id)
+        if used.status is Status.STOPPING:  # its end did not wait any longer, and needs the CPU
+            used.sandbox.thaw(used.id)
+        if used.status is not rule.passage:
             return
         used.note(instance.FrozenNow(), self._clock.now())
         used.tell(self._clock.now(), "Frozen")
-        self.fleet.frozen(used)
-        self._freed()
+        if used.gone is None:
+            self.fleet.frozen(used)
+            self._freed()
 
     def _thaw(self, used: Instance) -> None:
         assert used.sandbox is not None  # noqa: S101 - it was frozen, so it is up
