@@ -7,7 +7,7 @@ those are events of tasks. It lives in memory; a restart of the server begins an
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
@@ -45,7 +45,7 @@ class Events:
         self.dropped += len(self._last) == LAST_EVENTS_MAX
         self._last.append(event)
 
-    def __iter__(self):  # type: ignore[no-untyped-def]  # noqa: ANN204 - an iterator of events
+    def __iter__(self) -> Iterator[Event]:
         yield from self._first
         yield from self._last
 
@@ -69,6 +69,9 @@ class Remembered(Generic[T]):
         self._things[thing.id] = thing
         if len(self._things) > self._limit:
             self._things.popitem(last=False)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._things.values())
 
     def get(self, id_: str) -> T | None:
         """The thing of this id."""

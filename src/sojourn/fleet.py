@@ -28,6 +28,7 @@ class Instance:
 
     __slots__ = (
         "ahead",
+        "created_at",
         "events",
         "freezing",
         "function",
@@ -53,7 +54,7 @@ class Instance:
     def __init__(self, id_: str, function: Function, now: int, *, ahead: bool = False) -> None:
         self.id, self.function, self.ahead = id_, function, ahead
         self.status = Status.CREATING
-        self.since = now
+        self.since = self.created_at = now
         self.sandbox: Sandbox | None = None
         self.start_parts: dict[str, float] = {}
         self.started: asyncio.Task[None] | None = None
@@ -227,6 +228,10 @@ class Fleet:
         """The instances of a function."""
         group = self.groups.get(function_id)
         return list(group.all.values()) if group else []
+
+    def initialized(self, function_id: int) -> int:
+        """How many instances of a function are ready or in use."""
+        return sum(each.initialized and each.gone is None for each in self.of(function_id))
 
     def of_account(self, account_id: str) -> Iterator[Instance]:
         """The instances of an account."""

@@ -104,9 +104,15 @@ class Pool:
         """An instance by its id, also one that was destroyed not long ago."""
         return self.fleet.instances.get(instance_id) or self._destroyed.get(instance_id)
 
+    def destroyed(self) -> list[Instance]:
+        """Instances that were destroyed not long ago, oldest end first."""
+        return list(self._destroyed)
+
     async def usage(self, used: Instance) -> Usage:
         """What an instance uses now; nothing when it is not up."""
-        return Usage() if used.sandbox is None else await used.sandbox.usage(used.id)
+        if used.sandbox is None or used.status is Status.DESTROYED:
+            return Usage()
+        return await used.sandbox.usage(used.id)
 
     def idle_seconds(self, used: Instance) -> float:
         """How long an instance may rest before it goes."""

@@ -87,6 +87,8 @@ class Server:
             await self.store.close()
             raise
         self.dispatcher.start()
+        for function in self.catalog.with_minimum():
+            self.pool.change(function)
         self._serve_http(listener)
         self._write_credentials()
         self._ready = True
@@ -175,6 +177,8 @@ class Server:
             instances_max=settings.instances_max,
             idle_seconds=settings.idle_seconds,
             grace_seconds=settings.grace_seconds,
+            linger_seconds=settings.linger_seconds,
+            headroom=settings.headroom,
         )
         self.queue = Queue(
             self.store,
@@ -231,6 +235,7 @@ class Server:
             catalog=self.catalog,
             queue=self.queue,
             dispatcher=self.dispatcher,
+            pool=self.pool,
             runtimes=self.runtimes,
             clock=self.clock,
             numbers=self.numbers,

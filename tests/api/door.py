@@ -25,6 +25,7 @@ import uvicorn
 import uvloop
 
 from reference_store import ReferenceStore
+from scripted import Script
 from sojourn import identity, signature
 from sojourn.api.app import build
 from sojourn.api.backend import Backend
@@ -37,6 +38,8 @@ from sojourn.config import Settings
 from sojourn.dispatcher import Dispatcher
 from sojourn.errors import TaskAlreadyCompleted
 from sojourn.function import AccessKey, Function
+from sojourn.homes import Homes
+from sojourn.pool import Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
@@ -260,6 +263,8 @@ class Door:
         self.catalog = Catalog(
             self.store, CodeStore(self._directory), clock, check_runtime=lambda _: None, multi_account=True
         )
+        self.pool = self._pool(clock, numbers)
+        self.catalog.on_change = self.pool.change
         await self.catalog.load()
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
         self.dispatcher = ScriptedDispatcher(self.queue)
@@ -268,10 +273,11 @@ class Door:
                 catalog=self.catalog,
                 queue=self.queue,
                 dispatcher=cast(Dispatcher, self.dispatcher),
+                pool=self.pool,
                 runtimes={"python": self.runtime},
                 clock=clock,
                 numbers=numbers,
-                settings=Settings(data_dir=self._directory, region=REGION),
+                settings=Settings(data_dir=self._directory, region=REGION, node="node-1"),
                 isolation=Capabilities(driver="process", level=0, works=True, text="nothing separates accounts"),
                 ready=lambda: self.ready,
             )
@@ -283,3 +289,29 @@ class Door:
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         self._started.set()
         await serving
+        await self.pool.close()
+
+    def _pool(self, clock: SystemClock, numbers: identity.Numbers) -> Pool:
+        """A real pool on a scripted sandbox."""
+        self.script = Script()
+        homes = Homes(
+            self.script,
+            [self.runtime],
+            self._directory / "sandboxes",
+            lambda account_id: self._directory / account_id,
+            mark="mark",
+            network="host",
+            network_others="none",
+            region=REGION,
+        )
+        self.catalog.on_account = homes.admit
+        return Pool(
+            homes,
+            clock,
+            numbers,
+            memory_mb=8192,
+            instances_max=64,
+            idle_seconds=60,
+            grace_seconds=1,
+            linger_seconds=60,
+        )

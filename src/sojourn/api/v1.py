@@ -10,7 +10,7 @@ from sojourn.errors import AccessDenied, InvalidArgument
 from sojourn.function import check_account_id
 from sojourn.store import Log
 
-from . import answer
+from . import answer, instances
 from .answer import TEXT, Answer
 from .call import Call
 from .operation import Handler, Limit, Operation, small
@@ -98,6 +98,9 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/accounts", page_accounts),
     ("GET", "/v1/functions/{function}/tasks/{task}/logs", get_logs),
     ("GET", "/v1/isolation", get_isolation),
+    ("GET", "/v1/instances", instances.page),
+    ("GET", "/v1/instances/{instance}", instances.get),
+    ("GET", "/v1/instances/{instance}/events", instances.events),
 )
 
 
