@@ -39,7 +39,7 @@ from sojourn.dispatcher import Dispatcher
 from sojourn.errors import TaskAlreadyCompleted
 from sojourn.function import AccessKey, Function
 from sojourn.homes import Homes
-from sojourn.pool import Pool
+from sojourn.pool import Instance, Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
@@ -245,6 +245,19 @@ class Door:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run something in the server's loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
+
+    def settled(self, account_id: str) -> list[Instance]:
+        """The instances of an account, once none of them is being made."""
+
+        async def wait() -> list[Instance]:
+            while True:
+                mine = [each for each in self.pool.instances() if each.function.account_id == account_id]
+                made = [each.started for each in mine if each.started is not None and not each.started.done()]
+                if not made:
+                    return mine
+                await asyncio.wait(made)
+
+        return self.run(wait())
 
     def advance(self, task: Task, *facts: Fact, log: Log | None = None) -> Task:
         """Let `facts` happen to a task."""
