@@ -19,6 +19,8 @@ from .pool import Pool
 from .turns import Turns
 
 PATIENCE_SECONDS = 0.05
+OWED_MAX = 8.0
+"""Turns after which one that is behind is patient no more."""
 
 
 class Begun(Enum):
@@ -57,26 +59,28 @@ class Gate:
 
     def round(self, begin: Callable[[int], Begun]) -> None:
         """Give turns until nobody can use one; `begin` lets a function take one."""
-        if self._patience_seconds() == 0.0 and self._head is not None:
-            self._pool.capacity.book(self._function_of(self._head))
+        capacity = self._pool.capacity
+        capacity.book(None)
+        waited = self._head is not None and not self._patience_seconds()
         head: int | None = None
         with contextlib.closing(self._turns.round()) as turning:
             for function_id in turning:
+                if head is None and (
+                    (waited and function_id == self._head) or self._turns.owed(function_id) >= OWED_MAX
+                ):
+                    capacity.book(self._function_of(function_id))
                 begun = begin(function_id)
                 if begun is Begun.FULL:
                     if head is None:
                         head = function_id
                     if self._pool.spent:
                         break
-                    continue
-                if begun is Begun.STARTED:
+                elif begun is Begun.STARTED:
                     self._turns.charge()
                 elif begun is not Begun.STARTING:
                     self._turns.drop(function_id)
-                if function_id == self._head:
-                    self._behead()
         if head != self._head:
-            self._behead()
+            capacity.book(None)
             self._head, self._head_since = head, self._clock.monotonic()
 
     def rest_seconds(self) -> float | None:
@@ -85,7 +89,3 @@ class Gate:
 
     def _patience_seconds(self) -> float:
         return max(self._head_since + PATIENCE_SECONDS - self._clock.monotonic(), 0.0)
-
-    def _behead(self) -> None:
-        self._head = None
-        self._pool.capacity.book(None)

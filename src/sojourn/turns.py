@@ -46,6 +46,7 @@ class Turns:
         self._reached = 0.0
         self._numbers = itertools.count()
         self._active = 0
+        self._current: _Turn | None = None
         self._charged = False
 
     def __len__(self) -> int:
@@ -86,7 +87,19 @@ class Turns:
 
     def charge(self) -> None:
         """The function that `round` gave last has had its turn."""
-        self._charged = True
+        turn = self._current
+        if turn is None:
+            return
+        self._charged, account = True, turn.account
+        self._reached, account.reached = max(self._reached, account.at), max(account.reached, turn.at)
+        account.at += 1.0
+        turn.at += 1.0 / turn.weight
+
+    def owed(self, function_id: int) -> float:
+        """How many turns a function, or its account, is behind those that have been served."""
+        turn = self._turns[function_id]
+        account = turn.account
+        return max(self._reached - account.at, (account.reached - turn.at) * turn.weight)
 
     def round(self) -> Generator[int, None, None]:
         """Functions in the order of their turns, each until it has had enough.
@@ -97,19 +110,16 @@ class Turns:
         aside: list[_Turn] = []
         try:
             while (turn := self._next()) is not None:
-                self._charged = False
+                self._current, self._charged = turn, False
                 yield turn.function_id
-                if turn.active and not self._charged:
-                    aside.append(turn)
+                if not turn.active:
                     continue
                 if self._charged:
-                    account = turn.account
-                    self._reached, account.reached = max(self._reached, account.at), max(account.reached, turn.at)
-                    account.at += 1.0
-                    turn.at += 1.0 / turn.weight
-                if turn.active:
                     self._list(turn)
+                else:
+                    aside.append(turn)
         finally:
+            self._current = None
             if turn is not None and turn.active and turn.stamp == -1:  # the round was cut short at this one
                 aside.append(turn)
             for each in aside:
