@@ -19,7 +19,7 @@ from .pool import Pool
 from .turns import Turns
 
 PATIENCE_SECONDS = 0.05
-OWED_MAX = 8.0
+OWED_MAX = 16.0
 """Turns after which one that is behind is patient no more."""
 
 
