@@ -75,6 +75,7 @@ class AsyncClient:
         retries: int | None = None,
         max_age: int | None = None,
         reserved_concurrency: int | None = None,
+        settings: Mapping[str, object] | None = None,
         progress: Progress | None = None,
     ) -> model.Function:
         """Create the function `name`, or update it when it exists; see `Client.deploy`."""
@@ -90,6 +91,7 @@ class AsyncClient:
             retries=retries,
             max_age=max_age,
             reserved_concurrency=reserved_concurrency,
+            settings=settings,
         )
         return await self._run(conversation.deploy(wanted, progress))
 

@@ -89,6 +89,7 @@ class Client:
         retries: int | None = None,
         max_age: int | None = None,
         reserved_concurrency: int | None = None,
+        settings: Mapping[str, object] | None = None,
         progress: Progress | None = None,
     ) -> model.Function:
         """Create the function `name`, or update it when it exists.
@@ -106,6 +107,8 @@ class Client:
         retries: how often a failed task is tried again.
         max_age: seconds a task may wait before it expires.
         reserved_concurrency: how many of its tasks may run at a time.
+        settings: further fields as the API spells them, such as
+            `{"instanceLifecycleConfig": {"preStop": {"handler": "index.pre_stop", "timeout": 10}}}`.
         progress: called with the bytes sent and the bytes in all, while the code is uploaded.
 
         Raises
@@ -125,6 +128,7 @@ class Client:
             retries=retries,
             max_age=max_age,
             reserved_concurrency=reserved_concurrency,
+            settings=settings,
         )
         return self._run(conversation.deploy(wanted, progress))
 
