@@ -380,14 +380,10 @@ class Dispatcher:
         """Call a function and wait for its answer, see `call.Calls.invoke`."""
         return await self._calls.invoke(function, payload, request_id)
 
-    async def logs(self, task: Task) -> list[Log]:
-        """What the attempts of a task wrote, a running one's so far included."""
-        logs = await self._queue.logs(task.id)
-        execution = self._executions.get(task.id)
-        attempt = execution.attempt if execution is not None else None
-        if attempt is not None and (so_far := attempt.output.log(attempt.number)) is not None:
-            logs = [one for one in logs if one.attempt != so_far.attempt] + [so_far]
-        return logs
+    def attempt(self, task_id: int) -> Attempt | None:
+        """The attempt of a task that is in progress here, if one is."""
+        execution = self._executions.get(task_id)
+        return execution.attempt if execution is not None else None
 
     def _spawn(self, coroutine: Coroutine[object, object, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
