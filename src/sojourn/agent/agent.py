@@ -21,7 +21,6 @@ from .resident import BUSY, CREATING, IDLE, Resident, make_directory
 from .stream import Stream
 from .zygotes import ZygoteHandle
 
-CREATE_SECONDS_MAX = 20.0
 ZYGOTE_SECONDS_MAX = 5.0
 """How long a zygote without namespaces may take to kill a tree before it is killed itself."""
 GOODBYE_SECONDS = 0.2
@@ -110,7 +109,8 @@ class Agent:
             lambda reason: self._silent(resident, reason),
         )
         resident.attach(self._loop, stream, output_read, lambda dropped, piece: self._log(resident, dropped, piece))
-        resident.timer = self._loop.later(CREATE_SECONDS_MAX, lambda: self._too_slow(resident))
+        start_seconds = int(spec["start_seconds"])
+        resident.timer = self._loop.later(start_seconds, lambda: self._too_slow(resident, start_seconds))
         zygote.send({"number": number, "spec": spec}, [theirs.detach(), output_write])
 
     def _refuse(self, request: int, number: int, cause: str, message: str) -> None:
@@ -186,8 +186,8 @@ class Agent:
         elif not resident.stopping:
             self._loop.later(GOODBYE_SECONDS, lambda: resident.signal(signal.SIGKILL))
 
-    def _too_slow(self, resident: Resident) -> None:
-        resident.message = "the instance was not ready within " + str(int(CREATE_SECONDS_MAX)) + " seconds"
+    def _too_slow(self, resident: Resident, start_seconds: int) -> None:
+        resident.message = "the instance was not ready within " + str(start_seconds) + " seconds"
         resident.signal(signal.SIGKILL)
 
     def _over_memory(self, number: int) -> None:

@@ -29,6 +29,14 @@ class FunctionError(Exception):
         self.kind, self.message, self.cause = kind, message, cause
 
 
+class StartFailed(Exception):
+    """A runtime cannot serve: `cause` is the error code a caller sees, `message` says why."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause, self.message = cause, message
+
+
 def document(error: BaseException, handler: str) -> bytes:
     """The error document of `error`, as JSON."""
     shown = error.cause if isinstance(error, FunctionError) and error.cause is not None else error

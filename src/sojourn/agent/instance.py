@@ -14,13 +14,19 @@ import os
 import signal
 import socket
 import sys
+from types import ModuleType
 from typing import Any
 
-from . import frames, kernel, namespace
-from .python_runtime import PythonRuntime
+from . import frames, kernel, namespace, python_runtime
+from .failure import StartFailed
 from .zygote import Birth
 
-_CHANNEL_FD = 3
+_CHANNEL_FD, _CONTROL_FD = 3, 4
+_PYTHON = "python"
+_RUNTIMES = {"node": "node_runtime", "custom": "custom_runtime", "poll": "poll_runtime"}
+"""The module that serves each other kind: it offers `prepare(channel, root, spec)`, which returns an object with
+`serve()` or raises `StartFailed`. It is loaded before the instance moves in, because the agent's files are out of
+sight afterwards: a module must load everything of this package when it is loaded itself."""
 _PRELOADED = ("base64", "datetime", "functools", "hashlib", "random", "subprocess", "tempfile", "urllib.parse", "uuid")
 CODE_MISSING, SETUP_FAILED = "CodeMissing", "InstanceSetupFailed"
 
@@ -38,19 +44,36 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
     """
     channel = _settle(birth)
     spec = birth.spec
+    kind = str(spec.get("kind", _PYTHON))
     try:
+        module = _runtime(kind)
         root = _move_in(spec, namespaces=namespaces, code=code)
         _take_environment(spec, root)
         namespace.limit(int(spec["memory_mb"]), int(spec["tmp_mb"]), namespaces=namespaces, own_user=own_user)
         namespace.confine(must=namespaces)
     except namespace.CodeMissing as error:
         _fail(channel, CODE_MISSING, str(error))
-    except OSError as error:
+    except (OSError, ImportError) as error:
         _fail(channel, SETUP_FAILED, str(error))
-    runtime = PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]))
+    if kind != _PYTHON:
+        _tie(birth)  # preparing it runs user code
+    try:
+        runtime = module.prepare(channel, root, spec)
+    except StartFailed as error:
+        _fail(channel, error.cause, error.message)
     channel.sendall(frames.pack(frames.READY, 0, 0))
-    _tie(birth)
+    if kind == _PYTHON:
+        _tie(birth)
     runtime.serve()
+
+
+def _runtime(kind: str) -> ModuleType:
+    """The module that serves functions of `kind`."""
+    if kind == _PYTHON:
+        return python_runtime
+    if kind not in _RUNTIMES:
+        raise ImportError("there is no runtime of kind " + repr(kind))
+    return importlib.import_module("." + _RUNTIMES[kind], __package__)
 
 
 def _settle(birth: Birth) -> socket.socket:

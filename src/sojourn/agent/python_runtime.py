@@ -27,6 +27,11 @@ from .failure import FunctionError, document, stacks
 _EXIT_ON_SIGTERM = 128 + int(signal.SIGTERM)
 
 
+def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> PythonRuntime:
+    """The runtime of the instance of `spec` with its code at `root`; loads no user code yet."""
+    return PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]))
+
+
 class PythonRuntime:
     """Serves one handler.
 

@@ -15,6 +15,7 @@ import msgspec
 
 from sojourn.channel import Channel, Created
 from sojourn.errors import InstanceStartFailed
+from sojourn.function import CustomRuntime
 from sojourn.sandbox import (
     Exit,
     HookOutcome,
@@ -31,6 +32,9 @@ from sojourn.sandbox import (
 from .enclosure import Enclosure
 
 _EXITS_KEPT = 1024
+_START_SECONDS_DEFAULT = 20
+_START_SECONDS = {"custom": 130, "poll": 130}
+"""How long an instance may take to be ready: a program of the user's is given the two minutes of its health check."""
 
 
 class _Entry:
@@ -203,6 +207,9 @@ class AgentSandbox:
 
 
 def _specification(spec: InstanceSpec) -> bytes:
+    """What the agent and the instance are told, as JSON."""
+    lifecycle = spec.lifecycle
+    hooks = {"initializer": lifecycle.initializer, "pre_freeze": lifecycle.pre_freeze, "pre_stop": lifecycle.pre_stop}
     body = {
         "id": spec.id,
         "executable": str(spec.interpreter.executable),
@@ -213,5 +220,27 @@ def _specification(spec: InstanceSpec) -> bytes:
         "tmp_mb": spec.tmp_mb,
         "context": dict(spec.context),
         "runtime": spec.environment.get("FC_RUNTIME", ""),
+        "kind": spec.kind,
+        "program": str(spec.program or ""),
+        "custom": _custom(spec.custom) if spec.custom is not None else None,
+        "lifecycle": {name: _plain(hook) for name, hook in hooks.items() if hook is not None} or None,
+        "concurrency": spec.concurrency,
+        "offline": spec.offline,
+        "start_seconds": _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT),
     }
     return msgspec.json.encode(body)
+
+
+def _custom(custom: CustomRuntime) -> dict[str, object]:
+    health = custom.health_check_config
+    return {
+        "command": custom.command,
+        "args": custom.args,
+        "port": custom.port,
+        "health": _plain(health) if health is not None else None,
+    }
+
+
+def _plain(struct: msgspec.Struct) -> dict[str, object]:
+    """A struct by the names that its fields have in Python."""
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
