@@ -1,6 +1,7 @@
 """An instance: a fork of the zygote that becomes one function's execution environment.
 
-It keeps exactly four descriptors (null input, output twice, the socket to the agent), takes the function's environment,
+It keeps exactly four descriptors (null input, output twice, the socket to the agent; a Python function with a PreStop
+has a second socket for that), takes the function's environment,
 walks into its namespaces, gives up its rights, and only then hands over to the runtime, which loads user code. Whatever
 goes wrong on the way is told to the agent in one FAILED frame.
 """
@@ -64,6 +65,7 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
     channel.sendall(frames.pack(frames.READY, 0, 0))
     if kind == _PYTHON:
         _tie(birth)
+        runtime.serve(_control(birth))
     runtime.serve()
 
 
@@ -88,13 +90,23 @@ def _settle(birth: Birth) -> socket.socket:
     if birth.channel_fd != _CHANNEL_FD:
         os.dup2(birth.channel_fd, _CHANNEL_FD)
     os.set_inheritable(_CHANNEL_FD, False)
+    kept = _CHANNEL_FD
+    if birth.control_fd >= 0:
+        kept = _CONTROL_FD
+        os.dup2(birth.control_fd, _CONTROL_FD)
+        os.set_inheritable(_CONTROL_FD, False)
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib is not loaded here
-        if int(name) > _CHANNEL_FD and int(name) != birth.go_fd:
+        if int(name) > kept and int(name) != birth.go_fd:
             with contextlib.suppress(OSError):  # the descriptor of the listing itself
                 os.close(int(name))
     kernel.unhide()
     namespace.volunteer_for_oom()
     return socket.socket(fileno=_CHANNEL_FD)
+
+
+def _control(birth: Birth) -> socket.socket | None:
+    """PreStop's socket, where there is one."""
+    return socket.socket(fileno=_CONTROL_FD) if birth.control_fd >= 0 else None
 
 
 def _tie(birth: Birth) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from sojourn.channel import Channel, Created
+from sojourn.answers import Created
+from sojourn.channel import Channel
 from sojourn.errors import InstanceStartFailed
 from sojourn.function import CustomRuntime
 from sojourn.sandbox import (
@@ -38,12 +39,14 @@ _START_SECONDS = {"custom": 130, "poll": 130}
 
 
 class _Entry:
-    """An instance: its number on the channel, whether it was asked to end, and the future of its end."""
+    """An instance: its number on the channel, how many calls it takes, and the future of its end."""
 
-    __slots__ = ("gone", "number", "stopping")
+    __slots__ = ("concurrency", "gone", "number", "stopping")
 
-    def __init__(self, number: int, gone: asyncio.Future[Exit]) -> None:
-        self.number, self.gone, self.stopping = number, gone, False
+    def __init__(self, number: int, concurrency: int, gone: asyncio.Future[Exit]) -> None:
+        self.number, self.concurrency, self.gone = number, concurrency, gone
+        self.stopping = False
+        """Whether it was asked to end."""
 
 
 class AgentSandbox:
@@ -90,7 +93,7 @@ class AgentSandbox:
             raise InstanceStartFailed("SandboxLost", "the sandbox went away", lost=True)
         self._numbers += 1
         number = self._numbers
-        entry = _Entry(number, asyncio.get_running_loop().create_future())
+        entry = _Entry(number, spec.concurrency, asyncio.get_running_loop().create_future())
         self._entries[spec.id], self._ids[number] = entry, spec.id
         began = asyncio.get_running_loop().time()
         answer = channel.create(number, _specification(spec))
@@ -99,7 +102,7 @@ class AgentSandbox:
             created = await asyncio.shield(answer)
         except asyncio.CancelledError:
             if channel.open:
-                channel.stop(number, "cancel", 0.0)
+                channel.stop(number, StopOrder(reason="cancel", grace_seconds=0.0, pre_stop=False), _nowhere)
             raise
         if created.cause:
             raise InstanceStartFailed(created.cause, created.message, lost=created.cause == "SandboxLost")
@@ -109,32 +112,56 @@ class AgentSandbox:
     async def invoke(self, instance_id: str, invocation: Invocation, log: LogSink) -> Reply:
         """See the contract."""
         entry, channel = self._entries.get(instance_id), self._channel
-        if entry is None or channel is None:
-            raise InstanceDied(self._exits.get(instance_id, Exit()), lost=not self.alive)
-        if not channel.open:
-            await asyncio.shield(entry.gone)
-            raise InstanceDied(Exit(), lost=True)
-        return await channel.invoke(entry.number, invocation, log)
+        if entry is None or channel is None or not channel.open:
+            raise await self._death(instance_id)
+        return await channel.invoke(entry.number, invocation, log, concurrency=entry.concurrency)
 
     async def initialize(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome:
         """See the contract."""
-        raise NotImplementedError
+        entry, channel = self._entries.get(instance_id), self._channel
+        if entry is None or channel is None or not channel.open:
+            raise await self._death(instance_id)
+        outcome = await channel.initialize(entry.number, request_id, log)
+        return outcome or HookOutcome(ok=True)
 
     async def cancel(self, instance_id: str, request_id: str, grace_seconds: float) -> bool:
         """See the contract."""
-        raise NotImplementedError
+        entry, channel = self._entries.get(instance_id), self._channel
+        if entry is None:
+            return True
+        if entry.concurrency == 1 or channel is None or not channel.open:
+            return False
+        asked = channel.cancel(entry.number, request_id)
+        await asyncio.wait([asked], timeout=grace_seconds)
+        return asked.done()
 
     async def freeze(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome | None:
         """See the contract."""
-        raise NotImplementedError
+        entry, channel = self._entries.get(instance_id), self._channel
+        if entry is None or channel is None or not channel.open:
+            raise await self._death(instance_id)
+        return await channel.freeze(entry.number, request_id, log)
 
     def thaw(self, instance_id: str) -> None:
         """See the contract."""
-        raise NotImplementedError
+        entry = self._entries.get(instance_id)
+        if entry is not None and self._channel is not None:
+            self._channel.thaw(entry.number)
 
     async def usage(self, instance_id: str) -> Usage:
         """See the contract."""
-        raise NotImplementedError
+        entry, channel = self._entries.get(instance_id), self._channel
+        if entry is None or channel is None or not channel.open:
+            return Usage()
+        return await channel.usage(entry.number)
+
+    async def _death(self, instance_id: str) -> InstanceDied:
+        """What is raised about an instance that is gone, or whose sandbox is going."""
+        entry = self._entries.get(instance_id)
+        if entry is None or self._channel is None:
+            return InstanceDied(self._exits.get(instance_id, Exit()), lost=not self.alive)
+        await asyncio.shield(entry.gone)
+        return InstanceDied(Exit(), lost=True)
 
     async def stop(self, instance_id: str, order: StopOrder, log: LogSink) -> Exit:
         """See the contract."""
@@ -144,7 +171,7 @@ class AgentSandbox:
         if not entry.stopping:
             entry.stopping = True
             if self._channel is not None and self._channel.open:
-                self._channel.stop(entry.number, order.reason, order.grace_seconds)
+                self._channel.stop(entry.number, order, log)
         return await asyncio.shield(entry.gone)
 
     async def close(self) -> None:
@@ -204,6 +231,10 @@ class AgentSandbox:
             self._exits.popitem(last=False)
         if not entry.gone.done():
             entry.gone.set_result(exit_)
+
+
+def _nowhere(_piece: bytes, _dropped: int) -> None:
+    """The sink for what nobody waits for."""
 
 
 def _specification(spec: InstanceSpec) -> bytes:
