@@ -18,8 +18,19 @@ from typing import Self
 
 import pytest
 
+from sojourn.function import CustomRuntime, Hook, Lifecycle
 from sojourn.runtime import Interpreter
-from sojourn.sandbox import Exit, InstanceSpec, Invocation, Reply, Sandbox, SandboxDriver, SandboxSpec
+from sojourn.sandbox import (
+    Exit,
+    HookOutcome,
+    InstanceSpec,
+    Invocation,
+    Reply,
+    Sandbox,
+    SandboxDriver,
+    SandboxSpec,
+    StopOrder,
+)
 from sojourn.sandboxes.bubblewrap import BubblewrapDriver
 from sojourn.sandboxes.process import ProcessDriver
 from sojourn.sandboxes.start import own_interpreter
@@ -146,8 +157,16 @@ class Live:
         environment: Mapping[str, str] | None = None,
         interpreter: Interpreter | None = None,
         context: Mapping[str, object] | None = None,
+        hooks: Mapping[str, int] | None = None,
+        kind: str = "python",
+        program: Path | None = None,
+        custom: CustomRuntime | None = None,
+        concurrency: int = 1,
     ) -> str:
-        """A new instance; returns its id."""
+        """A new instance; returns its id.
+
+        `hooks` has the timeouts in seconds of the hooks that are configured, as functions of the same names in index.
+        """
         name = f"{self.mark}-{self._names}-{uuid.uuid4().hex[:8]}"
         spec = InstanceSpec(
             id=name,
@@ -158,15 +177,46 @@ class Live:
             memory_mb=memory_mb,
             tmp_mb=tmp_mb,
             context=context or {},
+            kind=kind,
+            program=program,
+            custom=custom,
+            lifecycle=_lifecycle(hooks or {}),
+            concurrency=concurrency,
         )
         self.names.append(name)
         await self.sandbox.create(spec)
         return name
 
-    async def call(self, name: str, event: bytes = b"", log: Output | None = None) -> Reply:
+    async def call(
+        self, name: str, event: bytes = b"", log: Output | None = None, *, request_id: str = "1-test"
+    ) -> Reply:
         """Call an instance's handler."""
-        invocation = Invocation(request_id="1-test", payload=event)
+        invocation = Invocation(request_id=request_id, payload=event)
         return await self.sandbox.invoke(name, invocation, log or Output())
+
+    async def initialize(self, name: str, log: Output | None = None) -> HookOutcome:
+        """Run an instance's Initializer."""
+        return await self.sandbox.initialize(name, "1-initialize", log or Output())
+
+    async def freeze(self, name: str, log: Output | None = None) -> HookOutcome | None:
+        """Freeze an instance."""
+        return await self.sandbox.freeze(name, "1-freeze", log or Output())
+
+    async def stop(
+        self,
+        name: str,
+        grace_seconds: float,
+        log: Output | None = None,
+        *,
+        reason: str = "stop",
+        task_id: str = "",
+        pre_stop: bool = True,
+    ) -> Exit:
+        """End an instance."""
+        order = StopOrder(
+            reason=reason, grace_seconds=grace_seconds, task_id=task_id, request_id="1-stop", pre_stop=pre_stop
+        )
+        return await self.sandbox.stop(name, order, log or Output())
 
     async def tell(self, source: str, **more: str) -> object:
         """What the handler of a fresh instance answers, out of its JSON."""
@@ -209,3 +259,11 @@ class Live:
     def _lost(self) -> None:
         self.losses += 1
         self.lost.set()
+
+
+def _lifecycle(hooks: Mapping[str, int]) -> Lifecycle:
+    """Hooks that are functions of their own names in index."""
+    made = {name: Hook(handler=f"index.{name}", timeout=seconds) for name, seconds in hooks.items()}
+    return Lifecycle(
+        initializer=made.get("initializer"), pre_freeze=made.get("pre_freeze"), pre_stop=made.get("pre_stop")
+    )

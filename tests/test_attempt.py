@@ -188,13 +188,13 @@ def test_what_an_attempt_wrote_is_kept_and_shown_while_it_runs() -> None:
 
             task = await world.submit(world.deploy("f", speak))
             await gate.busy()
-            (so_far,) = await world.dispatcher.logs(task)
+            (so_far,) = await world.reading.read(task)
             assert (so_far.attempt, unframed(so_far.head)) == (1, b"begin ")
             gate.leave()
             await world.end(task)
             assert world.logs(task) == {1: b"begin end"}
             calls = world.store.calls
-            (kept,) = await world.dispatcher.logs(task)
+            (kept,) = await world.reading.read(task)
             assert unframed(kept.head) == b"begin end"
             assert world.store.calls == calls
 

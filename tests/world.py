@@ -24,6 +24,7 @@ from sojourn import identity
 from sojourn.dispatcher import Dispatcher
 from sojourn.function import Account, AsyncConfig, Code, Config, Function
 from sojourn.homes import Homes
+from sojourn.logs import Logs
 from sojourn.pool import Pool
 from sojourn.queue import Queue, wire_name
 from sojourn.sandbox import Invocation
@@ -140,6 +141,7 @@ class World:
             backoff=Backoff(),
             rng=random.Random(1),
         )
+        self.reading = Logs(self.queue, self.dispatcher.attempt)
         self.script.on_call = self._called
         self._memory_mb, self._instances_max = memory_mb, instances_max
         self._crashed = False

@@ -9,7 +9,6 @@ invocation costs a future and two dictionary entries. What a sandbox does with a
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -17,52 +16,28 @@ from typing import cast
 import msgspec
 
 from .agent import frames
-from .sandbox import Exit, InstanceDied, Invocation, LogSink, Reply
-from .task import HANDLED, UNHANDLED
+from .answers import CANCELLED, Created, Ended, exit_of, hook_outcome, reply_of
+from .sandbox import Exit, HookOutcome, InstanceDied, Invocation, LogSink, Reply, StopOrder, Usage
 
 HEARTBEAT_SECONDS = 1.0
 HEARTBEATS_MISSED_MAX = 3
-_DOCUMENT_BYTES_MAX = 1024 * 1024
-_KINDS = {frames.UNHANDLED: UNHANDLED, frames.HANDLED: HANDLED}
-
-
-class Created(msgspec.Struct, frozen=True, kw_only=True):
-    """An agent's answer to a create: the parts of the start in milliseconds, or `cause` and `message`."""
-
-    parts: dict[str, float] = {}
-    pid: int = 0
-    zygote: int = 0
-    cause: str = ""
-    message: str = ""
-
-
-class _Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of an EXIT frame."""
-
-    code: int | None = None
-    signal: int | None = None
-    signals_sent: tuple[str, ...] = ()
-    oom: bool = False
-    memory_peak_bytes: int = 0
-    memory_limit_bytes: int = 0
-    processes_left: int = 0
-    elapsed_ms: float = 0.0
-    lost: bool = False
-
-
-class _Document(msgspec.Struct, frozen=True, rename="camel"):
-    """What is read of an error document."""
-
-    error_message: str = ""
-    error_type: str = ""
 
 
 class _Call:
     """An invocation that was sent; its future may have been cancelled by now."""
 
+    __slots__ = ("answer", "log", "number", "request_id")
+
+    def __init__(self, number: int, request_id: str, answer: asyncio.Future[Reply], log: LogSink) -> None:
+        self.number, self.request_id, self.answer, self.log = number, request_id, answer, log
+
+
+class _Hook:
+    """A hook that runs; `answer` gets what it came to, None when there is none."""
+
     __slots__ = ("answer", "log", "number")
 
-    def __init__(self, number: int, answer: asyncio.Future[Reply], log: LogSink) -> None:
+    def __init__(self, number: int, answer: asyncio.Future[HookOutcome | None], log: LogSink) -> None:
         self.number, self.answer, self.log = number, answer, log
 
 
@@ -82,7 +57,11 @@ class Channel(asyncio.Protocol):
         self._requests = 0
         self._creates: dict[int, asyncio.Future[Created]] = {}
         self._calls: dict[int, _Call] = {}
-        self._current: dict[int, int] = {}
+        self._current: dict[int, set[int]] = {}
+        self._hooks: dict[int, _Hook] = {}
+        self._usages: dict[int, tuple[int, asyncio.Future[Usage]]] = {}
+        self._cancels: dict[int, asyncio.Future[bool]] = {}
+        self._stops: dict[int, tuple[int, LogSink]] = {}
         self._heard, self._missed = True, 0
         self._heart: asyncio.TimerHandle | None = None
         self.hello: asyncio.Future[Mapping[str, object]] = self._loop.create_future()
@@ -107,8 +86,10 @@ class Channel(asyncio.Protocol):
         self._send(frames.pack(frames.CREATE, self._requests, number, body))
         return answer
 
-    def invoke(self, number: int, invocation: Invocation, log: LogSink) -> asyncio.Future[Reply]:
-        """Call the handler of instance `number`.
+    def invoke(
+        self, number: int, invocation: Invocation, log: LogSink, *, concurrency: int = 1
+    ) -> asyncio.Future[Reply]:
+        """Call the handler of instance `number`, which takes `concurrency` calls at a time.
 
         The future raises `InstanceDied` when the instance ends first. Cancelling it makes the answer be ignored; the
         instance is busy until it has answered or ended all the same.
@@ -118,12 +99,15 @@ class Channel(asyncio.Protocol):
         RuntimeError: it is busy.
 
         """
-        if number in self._current:
+        current = self._current.get(number)
+        if current is None:
+            current = self._current[number] = set()
+        elif len(current) >= concurrency:
             raise RuntimeError(f"instance {number} runs something already")
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._requests += 1
-        self._calls[self._requests] = _Call(number, answer, log)
-        self._current[number] = self._requests
+        self._calls[self._requests] = _Call(number, invocation.request_id, answer, log)
+        current.add(self._requests)
         frame = frames.pack_invoke(
             self._requests,
             number,
@@ -135,10 +119,61 @@ class Channel(asyncio.Protocol):
         self._send(frame)
         return answer
 
-    def stop(self, number: int, reason: str, grace_seconds: float) -> None:
-        """Ask for the end of instance `number`; `on_exit` tells when it came."""
-        body = msgspec.json.encode({"reason": reason, "grace_seconds": grace_seconds})
-        self._send(frames.pack(frames.STOP, 0, number, body))
+    def initialize(self, number: int, request_id: str, log: LogSink) -> asyncio.Future[HookOutcome | None]:
+        """Run Initializer; the future raises `InstanceDied` when the instance ends first."""
+        return self._hook(frames.INITIALIZE, number, request_id, log)
+
+    def freeze(self, number: int, request_id: str, log: LogSink) -> asyncio.Future[HookOutcome | None]:
+        """Run PreFreeze where there is one and freeze; the future raises `InstanceDied` when the instance ends first.
+
+        Raises
+        ------
+        RuntimeError: it runs something.
+
+        """
+        if self._current.get(number):
+            raise RuntimeError(f"instance {number} runs something")
+        return self._hook(frames.FREEZE, number, request_id, log)
+
+    def thaw(self, number: int) -> None:
+        """Let it run again; holds for everything that is sent afterwards."""
+        self._send(frames.pack(frames.THAW, 0, number))
+
+    def cancel(self, number: int, request_id: str) -> asyncio.Future[bool]:
+        """Ask instance `number` to give up what `request_id` names; True once that is over, if it ever is."""
+        for request in self._current.get(number, ()):
+            if self._calls[request].request_id == request_id:
+                found = self._cancels.get(request)
+                if found is None:
+                    found = self._cancels[request] = self._loop.create_future()
+                    body = msgspec.json.encode({"request": request, "request_id": request_id})
+                    self._send(frames.pack(frames.CANCEL, request, number, body))
+                return found
+        over: asyncio.Future[bool] = self._loop.create_future()
+        over.set_result(True)
+        return over
+
+    def usage(self, number: int) -> asyncio.Future[Usage]:
+        """Ask what it uses; nothing when it is gone."""
+        answer: asyncio.Future[Usage] = self._loop.create_future()
+        self._requests += 1
+        self._usages[self._requests] = (number, answer)
+        self._send(frames.pack(frames.USAGE, self._requests, number))
+        return answer
+
+    def stop(self, number: int, order: StopOrder, log: LogSink) -> None:
+        """Ask for the end of instance `number`; `on_exit` tells when it came, PreStop's output goes to `log`."""
+        self._requests += 1
+        self._stops[number] = (self._requests, log)
+        self._send(frames.pack(frames.STOP, self._requests, number, msgspec.json.encode(order)))
+
+    def _hook(self, kind: int, number: int, request_id: str, log: LogSink) -> asyncio.Future[HookOutcome | None]:
+        answer: asyncio.Future[HookOutcome | None] = self._loop.create_future()
+        self._requests += 1
+        self._hooks[self._requests] = _Hook(number, answer, log)
+        body = msgspec.json.encode({"request_id": request_id})
+        self._send(frames.pack(kind, self._requests, number, body))
+        return answer
 
     def close(self) -> None:
         """End the conversation; `on_lost` is not called, what was asked and not answered stays so until `fail`."""
@@ -150,12 +185,13 @@ class Channel(asyncio.Protocol):
 
     def fail(self) -> None:
         """Tell everyone who still waits that the sandbox is gone."""
-        calls, self._calls = self._calls, {}
+        for number in {*self._current, *(hook.number for hook in self._hooks.values())}:
+            self._cut(number, Exit(), lost=True)
+        for _, usage in self._usages.values():
+            if not usage.done():
+                usage.set_result(Usage())
+        self._usages.clear()
         creates, self._creates = self._creates, {}
-        self._current.clear()
-        for call in calls.values():
-            if not call.answer.done():
-                call.answer.set_exception(InstanceDied(Exit(), lost=True))
         for answer in creates.values():
             if not answer.done():
                 answer.set_result(Created(cause="SandboxLost", message="the sandbox went away"))
@@ -216,12 +252,20 @@ class Channel(asyncio.Protocol):
         elif kind == frames.LOG:
             self._log(request, number, body)
         elif kind == frames.EXIT:
-            self._exit(number, msgspec.json.decode(body, type=_Ended))
+            self._exit(number, msgspec.json.decode(body, type=Ended))
         elif kind == frames.CREATED:
             answer = self._creates.pop(request, None)
             created = msgspec.json.decode(body, type=Created)
             if answer is not None and not answer.done():
                 answer.set_result(created)
+            if created.cause:
+                self._stops.pop(number, None)
+        elif kind in {frames.HOOKED, frames.FROZEN}:
+            self._hooked(request, number, body)
+        elif kind == frames.USED:
+            self._used(request, number, body)
+        elif kind == frames.CANCELLED:
+            self._cancelled(request, number)
         elif kind == frames.HELLO and not self.hello.done():
             self.hello.set_result(msgspec.json.decode(body, type=dict[str, object]))
 
@@ -230,49 +274,75 @@ class Channel(asyncio.Protocol):
         if call is None or call.number != number:
             return  # nobody asked this of that instance
         outcome, duration_us, peak_bytes, payload = frames.unpack_result(body)
-        del self._calls[request]
-        del self._current[number]
+        self._over(request, call)
         if not call.answer.done():
-            call.answer.set_result(_reply(outcome, duration_us, peak_bytes, payload))
+            call.answer.set_result(reply_of(outcome, duration_us, peak_bytes, payload))
+
+    def _cancelled(self, request: int, number: int) -> None:
+        call = self._calls.get(request)
+        if call is None or call.number != number:
+            return
+        self._over(request, call)
+        if not call.answer.done():
+            call.answer.set_result(reply_of(frames.UNHANDLED, 0, 0, CANCELLED))
+
+    def _over(self, request: int, call: _Call) -> None:
+        """An invocation is over, and with it the wish to cancel it."""
+        del self._calls[request]
+        self._current[call.number].discard(request)
+        if self._cancels:
+            asked = self._cancels.pop(request, None)
+            if asked is not None and not asked.done():
+                asked.set_result(True)
+
+    def _hooked(self, request: int, number: int, body: bytes) -> None:
+        hook = self._hooks.get(request)
+        if hook is None or hook.number != number:
+            return
+        outcome = hook_outcome(body) if body else None
+        del self._hooks[request]
+        if not hook.answer.done():
+            hook.answer.set_result(outcome)
+
+    def _used(self, request: int, number: int, body: bytes) -> None:
+        asked, answer = self._usages.get(request, (-1, None))
+        if asked != number or answer is None:
+            return
+        usage = msgspec.json.decode(body, type=Usage)
+        del self._usages[request]
+        if not answer.done():
+            answer.set_result(usage)
 
     def _log(self, request: int, number: int, body: bytes) -> None:
-        call = self._calls.get(request)
-        if call is None or call.number != number or call.answer.done() or len(body) < frames.LOG_HEAD.size:
+        if len(body) < frames.LOG_HEAD.size:
             return
-        (dropped,) = frames.LOG_HEAD.unpack_from(body)
-        call.log(body[frames.LOG_HEAD.size :], dropped)
+        waiting = self._calls.get(request) or self._hooks.get(request)
+        if waiting is not None and waiting.number == number:
+            sink = None if waiting.answer.done() else waiting.log
+        else:
+            stop, sink = self._stops.get(number, (0, None))
+            if stop != request:
+                return
+        if sink is not None:
+            (dropped,) = frames.LOG_HEAD.unpack_from(body)
+            sink(body[frames.LOG_HEAD.size :], dropped)
 
-    def _exit(self, number: int, ended: _Ended) -> None:
-        exit_ = Exit(
-            code=ended.code,
-            signal=ended.signal,
-            signals_sent=ended.signals_sent,
-            oom=ended.oom,
-            memory_peak_bytes=ended.memory_peak_bytes,
-            memory_limit_bytes=ended.memory_limit_bytes,
-            processes_left=ended.processes_left,
-            elapsed_ms=ended.elapsed_ms,
-        )
+    def _exit(self, number: int, ended: Ended) -> None:
+        exit_ = exit_of(ended)
         self._on_exit(number, exit_, ended.lost)
-        call = self._calls.pop(self._current.pop(number, 0), None)
-        if call is not None and not call.answer.done():
-            call.answer.set_exception(InstanceDied(exit_, lost=ended.lost))
+        self._stops.pop(number, None)
+        self._cut(number, exit_, lost=ended.lost)
 
-
-def _reply(outcome: int, duration_us: int, peak_bytes: int, payload: bytes) -> Reply:
-    if outcome == frames.OK:
-        return Reply(ok=True, payload=payload, duration_us=duration_us, memory_peak_bytes=peak_bytes)
-    document = _Document()
-    if len(payload) <= _DOCUMENT_BYTES_MAX:
-        # An instance may write what it likes; the caller gets it as it is, without a type.
-        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError):
-            document = msgspec.json.decode(payload, type=_Document)
-    return Reply(
-        ok=False,
-        payload=payload,
-        kind=_KINDS[outcome],
-        type=document.error_type,
-        message=document.error_message,
-        duration_us=duration_us,
-        memory_peak_bytes=peak_bytes,
-    )
+    def _cut(self, number: int, exit_: Exit, *, lost: bool) -> None:
+        """Everyone who waits for something of an instance that is gone is told so."""
+        for request in self._current.pop(number, ()):
+            call = self._calls.pop(request)
+            asked = self._cancels.pop(request, None)
+            if asked is not None and not asked.done():
+                asked.set_result(True)
+            if not call.answer.done():
+                call.answer.set_exception(InstanceDied(exit_, lost=lost))
+        for request in [one for one, hook in self._hooks.items() if hook.number == number]:
+            hook = self._hooks.pop(request)
+            if not hook.answer.done():
+                hook.answer.set_exception(InstanceDied(exit_, lost=lost))

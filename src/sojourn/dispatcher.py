@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 
 from . import outcome
+from .attempt import Attempt
 from .background import Background
 from .call import Answer, Calls
 from .clock import MICROSECONDS_PER_SECOND, Clock
@@ -29,7 +30,7 @@ from .gate import Begun, Gate
 from .pool import Pool
 from .queue import Queue
 from .stopping import Stops
-from .store import Log, OpenTask
+from .store import OpenTask
 from .task import INSTANCE_LOST, Aged, Backoff, Claimed, Ended, Refused, Status, Task
 
 log = logging.getLogger(__name__)
@@ -257,11 +258,7 @@ class Dispatcher:
         """Call a function and wait for its answer, see `call.Calls.invoke`."""
         return await self._calls.invoke(function, payload, request_id)
 
-    async def logs(self, task: Task) -> list[Log]:
-        """What the attempts of a task wrote, a running one's so far included."""
-        logs = await self._queue.logs(task.id)
-        execution = self._executions.get(task.id)
-        attempt = execution.attempt if execution is not None else None
-        if attempt is not None and (so_far := attempt.output.log(attempt.number)) is not None:
-            logs = [one for one in logs if one.attempt != so_far.attempt] + [so_far]
-        return logs
+    def attempt(self, task_id: int) -> Attempt | None:
+        """The attempt of a task that is in progress here, if one is."""
+        execution = self._executions.get(task_id)
+        return execution.attempt if execution is not None else None

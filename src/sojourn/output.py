@@ -8,6 +8,8 @@ says which parts of it ran and how they ended.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .store import Log
 
 HEAD_BYTES_MAX = 16 * 1024
@@ -28,10 +30,35 @@ def canceled_error(duration_us: int, memory_peak_bytes: int) -> str:
     return f"Invocation canceled by client (duration: {duration_us / 1000:.2f}ms, maxMemoryUsage: {megabytes:.2f}MB)"
 
 
+def gap(dropped: int) -> bytes:
+    """What stands in the place of `dropped` bytes; nothing in the place of none."""
+    return b"\n... %d bytes dropped ...\n" % dropped if dropped else b""
+
+
+def whole(log: Log) -> bytes:
+    """What was kept of an attempt's output, with a line where something was not."""
+    return log.head + gap(log.dropped) + log.tail
+
+
+Listener = Callable[[bytes, int], None]
+"""Hears of a piece of output and of how many bytes were dropped before it; must not raise and must not wait."""
+
+
 class Output:
     """A growing piece of text with a hole in the middle, in sections that do not nest."""
 
-    __slots__ = ("_dropped", "_frames", "_frames_count", "_head", "_mid_line", "_saved", "_section", "_silent", "_tail")
+    __slots__ = (
+        "_dropped",
+        "_frames",
+        "_frames_count",
+        "_head",
+        "_listeners",
+        "_mid_line",
+        "_saved",
+        "_section",
+        "_silent",
+        "_tail",
+    )
 
     def __init__(self) -> None:
         self._head = bytearray()
@@ -43,6 +70,7 @@ class Output:
         self._frames: list[tuple[int, int]] = []  # where in the tail frame lines begin and end
         self._frames_count = 0
         self._saved = bytearray()  # frame lines that would have fallen into the hole
+        self._listeners: list[Listener] = []
 
     def begin(self, name: str, request_id: str, *, quiet: bool = False) -> None:
         """Begin a section; one that is still open ends.
@@ -75,6 +103,11 @@ class Output:
             self._announce()
             self._add(piece, dropped)
 
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Have all that comes told to `listener` too, whole; returns what ends that. `log` has what came before."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
     def log(self, attempt: int) -> Log | None:
         """What attempt number `attempt` wrote; None when it was silent."""
         if not self._head and not self._tail and not self._dropped:
@@ -93,19 +126,27 @@ class Output:
         line = f"FC {name} {what} RequestId: {request_id}{error}\n".encode()
         if self._mid_line:
             self._add(b"\n", 0)
+        self._tell(line, 0)
         if self._in_head and len(self._head) + len(line) <= HEAD_BYTES_MAX:
-            self._add(line, 0)
+            self._head += line
+            self._mid_line = False
             return
         if self._frames_count < FRAMES_MAX:
             self._frames_count += 1
             self._frames.append((len(self._tail), len(self._tail) + len(line)))
         self._append(line, 0)
+        self._mid_line = False
+
+    def _tell(self, piece: bytes, dropped: int) -> None:
+        for listener in self._listeners:
+            listener(piece, dropped)
 
     @property
     def _in_head(self) -> bool:
         return not self._tail and not self._dropped
 
     def _add(self, piece: bytes, dropped: int) -> None:
+        self._tell(piece, dropped)
         if piece:
             self._mid_line = not piece.endswith(b"\n")
         if not dropped and self._in_head:

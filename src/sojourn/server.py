@@ -38,6 +38,7 @@ from .dispatcher import Dispatcher
 from .errors import InvalidArgument, SandboxUnavailable, SojournError
 from .function import AccessKey, Account, Function
 from .homes import Homes
+from .logs import Logs
 from .pool import Pool
 from .queue import Queue
 from .runtime import Runtime
@@ -129,6 +130,7 @@ class Server:
             each.cancel()
         await self.pool.close("drain")
         await self.dispatcher.close()
+        self.logs.close()
         if self._http is not None and self._http_task is not None:
             self._http.should_exit = True
             await self._http_task
@@ -195,6 +197,7 @@ class Server:
             backoff=Backoff(base_seconds=settings.retry_base_seconds, cap_seconds=settings.retry_cap_seconds),
             rng=random.Random(secrets.randbits(64)),
         )
+        self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.catalog.on_change = self._function_changed
 
     def _check_runtime(self, runtime: str) -> None:
@@ -236,6 +239,7 @@ class Server:
             queue=self.queue,
             dispatcher=self.dispatcher,
             pool=self.pool,
+            logs=self.logs,
             runtimes=self.runtimes,
             clock=self.clock,
             numbers=self.numbers,

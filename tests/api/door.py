@@ -30,6 +30,7 @@ from sojourn import identity, signature
 from sojourn.api.app import build
 from sojourn.api.backend import Backend
 from sojourn.api.protocol import Protocol
+from sojourn.attempt import Attempt
 from sojourn.call import Answer
 from sojourn.catalog import Catalog
 from sojourn.clock import SystemClock
@@ -39,6 +40,8 @@ from sojourn.dispatcher import Dispatcher
 from sojourn.errors import TaskAlreadyCompleted
 from sojourn.function import AccessKey, Function
 from sojourn.homes import Homes
+from sojourn.logs import Logs
+from sojourn.output import INVOKE, Output
 from sojourn.pool import Instance, Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Interpreter, Resolved
@@ -87,18 +90,22 @@ class PretendRuntime:
 
 
 class ScriptedDispatcher:
-    """Answers synchronous calls as a test says; stops at once; knows the logs that a test has written."""
+    """Answers synchronous calls as a test says; stops at once; knows the attempts that a test has begun."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
         self.behaviour: Callable[[Function, bytes, str], Awaitable[Answer]] = self.echo
         self.actors: list[str] = []
-        self.running_logs: dict[int, Log] = {}
+        self.attempts: dict[int, Attempt] = {}
 
     async def echo(self, function: Function, payload: bytes, request_id: str) -> Answer:
         """The payload comes back."""
-        del function, request_id
-        return Answer(Success(result=payload), "i-1", 1_600, 9 * 1024 * 1024, Log(1, b"hello\n"))
+        del function
+        output = Output()
+        output.begin(INVOKE, request_id, quiet=True)
+        output.write(b"hello")
+        output.end()
+        return Answer(Success(result=payload), "i-1", 1_600, 9 * 1024 * 1024, output.log(1) or Log(1, b""))
 
     async def invoke(self, function: Function, payload: bytes, request_id: str) -> Answer:
         """As the test says."""
@@ -114,10 +121,9 @@ class ScriptedDispatcher:
         assert after is not None
         return after
 
-    async def logs(self, task: Task) -> list[Log]:
-        """What the store has, and what runs."""
-        so_far = self.running_logs.get(task.id)
-        return await self._queue.logs(task.id) + ([so_far] if so_far else [])
+    def attempt(self, task_id: int) -> Attempt | None:
+        """The attempt that a test has begun."""
+        return self.attempts.get(task_id)
 
 
 class Reply:
@@ -265,6 +271,11 @@ class Door:
         assert after is not None
         return after
 
+    def begin(self, task: Task, number: int) -> Attempt:
+        """Let attempt `number` of a task be in progress; its output is to be written in the server's loop."""
+        attempt = self.dispatcher.attempts[task.id] = Attempt(cast(Pool, None), cast(Instance, None), number)
+        return attempt
+
     def _caller(self, account_id: str) -> Caller:
         return Caller(self, self.run(self.catalog.create_account(account_id)))
 
@@ -281,12 +292,14 @@ class Door:
         await self.catalog.load()
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
         self.dispatcher = ScriptedDispatcher(self.queue)
+        self.logs = Logs(self.queue, self.dispatcher.attempt)
         app = build(
             Backend(
                 catalog=self.catalog,
                 queue=self.queue,
                 dispatcher=cast(Dispatcher, self.dispatcher),
                 pool=self.pool,
+                logs=self.logs,
                 runtimes={"python": self.runtime},
                 clock=clock,
                 numbers=numbers,

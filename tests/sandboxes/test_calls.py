@@ -165,7 +165,7 @@ def test_a_process_that_ends_is_told_from_an_error(level: str) -> None:
                 assert died.value.lost is False
                 assert died.value.exit.oom is False
                 assert live.exits[-1] == (name, died.value.exit)
-                assert await live.sandbox.stop(name, "stop", 1.0) == died.value.exit
+                assert await live.stop(name, 1.0) == died.value.exit
             assert len(live.exits) == len(DEATHS)
 
     run(body)

@@ -333,7 +333,7 @@ def test_a_fork_bomb_stays_within_its_limit(level: str) -> None:
             assert made < 40
             assert core == 0
             assert await live.tell(_asked("1")) == 1
-            assert (await live.sandbox.stop(name, "stop", 1.0)).processes_left == 0
+            assert (await live.stop(name, 1.0)).processes_left == 0
 
     run(body)
 

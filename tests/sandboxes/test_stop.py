@@ -69,7 +69,7 @@ def test_every_busy_handler_can_be_stopped(level: str) -> None:
                 log = Output()
                 call = asyncio.ensure_future(live.call(name, b"", log))
                 await log.until("on\n")
-                ended = await live.sandbox.stop(name, "stop", 0.2)
+                ended = await live.stop(name, 0.2)
                 with pytest.raises(InstanceDied) as died:
                     await call
 
@@ -102,7 +102,7 @@ def test_a_stop_shows_where_the_code_was(level: str) -> None:
             log = Output()
             call = asyncio.ensure_future(live.call(name, b"", log))
             await log.until("on\n")
-            await live.sandbox.stop(name, "stop", 5.0)
+            await live.stop(name, 5.0)
             with pytest.raises(InstanceDied):
                 await call
 
@@ -121,13 +121,13 @@ def test_stopping_twice_and_stopping_the_idle(level: str) -> None:
     async def body() -> None:
         async with Live(level) as live:
             name = await live.make("def handler(event, context): pass")
-            first, second = await asyncio.gather(*(live.sandbox.stop(name, "idle", 5.0) for _ in range(2)))
-            killed = await live.sandbox.stop(await live.make("def handler(event, context): pass"), "stop", 0.0)
+            first, second = await asyncio.gather(*(live.stop(name, 5.0) for _ in range(2)))
+            killed = await live.stop(await live.make("def handler(event, context): pass"), 0.0)
 
             assert first == second
             assert (first.code, first.signals_sent) == (143, ("SIGTERM",))
             assert (killed.signal, killed.signals_sent) == (9, ("SIGKILL",))
-            assert await live.sandbox.stop(name, "idle", 5.0) == first
+            assert await live.stop(name, 5.0) == first
             assert live.exits == []
 
     run(body)
@@ -235,7 +235,7 @@ def test_a_killed_agent_takes_everything_along(level: str) -> None:
                 await call
             assert died.value.lost
             assert live.sandbox.alive is False
-            assert (await live.sandbox.stop(name, "stop", 1.0)).processes_left == 0
+            assert (await live.stop(name, 1.0)).processes_left == 0
             with pytest.raises(InstanceStartFailed) as failed:
                 await live.make("")
             assert failed.value.lost
@@ -270,7 +270,7 @@ def test_a_zygote_that_stands_still_is_ended_with_its_instances() -> None:
         async with Live("process") as live:
             name = await live.make("def handler(event, context): pass")
             os.kill(live.pid_of("zygote"), signal.SIGSTOP)
-            ended = await live.sandbox.stop(name, "stop", 0.0)
+            ended = await live.stop(name, 0.0)
 
             assert ended.processes_left == 0
             assert [command for command in live.processes().values() if " zygote {" in command] == []
@@ -293,7 +293,7 @@ def test_a_cancelled_create_leaves_no_instance(level: str) -> None:
                 await made
             (name,) = [one for one in live.names if one != live.names[0]]
 
-            assert (await live.sandbox.stop(name, "stop", 1.0)).processes_left == 0
+            assert (await live.stop(name, 1.0)).processes_left == 0
             assert len([command for command in live.processes().values() if " zygote {" in command]) == 1 + ROOT
 
     run(body)

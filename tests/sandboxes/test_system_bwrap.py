@@ -39,7 +39,7 @@ def test_a_function_runs_and_is_stopped_under_the_systems_bubblewrap(monkeypatch
             log = Output()
             call = asyncio.ensure_future(live.call(name, log=log))
             await log.until("up")
-            ended: Exit = await live.sandbox.stop(name, "stop", 0.05)
+            ended: Exit = await live.stop(name, 0.05)
             await asyncio.wait([call])
 
             assert call.exception() is not None

@@ -12,20 +12,19 @@ import json
 import os
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any
 
-from . import frames, tree
+from . import frames, tree, usage
 from .guard import Guard
+from .life import Life
 from .loop import Loop
-from .resident import BUSY, CREATING, IDLE, Resident, make_directory
+from .resident import Resident, make_directory
 from .stream import Stream
 from .zygotes import ZygoteHandle
 
-CREATE_SECONDS_MAX = 20.0
 ZYGOTE_SECONDS_MAX = 5.0
 """How long a zygote without namespaces may take to kill a tree before it is killed itself."""
-GOODBYE_SECONDS = 0.2
-"""How long a process may live after its socket ended before it is killed."""
 _LOGS_WAITING_BYTES_MAX = 4 * frames.MEBIBYTE
 _ORPHAN_PAUSE_SECONDS = 0.005
 
@@ -54,6 +53,7 @@ class Agent:
         self._loop = Loop()
         self._host = Stream(self._loop, channel, self._from_host, self._host_gone)
         self._guard = Guard(self._loop, self._over_memory)
+        self._life = Life(self._loop, self._host, self._guard, self._terminating)
         self._residents: dict[int, Resident] = {}
         self._zygotes: dict[str, ZygoteHandle] = {}
         self._fallen: list[ZygoteHandle] = []
@@ -71,14 +71,36 @@ class Agent:
     # -- what the host says
 
     def _from_host(self, kind: int, request: int, number: int, body: bytes) -> None:
-        if kind == frames.INVOKE:
-            self._invoke(request, number, body)
-        elif kind == frames.CREATE:
+        if kind == frames.CREATE:
             self._create(request, number, json.loads(body))
-        elif kind == frames.STOP:
-            self._stop(number, float(json.loads(body)["grace_seconds"]))
         elif kind == frames.PING:
             self._host.send(frames.pack(frames.PONG, request, 0))
+        resident = self._residents.get(number)
+        if resident is None:
+            if kind == frames.USAGE:
+                self._host.send(frames.pack(frames.USED, request, number, b"{}"))
+        elif kind == frames.INVOKE:
+            self._life.invoke(resident, request, body)
+        elif kind == frames.THAW:
+            self._life.thaw(resident)
+        elif kind == frames.STOP:
+            self._life.stop(resident, request, json.loads(body))
+        elif kind == frames.INITIALIZE:
+            self._life.initialize(resident, request, json.loads(body))
+        elif kind == frames.FREEZE:
+            self._life.freeze(resident, request, json.loads(body))
+        elif kind == frames.CANCEL:
+            self._life.cancel(resident, request, body)
+        elif kind == frames.USAGE:
+            self._use(resident, request)
+
+    def _use(self, resident: Resident, request: int) -> None:
+        """Say what an instance uses."""
+        used = usage.measure(resident.memory.pid) if resident.memory.pid else {}
+        if used:
+            seen = max(resident.peak_bytes, resident.memory.peak_bytes)
+            used["memory_peak_bytes"] = max(seen, used["memory_peak_bytes"])
+        self._host.send(frames.pack(frames.USED, request, resident.number, json.dumps(used).encode()))
 
     def _create(self, request: int, number: int, spec: dict[str, Any]) -> None:
         try:
@@ -98,46 +120,39 @@ class Agent:
             return
         if not self._settings.namespaces:
             spec["directory"] = make_directory(self._settings.temporary, number)
-        limit_bytes = int(spec["memory_mb"]) * frames.MEBIBYTE
-        resident = Resident(number, request, zygote, limit_bytes, str(spec.get("directory", "")))
+        resident = Resident(number, request, zygote, spec, self._loop)
         self._residents[number] = resident
-        ours, theirs = socket.socketpair()
+        resident.stream, theirs = self._pair(resident, self._begun)
+        descriptors = [theirs.detach()]
         output_read, output_write = os.pipe()
+        descriptors.append(output_write)
+        if not resident.own_program and resident.hooks.has(frames.PRE_STOP):
+            resident.control, theirs = self._pair(resident, self._life.controlled)
+            descriptors.append(theirs.detach())
+        resident.attach(self._loop, output_read, lambda *piece: self._log(resident, *piece))
+        start_seconds = int(spec["start_seconds"])
+        resident.timer = self._loop.later(start_seconds, lambda: self._too_slow(resident, start_seconds))
+        zygote.send({"number": number, "spec": spec}, descriptors)
+
+    def _pair(
+        self, resident: Resident, on_frame: Callable[[Resident, int, int, bytes], None]
+    ) -> tuple[Stream, socket.socket]:
+        """A socket pair for an instance: our end as a stream, and its end."""
+        ours, theirs = socket.socketpair()
         stream = Stream(
             self._loop,
             ours,
-            lambda kind, answered, _, body: self._from_instance(resident, kind, answered, body),
-            lambda reason: self._silent(resident, reason),
+            lambda kind, request, _, body: on_frame(resident, kind, request, body),
+            lambda reason: self._life.silent(resident, stream, reason),
         )
-        resident.attach(self._loop, stream, output_read, lambda dropped, piece: self._log(resident, dropped, piece))
-        resident.timer = self._loop.later(CREATE_SECONDS_MAX, lambda: self._too_slow(resident))
-        zygote.send({"number": number, "spec": spec}, [theirs.detach(), output_write])
+        return stream, theirs
 
     def _refuse(self, request: int, number: int, cause: str, message: str) -> None:
         body = json.dumps({"cause": cause, "message": message}).encode()
         self._host.send(frames.pack(frames.CREATED, request, number, body))
 
-    def _invoke(self, request: int, number: int, body: bytes) -> None:
-        resident = self._residents.get(number)
-        if resident is None or resident.state != IDLE or resident.stream is None or resident.output is None:
-            return  # it is on its way out: the host learns from its exit
-        resident.output.begin()
-        resident.request, resident.state = request, BUSY
-        self._guard.begin(number, resident.memory)
-        resident.stream.send(frames.pack(frames.INVOKE, request, number, body))
-
-    def _stop(self, number: int, grace_seconds: float) -> None:
-        resident = self._residents.get(number)
-        if resident is None or resident.stopping:
-            return
-        resident.stopping = True
-        if resident.timer is not None:
-            resident.timer.cancel()
-        if grace_seconds > 0 and resident.state != CREATING:
-            resident.signal(signal.SIGTERM)
-            resident.timer = self._loop.later(grace_seconds, lambda: resident.signal(signal.SIGKILL))
-        else:
-            resident.signal(signal.SIGKILL)
+    def _terminating(self, resident: Resident, grace_seconds: float) -> None:
+        """The signals of a stop begin: see that its zygote does its part."""
         if not self._settings.namespaces:
             self._loop.later(grace_seconds + ZYGOTE_SECONDS_MAX, lambda: self._overdue(resident))
 
@@ -146,48 +161,27 @@ class Agent:
         if not resident.gone and resident.zygote.alive:
             os.kill(resident.zygote.pid, signal.SIGKILL)
 
-    # -- what an instance says
+    # -- what becomes of instances
 
-    def _from_instance(self, resident: Resident, kind: int, request: int, body: bytes) -> None:
-        if kind == frames.RESULT and resident.state == BUSY and request == resident.request:
-            try:
-                frames.check_result(body)
-            except frames.Malformed as error:
-                self._hostile(resident, str(error))
-                return
-            if resident.output is not None:
-                resident.output.finish()
-            resident.state, resident.request = IDLE, 0
-            self._guard.end(resident.number)
-            self._host.send(frames.pack(frames.RESULT, request, resident.number, body))
-        elif kind == frames.READY and resident.state == CREATING:
-            resident.state = IDLE
+    def _begun(self, resident: Resident, kind: int, request: int, body: bytes) -> None:
+        """Take what an instance says until it is ready."""
+        if resident.ready:
+            self._life.answered(resident, kind, request, body)
+        elif kind == frames.READY:
+            resident.owned()
+            resident.ready = True
             if resident.timer is not None and not resident.stopping:
                 resident.timer.cancel()
             self._host.send(resident.created_frame())
-            resident.request = 0
-        elif kind == frames.FAILED and resident.state == CREATING:
+        elif kind == frames.FAILED:
             found = json.loads(body)
             resident.cause, resident.message = str(found["cause"]), str(found["message"])
             resident.signal(signal.SIGKILL)
         else:
-            self._hostile(resident, "an answer to nothing it was asked")
+            self._life.hostile(resident)
 
-    def _hostile(self, resident: Resident, _reason: str) -> None:
-        """It does not keep to the rules of its socket; nothing that it says later counts."""
-        if resident.stream is not None:
-            resident.stream.close()
-        resident.signal(signal.SIGKILL)
-
-    def _silent(self, resident: Resident, reason: str) -> None:
-        """Its socket ended: it is dying, or gave the socket up, or wrote something that is not a frame."""
-        if reason:
-            resident.signal(signal.SIGKILL)
-        elif not resident.stopping:
-            self._loop.later(GOODBYE_SECONDS, lambda: resident.signal(signal.SIGKILL))
-
-    def _too_slow(self, resident: Resident) -> None:
-        resident.message = "the instance was not ready within " + str(int(CREATE_SECONDS_MAX)) + " seconds"
+    def _too_slow(self, resident: Resident, start_seconds: int) -> None:
+        resident.message = "the instance was not ready within " + str(start_seconds) + " seconds"
         resident.signal(signal.SIGKILL)
 
     def _over_memory(self, number: int) -> None:
@@ -195,13 +189,11 @@ class Agent:
         resident.oom = True
         resident.signal(signal.SIGKILL)
 
-    def _log(self, resident: Resident, dropped: int, piece: bytes) -> None:
-        if resident.state != BUSY:
-            return
+    def _log(self, resident: Resident, request: int, dropped: int, piece: bytes) -> None:
         if self._host.waiting_bytes > _LOGS_WAITING_BYTES_MAX:
             dropped, piece = dropped + len(piece), b""
         body = frames.LOG_HEAD.pack(dropped) + piece
-        self._host.send(frames.pack(frames.LOG, resident.request, resident.number, body))
+        self._host.send(frames.pack(frames.LOG, request, resident.number, body))
 
     # -- what a zygote says
 
@@ -212,7 +204,10 @@ class Agent:
         if "pid" in message:
             resident.memory.pid = int(message["pid"])
             resident.forked_at = self._loop.time()
+        elif "frozen" in message:
+            self._life.frozen(resident, int(message["frozen"]))
         elif "status" in message:
+            resident.memory.peak_bytes = max(resident.memory.peak_bytes, int(message["peak_bytes"]))
             self._ended(resident, int(message["status"]), lost=False)
         else:
             resident.message = "the instance could not be forked: " + str(message.get("failed"))
@@ -220,13 +215,11 @@ class Agent:
 
     def _ended(self, resident: Resident, status: int | None, *, lost: bool) -> None:
         """Nothing of it is left: tell the host, after its last words."""
-        if resident.output is not None:
-            resident.output.finish()
-        self._guard.end(resident.number)
-        if resident.state == CREATING:
-            self._host.send(resident.created_frame())
-        else:
+        self._life.ended(resident)
+        if resident.ready:
             self._host.send(resident.exit_frame(status, lost=lost))
+        else:
+            self._host.send(resident.created_frame())
         resident.close()
         del self._residents[resident.number]
         if resident.directory:
@@ -274,7 +267,7 @@ class Agent:
     def _fall(self, zygote: ZygoteHandle) -> None:
         """A zygote died: it will be replaced at the next demand, its instances cannot go on."""
         for resident in self._residents.values():
-            if resident.zygote is zygote and resident.state == CREATING and not resident.message:
+            if resident.zygote is zygote and not resident.ready and not resident.message:
                 words = zygote.last_words().splitlines()
                 resident.cause = "" if zygote.ready else "RuntimeMissing"
                 resident.message = "the runtime process ended" + (": " + words[-1] if words else "")

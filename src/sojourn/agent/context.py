@@ -11,6 +11,7 @@ import logging
 import re
 import sys
 import time
+from _thread import get_ident
 from typing import Any
 
 _LAST_WITH_SERVICE = 10
@@ -23,13 +24,27 @@ class Record:
         self.__dict__.update(values)
 
     def __repr__(self) -> str:
-        """The values, credentials left out."""
-        shown = ["{}={!r}".format(*item) for item in self.__dict__.items() if item[0] != "credentials"]
+        """The values, credentials and what is not for users left out."""
+        items = self.__dict__.items()
+        shown = ["{}={!r}".format(*item) for item in items if item[0] != "credentials" and item[0][0] != "_"]
         return type(self).__name__ + "(" + ", ".join(shown) + ")"
 
 
 class Context(Record):
-    """What a handler is told about its execution."""
+    """What a handler or a hook is told about its execution."""
+
+    stop_reason: str
+    """Why the instance ends (PreStop only)."""
+    task_id: str
+    """The task whose stop ends it, "" when none does (PreStop only)."""
+    _deadline_at: int
+
+    @property
+    def remaining_milliseconds(self) -> int | None:
+        """How long this may take from now on, never below 0; None when there is no limit."""
+        if not self._deadline_at:
+            return None
+        return max(self._deadline_at // 1000 - int(time.time() * 1000), 0)
 
 
 class Contexts:
@@ -44,8 +59,8 @@ class Contexts:
         found = re.match(r"python3\.(\d+)$", runtime)
         self._minor = int(found.group(1)) if found else sys.version_info[1]
 
-    def make(self, request_id: str, retry_count: int) -> Context:
-        """The context of one execution."""
+    def make(self, request_id: str, retry_count: int, deadline_at: int = 0) -> Context:
+        """The context of one execution; `deadline_at` in microseconds since 1970, 0 for none."""
         facts = self._facts
         function: dict[str, object] = {
             "name": facts.get("name", ""),
@@ -62,6 +77,7 @@ class Contexts:
             "tracing": Record(span_context="", jaeger_endpoint="", span_baggages={}),
             "retry_count": retry_count,
             "logger": logging.getLogger(),
+            "_deadline_at": deadline_at,
         }
         if self._minor <= _LAST_WITH_SERVICE:
             values["credentials"] = Record(access_key_id="", access_key_secret="", security_token="")
@@ -73,10 +89,17 @@ class Contexts:
         return Context(**values)
 
 
-class _Lines(logging.Formatter):
-    """`2026-01-31T23:59:59.123Z <request id> [LEVEL] text`."""
+class Lines(logging.Formatter):
+    """`2026-01-31T23:59:59.123Z <request id> [LEVEL] text`.
+
+    The request id is `request_id`, in a thread that runs a hook the one of `of_threads`.
+    """
 
     request_id = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.of_threads: dict[int, str] = {}
 
     def format(self, record: logging.LogRecord) -> str:
         """One record as a line, with its traceback below when it has one."""
@@ -89,7 +112,10 @@ class _Lines(logging.Formatter):
         if record.stack_info:
             text += "\n" + self.formatStack(record.stack_info)
         milliseconds = int(record.created * 1000) % 1000
-        return f"{stamp}.{milliseconds:03d}Z {self.request_id} [{record.levelname}] {text}"
+        request_id = self.request_id
+        if self.of_threads:
+            request_id = self.of_threads.get(get_ident(), request_id)
+        return f"{stamp}.{milliseconds:03d}Z {request_id} [{record.levelname}] {text}"
 
 
 class _Output(logging.Handler):
@@ -104,9 +130,9 @@ class _Output(logging.Handler):
             self.handleError(record)
 
 
-def install_logging() -> _Lines:
+def install_logging() -> Lines:
     """Make the root logger write Function Compute's format; returns the formatter, to be told each request id."""
-    lines = _Lines()
+    lines = Lines()
     output = _Output()
     output.setFormatter(lines)
     root = logging.getLogger()

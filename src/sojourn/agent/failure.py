@@ -1,12 +1,15 @@
 """Error documents: what a caller reads about an exception of user code.
 
 `{"errorMessage": …, "errorType": …, "stackTrace": [[file, line, function, source], …]}`, the runtime's own frames left
-out, long ones cut.
+out, long ones cut. An exception of user code may steer the retries: its attribute `retry_after` (seconds) becomes
+`retryAfterSeconds`, its attribute `retry` when it is False becomes `"retryable": false`; any exception can carry them,
+none needs to come from us.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import threading
@@ -14,7 +17,7 @@ import traceback
 from types import FrameType, TracebackType
 
 _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib is not loaded here
-_CALLERS = ("_run", "_load")
+_CALLERS = ("_run", "_run_hook", "load")
 """The runtime's functions that call user code."""
 _FRAMES_MAX = 64
 _MESSAGE_CHARACTERS_MAX = 64 * 1024
@@ -27,6 +30,14 @@ class FunctionError(Exception):
     def __init__(self, kind: str, message: str, cause: BaseException | None = None) -> None:
         super().__init__(message)
         self.kind, self.message, self.cause = kind, message, cause
+
+
+class StartFailed(Exception):
+    """A runtime cannot serve: `cause` is the error code a caller sees, `message` says why."""
+
+    def __init__(self, cause: str, message: str) -> None:
+        super().__init__(message)
+        self.cause, self.message = cause, message
 
 
 def document(error: BaseException, handler: str) -> bytes:
@@ -43,8 +54,27 @@ def document(error: BaseException, handler: str) -> bytes:
     if isinstance(shown, SyntaxError) and shown.filename:
         source = (shown.text or "").strip()
         trace.append([f'File "{shown.filename}"', f"line {shown.lineno}", "in <module>", source])
-    body = {"errorMessage": message[:_MESSAGE_CHARACTERS_MAX], "errorType": kind, "stackTrace": trace}
+    body: dict[str, object] = {
+        "errorMessage": message[:_MESSAGE_CHARACTERS_MAX],
+        "errorType": kind,
+        "stackTrace": trace,
+    }
+    body.update(_wishes(shown))
     return json.dumps(body).encode("ascii")
+
+
+def _wishes(error: BaseException) -> dict[str, object]:
+    """What an exception says about retries; a wish of a wrong type is none."""
+    found: dict[str, object] = {}
+    try:
+        after, retry = getattr(error, "retry_after", None), getattr(error, "retry", None)
+    except Exception:  # noqa: BLE001 - an attribute may be user code
+        return found
+    if isinstance(after, (int, float)) and not isinstance(after, bool) and 0 <= after < math.inf:
+        found["retryAfterSeconds"] = float(after)
+    if retry is False:
+        found["retryable"] = False
+    return found
 
 
 def stacks(frame: FrameType | None) -> str:
@@ -52,6 +82,8 @@ def stacks(frame: FrameType | None) -> str:
     lines = ["Stopped by SIGTERM while a request was running. Threads:\n"]
     for ident, found in sys._current_frames().items():  # noqa: SLF001 - the documented way
         entries = _user_part(traceback.extract_stack(frame if ident == threading.get_ident() else found))
+        if not entries:
+            continue  # a thread of ours that waits
         lines.append(f"Thread {ident}:\n")
         lines += traceback.format_list(entries[-_FRAMES_MAX:])
     return "".join(lines)

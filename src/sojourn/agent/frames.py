@@ -16,13 +16,19 @@ BODY_BYTES_MAX = PAYLOAD_BYTES_MAX + 64 * 1024
 
 # From the host.
 CREATE, INVOKE, STOP, PING = 1, 2, 3, 4
-# From the agent.
-HELLO, CREATED, RESULT, LOG, EXIT, PONG = 16, 17, 18, 19, 20, 21
+INITIALIZE, FREEZE, THAW, USAGE = 7, 8, 9, 10
+# From the agent to an instance besides INVOKE; CANCEL comes from the host.
+HOOK, CANCEL = 5, 6
+# From the agent to the host, besides HOOKED and CANCELLED.
+HELLO, CREATED, RESULT, LOG, EXIT, PONG, FROZEN, USED = 16, 17, 18, 19, 20, 21, 22, 23
 # From an instance to its agent, besides RESULT.
-READY, FAILED = 32, 33
+READY, FAILED, HOOKED, CANCELLED = 32, 33, 34, 35
 
-OK, UNHANDLED, HANDLED = 0, 1, 2
-"""Outcomes in a RESULT."""
+OK, UNHANDLED, HANDLED, TIMED_OUT = 0, 1, 2, 3
+"""Outcomes in a RESULT and a HOOKED; only the agent itself says that a hook timed out."""
+
+INITIALIZER, PRE_FREEZE, PRE_STOP = "initializer", "pre_freeze", "pre_stop"
+"""The hooks of an instance's life, as a HOOK and a specification name them."""
 
 HEADER = struct.Struct(">IBQI")
 INVOKE_HEAD = struct.Struct(">QIH")
@@ -65,6 +71,11 @@ def pack_result(request: int, outcome: int, duration_us: int, peak_bytes: int, p
     return HEADER.pack(length, RESULT, request, 0) + RESULT_HEAD.pack(outcome, duration_us, peak_bytes) + payload
 
 
+def pack_hooked(request: int, outcome: int, duration_us: int, peak_bytes: int, payload: bytes) -> bytes:
+    """A HOOKED: the same of a hook, with the number of its HOOK; `payload` is the error document when it failed."""
+    return pack(HOOKED, request, 0, RESULT_HEAD.pack(outcome, duration_us, peak_bytes) + payload)
+
+
 def unpack_result(body: bytes) -> tuple[int, int, int, bytes]:
     """Outcome, duration in microseconds, memory peak in bytes and payload of a RESULT body.
 
@@ -74,19 +85,35 @@ def unpack_result(body: bytes) -> tuple[int, int, int, bytes]:
 
     """
     check_result(body)
+    return _unpacked(body)
+
+
+def unpack_hooked(body: bytes) -> tuple[int, int, int, bytes]:
+    """The same of a HOOKED body as the host gets it, where TIMED_OUT is an outcome too.
+
+    Raises
+    ------
+    Malformed: as above.
+
+    """
+    check_result(body, TIMED_OUT)
+    return _unpacked(body)
+
+
+def _unpacked(body: bytes) -> tuple[int, int, int, bytes]:
     outcome, duration_us, peak_bytes = RESULT_HEAD.unpack_from(body)
     return outcome, duration_us, peak_bytes, body[RESULT_HEAD.size :]
 
 
-def check_result(body: bytes) -> None:
-    """Whether a RESULT body has the right form, without taking it apart.
+def check_result(body: bytes, outcome_max: int = HANDLED) -> None:
+    """Whether a RESULT or HOOKED body has the right form, without taking it apart.
 
     Raises
     ------
     Malformed: it is too short, too long, or its outcome is unknown.
 
     """
-    if not RESULT_HEAD.size <= len(body) <= RESULT_HEAD.size + PAYLOAD_BYTES_MAX or body[0] > HANDLED:
+    if not RESULT_HEAD.size <= len(body) <= RESULT_HEAD.size + PAYLOAD_BYTES_MAX or body[0] > outcome_max:
         raise Malformed("a result of " + str(len(body)) + " bytes with outcome " + str(body[:1]))
 
 

@@ -1,6 +1,7 @@
 """An instance: a fork of the zygote that becomes one function's execution environment.
 
-It keeps exactly four descriptors (null input, output twice, the socket to the agent), takes the function's environment,
+It keeps exactly four descriptors (null input, output twice, the socket to the agent; a Python function with a PreStop
+has a second socket for that), takes the function's environment,
 walks into its namespaces, gives up its rights, and only then hands over to the runtime, which loads user code. Whatever
 goes wrong on the way is told to the agent in one FAILED frame.
 """
@@ -14,13 +15,19 @@ import os
 import signal
 import socket
 import sys
+from types import ModuleType
 from typing import Any
 
-from . import frames, kernel, namespace
-from .python_runtime import PythonRuntime
+from . import frames, kernel, namespace, python_runtime
+from .failure import StartFailed
 from .zygote import Birth
 
-_CHANNEL_FD = 3
+_CHANNEL_FD, _CONTROL_FD = 3, 4
+_PYTHON = "python"
+_RUNTIMES = {"node": "node_runtime", "custom": "custom_runtime", "poll": "poll_runtime"}
+"""The module that serves each other kind: it offers `prepare(channel, root, spec)`, which returns an object with
+`serve()` or raises `StartFailed`. It is loaded before the instance moves in, because the agent's files are out of
+sight afterwards: a module must load everything of this package when it is loaded itself."""
 _PRELOADED = ("base64", "datetime", "functools", "hashlib", "random", "subprocess", "tempfile", "urllib.parse", "uuid")
 CODE_MISSING, SETUP_FAILED = "CodeMissing", "InstanceSetupFailed"
 
@@ -38,19 +45,37 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
     """
     channel = _settle(birth)
     spec = birth.spec
+    kind = str(spec.get("kind", _PYTHON))
     try:
+        module = _runtime(kind)
         root = _move_in(spec, namespaces=namespaces, code=code)
         _take_environment(spec, root)
         namespace.limit(int(spec["memory_mb"]), int(spec["tmp_mb"]), namespaces=namespaces, own_user=own_user)
         namespace.confine(must=namespaces)
     except namespace.CodeMissing as error:
         _fail(channel, CODE_MISSING, str(error))
-    except OSError as error:
+    except (OSError, ImportError) as error:
         _fail(channel, SETUP_FAILED, str(error))
-    runtime = PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]))
+    if kind != _PYTHON:
+        _tie(birth)  # preparing it runs user code
+    try:
+        runtime = module.prepare(channel, root, spec)
+    except StartFailed as error:
+        _fail(channel, error.cause, error.message)
     channel.sendall(frames.pack(frames.READY, 0, 0))
-    _tie(birth)
+    if kind == _PYTHON:
+        _tie(birth)
+        runtime.serve(_control(birth))
     runtime.serve()
+
+
+def _runtime(kind: str) -> ModuleType:
+    """The module that serves functions of `kind`."""
+    if kind == _PYTHON:
+        return python_runtime
+    if kind not in _RUNTIMES:
+        raise ImportError("there is no runtime of kind " + repr(kind))
+    return importlib.import_module("." + _RUNTIMES[kind], __package__)
 
 
 def _settle(birth: Birth) -> socket.socket:
@@ -65,13 +90,23 @@ def _settle(birth: Birth) -> socket.socket:
     if birth.channel_fd != _CHANNEL_FD:
         os.dup2(birth.channel_fd, _CHANNEL_FD)
     os.set_inheritable(_CHANNEL_FD, False)
+    kept = _CHANNEL_FD
+    if birth.control_fd >= 0:
+        kept = _CONTROL_FD
+        os.dup2(birth.control_fd, _CONTROL_FD)
+        os.set_inheritable(_CONTROL_FD, False)
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib is not loaded here
-        if int(name) > _CHANNEL_FD and int(name) != birth.go_fd:
+        if int(name) > kept and int(name) != birth.go_fd:
             with contextlib.suppress(OSError):  # the descriptor of the listing itself
                 os.close(int(name))
     kernel.unhide()
     namespace.volunteer_for_oom()
     return socket.socket(fileno=_CHANNEL_FD)
+
+
+def _control(birth: Birth) -> socket.socket | None:
+    """PreStop's socket, where there is one."""
+    return socket.socket(fileno=_CONTROL_FD) if birth.control_fd >= 0 else None
 
 
 def _tie(birth: Birth) -> None:

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import json
 import os
-import resource
 import signal
 import socket
 import sys
@@ -22,16 +20,24 @@ from typing import Any, NoReturn
 
 from . import frames
 from .context import Contexts, install_logging
-from .failure import FunctionError, document, stacks
+from .failure import document, stacks
+from .peak import Peak
+from .python_hooks import Hooks, watch
+from .user_code import encoded, load
 
 _EXIT_ON_SIGTERM = 128 + int(signal.SIGTERM)
+
+
+def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> PythonRuntime:
+    """The runtime of the instance of `spec` with its code at `root`; loads no user code yet."""
+    return PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]))
 
 
 class PythonRuntime:
     """Serves one handler.
 
-    `root` is the code's directory, `handler` is spelled `module.function` with `/` or `.` between packages, `facts` are
-    what contexts show, `runtime` is the configured name.
+    `root` is the code's directory, `handler` is spelled as `user_code` reads it, `facts` are what contexts show,
+    `runtime` is the configured name.
     """
 
     def __init__(self, channel: socket.socket, root: str, handler: str, facts: dict[str, Any], runtime: str) -> None:
@@ -49,65 +55,54 @@ class PythonRuntime:
         sys.stderr = _text(2)
         sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]  # Final
         self._lines = install_logging()
+        self._peak = Peak()
+        self._hooks = Hooks(self._contexts, self._lines, _flush)
         signal.signal(signal.SIGTERM, self._terminated)
 
-    def serve(self) -> NoReturn:
-        """Answer invocations until the agent closes the socket."""
+    def serve(self, control: socket.socket | None = None) -> NoReturn:
+        """Answer invocations and hooks until the agent closes the socket; PreStop's are answered over `control`."""
+        if control is not None:
+            watch(control, self._hooks)
         while True:
             head = self._read(frames.HEADER.size)
             length, kind, request, _ = frames.HEADER.unpack(head)
             body = self._read(length)
             if kind != frames.INVOKE:
+                if kind == frames.HOOK:
+                    self._hook(request, body)
                 continue
-            request_id, retry, _deadline, payload = frames.unpack_invoke(body)
+            request_id, retry, deadline_at, payload = frames.unpack_invoke(body)
             del body
+            self._peak.begin()
             self._busy = True
             began = time.perf_counter()
-            outcome, answer = self._run(request_id, retry, payload)
+            outcome, answer = self._run(request_id, retry, deadline_at, payload)
             duration_us = int((time.perf_counter() - began) * 1_000_000)
             self._busy = False
             del payload
             if os.getpid() != self._pid:
                 os._exit(0)  # user code forked and let the child return: only the parent answers
-            self._channel.sendall(frames.pack_result(request, outcome, duration_us, _peak_bytes(), answer))
+            self._channel.sendall(frames.pack_result(request, outcome, duration_us, self._peak.bytes(), answer))
 
-    def _run(self, request_id: str, retry: int, payload: bytes) -> tuple[int, bytes]:
+    def _hook(self, request: int, body: bytes) -> None:
+        self._busy = True
+        answer = self._hooks.answer(request, body)
+        self._busy = False
+        self._channel.sendall(answer)
+
+    def _run(self, request_id: str, retry: int, deadline_at: int, payload: bytes) -> tuple[int, bytes]:
         """Call the handler; returns the outcome and the payload of the answer."""
         self._lines.request_id = request_id
         try:
-            handler = self._handler or self._load()
-            answer = _encoded(handler(payload, self._contexts.make(request_id, retry)))
+            handler = self._handler
+            if handler is None:
+                handler = self._handler = load(self._name)
+            answer = encoded(handler(payload, self._contexts.make(request_id, retry, deadline_at)))
             outcome = frames.OK
         except BaseException as error:  # noqa: BLE001 - every way user code can end is an outcome
             answer, outcome = document(error, self._name), frames.UNHANDLED
         _flush()
         return outcome, answer
-
-    def _load(self) -> Callable[[bytes, object], object]:
-        """Import the module and find the handler in it.
-
-        Raises
-        ------
-        FunctionError: it is not there, or cannot be imported.
-
-        """
-        path, _, name = self._name.rpartition(".")
-        module_name = path.replace("/", ".")
-        if not module_name or not name:
-            raise FunctionError("HandlerNotFound", "Handler '" + self._name + "' must be spelled module.function")
-        try:
-            module = importlib.import_module(module_name)
-        except FunctionError:
-            raise
-        except BaseException as error:
-            raise _import_error(self._name, module_name, error) from error
-        handler = getattr(module, name, None)
-        if not callable(handler):
-            found = "is missing on" if handler is None else "is not callable in"
-            text = f"Handler '{name}' of '{self._name}' {found} module '{module_name}'"
-            raise FunctionError("HandlerNotFound", text)
-        self._handler = handler
-        return handler  # type: ignore[no-any-return]  # it is the user's
 
     def _read(self, size: int) -> bytes:
         """Exactly `size` bytes; the process ends when the agent is gone."""
@@ -140,46 +135,3 @@ def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):  # user code may have replaced or closed it
             stream.flush()
-
-
-def _peak_bytes() -> int:
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss) * 1024
-
-
-def _encoded(value: object) -> bytes:
-    """A handler's return value as the bytes of the answer.
-
-    Raises
-    ------
-    FunctionError: it cannot be written as JSON, or it is over the limit.
-
-    """
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        data = bytes(value)
-    else:
-        try:
-            text = value if isinstance(value, str) else json.dumps(value)
-            data = text.encode("utf-8")
-        except (TypeError, ValueError, RecursionError) as error:
-            what = "The value that the handler returned cannot be serialised as JSON: " + str(error)
-            raise FunctionError(type(error).__name__, what) from None
-    if len(data) > frames.PAYLOAD_BYTES_MAX:
-        limit = frames.PAYLOAD_BYTES_MAX
-        what = f"The handler returned {len(data)} bytes; the limit of a response is {limit} bytes"
-        raise FunctionError("ResponseTooLarge", what)
-    return data
-
-
-def _import_error(handler: str, module: str, error: BaseException) -> FunctionError:
-    """What went wrong while the handler's module was imported, in words that name both."""
-    kind = "ImportModuleError" if isinstance(error, ImportError) else type(error).__name__
-    text = f"Unable to import module '{module}' of handler '{handler}': {_words(error)}"
-    return FunctionError(kind, text, cause=error)
-
-
-def _words(error: BaseException) -> str:
-    try:
-        return str(error) or type(error).__name__
-    except Exception:  # noqa: BLE001 - a broken __str__ is user code too
-        return type(error).__name__

@@ -82,9 +82,21 @@ def proportional_bytes(pids: Iterable[int]) -> int:
     return total
 
 
+def high_water_bytes(pid: int) -> int:
+    """The most resident memory that `pid` itself has had; 0 when it is gone."""
+    try:
+        with open(f"/proc/{pid}/status", "rb") as file:  # noqa: PTH123 - pathlib is not loaded here
+            for line in file:
+                if line.startswith(b"VmHWM:"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return 0
+
+
 def kill_tree(pid: int) -> None:
     """SIGKILL `pid` and everything below it. `pid` must be a child of ours, or certain not to be reused meanwhile."""
-    _signal(pid, signal.SIGSTOP)
+    send(pid, signal.SIGSTOP)
     stopped = [pid]
     known = {pid}
     grown = True
@@ -95,22 +107,42 @@ def kill_tree(pid: int) -> None:
                 if child in known:
                     continue
                 known.add(child)
-                _signal(child, signal.SIGSTOP)
+                send(child, signal.SIGSTOP)
                 if parent(child) in known:
                     stopped.append(child)
                     grown = True
                 else:  # it ended between our look and our signal, and its number may be somebody else's by now
-                    _signal(child, signal.SIGCONT)
+                    send(child, signal.SIGCONT)
     for one in stopped:
-        _signal(one, signal.SIGKILL)
+        send(one, signal.SIGKILL)
 
 
-def _signal(pid: int, number: int) -> None:
+def send(pid: int, number: int) -> None:
+    """A signal for `pid`, if it is still there; who calls makes sure that the number is still the same process's."""
     with contextlib.suppress(OSError):
         os.kill(pid, number)
 
 
-def _stat(pid: int) -> list[bytes]:
+def states(pid: int) -> set[bytes]:
+    """The states of its threads as the letters of /proc (R, S, D, T, Z …); nothing when it is gone."""
+    found: set[bytes] = set()
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - pathlib is not loaded here
+    except OSError:
+        return found
+    for thread in threads:
+        fields = _stat(str(pid) + "/task/" + thread)
+        if fields:
+            found.add(fields[0])
+    return found
+
+
+def cpu_ticks(pid: int) -> int:
+    """The CPU time of `pid` and of the children that were waited for, in clock ticks; 0 when it is gone."""
+    return sum(int(field) for field in _stat(pid)[11:15])
+
+
+def _stat(pid: int | str) -> list[bytes]:
     """The fields of /proc/<pid>/stat after the name, from state and parent on."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - pathlib is not loaded here

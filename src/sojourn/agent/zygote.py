@@ -25,16 +25,24 @@ from typing import Any
 
 from . import kernel, namespace, tree
 from .loop import Loop
+from .standstill import Standstill
 
 MESSAGE_BYTES_MAX = 192 * 1024
+_DESCRIPTORS_MAX = 3
 _ORPHAN_PAUSE_SECONDS = 0.005
+_STEPS_AT_ONCE = 4
+_STEP_PAUSE_SECONDS = 0.001
+_STEPS_MAX = 500
+"""How often a tree is walked before it counts as stopped although some thread does not reach its stop."""
 
 
 class Birth:
-    """What a fresh instance knows: its specification and its two descriptors."""
+    """What a fresh instance knows: its specification and its descriptors, socket, output and perhaps PreStop's."""
 
-    def __init__(self, spec: dict[str, Any], channel_fd: int, output_fd: int, go_fd: int, keep: object) -> None:
-        self.spec, self.channel_fd, self.output_fd, self.go_fd = spec, channel_fd, output_fd, go_fd
+    def __init__(self, spec: dict[str, Any], descriptors: list[int], go_fd: int, keep: object) -> None:
+        self.spec, self.go_fd = spec, go_fd
+        self.channel_fd, self.output_fd = descriptors[:2]
+        self.control_fd = descriptors[2] if len(descriptors) > 2 else -1  # noqa: PLR2004 - the third, if there is one
         self._keep = keep
         """The zygote's objects: a descriptor number closed behind their back must not be closed again by them."""
 
@@ -46,7 +54,8 @@ class Zygote:
         self._control, self._namespaces = control, namespaces
         self._loop = Loop()
         self._pids: dict[int, int] = {}
-        self._dead: list[tuple[int, int]] = []
+        self._dead: list[tuple[int, int, int]] = []
+        self._standstills: dict[int, Standstill] = {}
         self._closing = False
         self._birth: Birth | None = None
 
@@ -70,7 +79,7 @@ class Zygote:
             self._close()
 
     def _message(self, _: int) -> None:
-        size = array.array("i").itemsize * 2
+        size = array.array("i").itemsize * _DESCRIPTORS_MAX
         try:
             data, ancillary, _flags, _address = self._control.recvmsg(
                 MESSAGE_BYTES_MAX, socket.CMSG_LEN(size), socket.MSG_CMSG_CLOEXEC | socket.MSG_DONTWAIT
@@ -90,11 +99,14 @@ class Zygote:
         number = int(message["number"])
         if "signal" in message:
             self._signal(number, int(message["signal"]))
+        elif "freeze" in message:
+            self._freeze(number, int(message["freeze"]))
+        elif "thaw" in message:
+            self._thaw(number)
         else:
             self._create(number, message["spec"], list(descriptors))
 
     def _create(self, number: int, spec: dict[str, Any], descriptors: list[int]) -> None:
-        channel_fd, output_fd = descriptors
         go_read, go_write = os.pipe()
         launcher = 0
         try:
@@ -104,7 +116,7 @@ class Zygote:
             pid = -1
         if pid == 0:
             os.close(go_write)
-            self._birth = Birth(spec, channel_fd, output_fd, go_read, self)
+            self._birth = Birth(spec, descriptors, go_read, self)
             self._loop.ended = True
             return
         if pid > 0:
@@ -113,7 +125,7 @@ class Zygote:
             if launcher:
                 os.waitpid(launcher, 0)
             os.write(go_write, b"g")
-        for fd in (channel_fd, output_fd, go_read, go_write):
+        for fd in (*descriptors, go_read, go_write):
             os.close(fd)
 
     def _fork_apart(self) -> tuple[int, int]:
@@ -156,17 +168,41 @@ class Zygote:
                 else:
                     os.kill(pid, which)
 
+    def _freeze(self, number: int, request: int) -> None:
+        """Stop the tree of an instance and say so."""
+        for pid, known in self._pids.items():
+            if known == number:
+                self._standstills[number] = Standstill(pid)
+                self._step(number, request, self._standstills[number], 0)
+
+    def _step(self, number: int, request: int, standstill: Standstill, steps: int) -> None:
+        """Walk until nothing runs; between walks others get their turn."""
+        if self._standstills.get(number) is not standstill:
+            return  # thawed or dead by now
+        for _ in range(_STEPS_AT_ONCE):
+            if standstill.step() or steps >= _STEPS_MAX:
+                self._say(number=number, frozen=request)
+                return
+            steps += 1
+        self._loop.later(_STEP_PAUSE_SECONDS, lambda: self._step(number, request, standstill, steps))
+
+    def _thaw(self, number: int) -> None:
+        standstill = self._standstills.pop(number, None)
+        if standstill is not None:
+            standstill.end()
+
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, used = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 break
             if pid == 0:
                 break
             number = self._pids.pop(pid, None)
             if number is not None:
-                self._dead.append((number, status))
+                self._standstills.pop(number, None)
+                self._dead.append((number, status, used.ru_maxrss * 1024))
         self._report()
 
     def _report(self) -> None:
@@ -180,8 +216,8 @@ class Zygote:
             self._loop.later(_ORPHAN_PAUSE_SECONDS, self._reap)  # SIGCHLD comes too; this is for one that does not die
             return
         dead, self._dead = self._dead, []
-        for number, status in dead:
-            self._say(number=number, status=status)
+        for number, status, peak_bytes in dead:
+            self._say(number=number, status=status, peak_bytes=peak_bytes)
         if self._closing and not self._pids:
             os._exit(0)
 

@@ -10,6 +10,7 @@ from sojourn.catalog import Catalog
 from sojourn.clock import Clock
 from sojourn.config import Settings
 from sojourn.dispatcher import Dispatcher
+from sojourn.logs import Logs
 from sojourn.pool import Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Runtime
@@ -28,6 +29,7 @@ class Backend:
     queue: Queue
     dispatcher: Dispatcher
     pool: Pool
+    logs: Logs
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers

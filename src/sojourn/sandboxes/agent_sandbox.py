@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from sojourn.channel import Channel, Created
+from sojourn.answers import Created
+from sojourn.channel import Channel
 from sojourn.errors import InstanceStartFailed
+from sojourn.function import CustomRuntime
 from sojourn.sandbox import (
     Exit,
     HookOutcome,
@@ -31,15 +33,20 @@ from sojourn.sandbox import (
 from .enclosure import Enclosure
 
 _EXITS_KEPT = 1024
+_START_SECONDS_DEFAULT = 20
+_START_SECONDS = {"custom": 130, "poll": 130}
+"""How long an instance may take to be ready: a program of the user's is given the two minutes of its health check."""
 
 
 class _Entry:
-    """An instance: its number on the channel, whether it was asked to end, and the future of its end."""
+    """An instance: its number on the channel, how many calls it takes, and the future of its end."""
 
-    __slots__ = ("gone", "number", "stopping")
+    __slots__ = ("concurrency", "gone", "number", "stopping")
 
-    def __init__(self, number: int, gone: asyncio.Future[Exit]) -> None:
-        self.number, self.gone, self.stopping = number, gone, False
+    def __init__(self, number: int, concurrency: int, gone: asyncio.Future[Exit]) -> None:
+        self.number, self.concurrency, self.gone = number, concurrency, gone
+        self.stopping = False
+        """Whether it was asked to end."""
 
 
 class AgentSandbox:
@@ -86,7 +93,7 @@ class AgentSandbox:
             raise InstanceStartFailed("SandboxLost", "the sandbox went away", lost=True)
         self._numbers += 1
         number = self._numbers
-        entry = _Entry(number, asyncio.get_running_loop().create_future())
+        entry = _Entry(number, spec.concurrency, asyncio.get_running_loop().create_future())
         self._entries[spec.id], self._ids[number] = entry, spec.id
         began = asyncio.get_running_loop().time()
         answer = channel.create(number, _specification(spec))
@@ -95,7 +102,7 @@ class AgentSandbox:
             created = await asyncio.shield(answer)
         except asyncio.CancelledError:
             if channel.open:
-                channel.stop(number, "cancel", 0.0)
+                channel.stop(number, StopOrder(reason="cancel", grace_seconds=0.0, pre_stop=False), _nowhere)
             raise
         if created.cause:
             raise InstanceStartFailed(created.cause, created.message, lost=created.cause == "SandboxLost")
@@ -105,32 +112,56 @@ class AgentSandbox:
     async def invoke(self, instance_id: str, invocation: Invocation, log: LogSink) -> Reply:
         """See the contract."""
         entry, channel = self._entries.get(instance_id), self._channel
-        if entry is None or channel is None:
-            raise InstanceDied(self._exits.get(instance_id, Exit()), lost=not self.alive)
-        if not channel.open:
-            await asyncio.shield(entry.gone)
-            raise InstanceDied(Exit(), lost=True)
-        return await channel.invoke(entry.number, invocation, log)
+        if entry is None or channel is None or not channel.open:
+            raise await self._death(instance_id)
+        return await channel.invoke(entry.number, invocation, log, concurrency=entry.concurrency)
 
     async def initialize(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome:
         """See the contract."""
-        raise NotImplementedError
+        entry, channel = self._entries.get(instance_id), self._channel
+        if entry is None or channel is None or not channel.open:
+            raise await self._death(instance_id)
+        outcome = await channel.initialize(entry.number, request_id, log)
+        return outcome or HookOutcome(ok=True)
 
     async def cancel(self, instance_id: str, request_id: str, grace_seconds: float) -> bool:
         """See the contract."""
-        raise NotImplementedError
+        entry, channel = self._entries.get(instance_id), self._channel
+        if entry is None:
+            return True
+        if entry.concurrency == 1 or channel is None or not channel.open:
+            return False
+        asked = channel.cancel(entry.number, request_id)
+        await asyncio.wait([asked], timeout=grace_seconds)
+        return asked.done()
 
     async def freeze(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome | None:
         """See the contract."""
-        raise NotImplementedError
+        entry, channel = self._entries.get(instance_id), self._channel
+        if entry is None or channel is None or not channel.open:
+            raise await self._death(instance_id)
+        return await channel.freeze(entry.number, request_id, log)
 
     def thaw(self, instance_id: str) -> None:
         """See the contract."""
-        raise NotImplementedError
+        entry = self._entries.get(instance_id)
+        if entry is not None and self._channel is not None:
+            self._channel.thaw(entry.number)
 
     async def usage(self, instance_id: str) -> Usage:
         """See the contract."""
-        raise NotImplementedError
+        entry, channel = self._entries.get(instance_id), self._channel
+        if entry is None or channel is None or not channel.open:
+            return Usage()
+        return await channel.usage(entry.number)
+
+    async def _death(self, instance_id: str) -> InstanceDied:
+        """What is raised about an instance that is gone, or whose sandbox is going."""
+        entry = self._entries.get(instance_id)
+        if entry is None or self._channel is None:
+            return InstanceDied(self._exits.get(instance_id, Exit()), lost=not self.alive)
+        await asyncio.shield(entry.gone)
+        return InstanceDied(Exit(), lost=True)
 
     async def stop(self, instance_id: str, order: StopOrder, log: LogSink) -> Exit:
         """See the contract."""
@@ -140,7 +171,7 @@ class AgentSandbox:
         if not entry.stopping:
             entry.stopping = True
             if self._channel is not None and self._channel.open:
-                self._channel.stop(entry.number, order.reason, order.grace_seconds)
+                self._channel.stop(entry.number, order, log)
         return await asyncio.shield(entry.gone)
 
     async def close(self) -> None:
@@ -202,7 +233,14 @@ class AgentSandbox:
             entry.gone.set_result(exit_)
 
 
+def _nowhere(_piece: bytes, _dropped: int) -> None:
+    """The sink for what nobody waits for."""
+
+
 def _specification(spec: InstanceSpec) -> bytes:
+    """What the agent and the instance are told, as JSON."""
+    lifecycle = spec.lifecycle
+    hooks = {"initializer": lifecycle.initializer, "pre_freeze": lifecycle.pre_freeze, "pre_stop": lifecycle.pre_stop}
     body = {
         "id": spec.id,
         "executable": str(spec.interpreter.executable),
@@ -213,5 +251,27 @@ def _specification(spec: InstanceSpec) -> bytes:
         "tmp_mb": spec.tmp_mb,
         "context": dict(spec.context),
         "runtime": spec.environment.get("FC_RUNTIME", ""),
+        "kind": spec.kind,
+        "program": str(spec.program or ""),
+        "custom": _custom(spec.custom) if spec.custom is not None else None,
+        "lifecycle": {name: _plain(hook) for name, hook in hooks.items() if hook is not None} or None,
+        "concurrency": spec.concurrency,
+        "offline": spec.offline,
+        "start_seconds": _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT),
     }
     return msgspec.json.encode(body)
+
+
+def _custom(custom: CustomRuntime) -> dict[str, object]:
+    health = custom.health_check_config
+    return {
+        "command": custom.command,
+        "args": custom.args,
+        "port": custom.port,
+        "health": _plain(health) if health is not None else None,
+    }
+
+
+def _plain(struct: msgspec.Struct) -> dict[str, object]:
+    """A struct by the names that its fields have in Python."""
+    return {name: getattr(struct, name) for name in struct.__struct_fields__}
