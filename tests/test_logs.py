@@ -33,13 +33,18 @@ class Reader:
     """Reads a follower in the background."""
 
     def __init__(self, follower: Follower) -> None:
-        self.text, self.follower = b"", follower
+        self.raw, self.follower = b"", follower
         self._grew = asyncio.Event()
         self._reading = asyncio.create_task(self._read())
 
+    @property
+    def text(self) -> bytes:
+        """What was read, without the lines that frame the sections of an attempt."""
+        return b"".join(line for line in self.raw.splitlines(keepends=True) if not line.startswith(b"FC "))
+
     async def _read(self) -> None:
         async for piece in self.follower.pieces():
-            self.text += piece
+            self.raw += piece
             self._grew.set()
         self.follower.close()
 
@@ -97,8 +102,8 @@ def test_a_follower_goes_on_over_retries() -> None:
             late = await reader(world, function, task)
             await late.until(lambda text: text.endswith(b"three\n"))
             gate.leave()
-            assert await early.end() == b"one\n==> attempt 3 <==\nthree\n"
-            assert await late.end() == b"==> attempt 1 <==\none\n==> attempt 3 <==\nthree\n"
+            assert await early.end() == b"one\n==> attempt 2 <==\n==> attempt 3 <==\nthree\n"
+            assert await late.end() == b"==> attempt 1 <==\none\n==> attempt 2 <==\n==> attempt 3 <==\nthree\n"
 
     run(main())
 
