@@ -39,8 +39,8 @@ class Pool:
     """All instances of this server.
 
     `on_free()` is called whenever capacity may have become available. `wanted(function_id)` says whether tasks of a
-    function wait, so that its warm instances are not taken from it before its turn; `pressed()` whether somebody waits for capacity,
-    whose room is not taken by what is only made ahead.
+    function wait, so that its warm instances are not taken from it before its turn; `pressed()` whether somebody waits
+    for capacity, whose room is not taken by what is only made ahead.
     """
 
     def __init__(
