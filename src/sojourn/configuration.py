@@ -111,7 +111,11 @@ def changed_async_config(config: AsyncConfig | None, body: Mapping[str, object],
             case _:
                 if value not in IGNORED_WHEN_EMPTY:
                     raise InvalidArgument(field, value, "is not supported")
-    return msgspec.structs.replace(config, **changes)
+    config = msgspec.structs.replace(config, **changes)
+    first, longest = config.retry_interval_seconds, config.retry_interval_max_seconds
+    if first is not None and longest is not None and longest < first:
+        raise InvalidArgument("retryIntervalMaxSeconds", longest, f"must be at least retryIntervalSeconds ({first})")
+    return config
 
 
 def check_reserved_concurrency(body: Mapping[str, object]) -> int:

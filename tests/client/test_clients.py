@@ -133,6 +133,10 @@ def test_function_verbs(client: Driven, server: FakeServer) -> None:
     assert client.put_async_config("hello", retries=1).max_async_retry_attempts == 1
     assert client.put_async_config("hello", max_age=5).max_async_retry_attempts == 1
     assert client.get_async_config("hello").max_async_event_age_in_seconds == 5
+    assert client.get_async_config("hello").retry_interval_seconds is None
+    waits = client.put_async_config("hello", retry_interval=2, retry_interval_max=9, queue_weight=3)
+    assert (waits.retry_interval_seconds, waits.retry_interval_max_seconds, waits.queue_weight) == (2, 9, 3)
+    assert waits.max_async_retry_attempts == 1
     assert client.delete_async_config("hello") is None
     assert client.put_concurrency("hello", 0).reserved_concurrency == 0
     assert client.get_concurrency("hello").reserved_concurrency == 0

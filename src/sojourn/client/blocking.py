@@ -16,14 +16,14 @@ import httpx
 
 from sojourn.clock import Clock, SystemClock
 
-from . import calls, conversation, model
+from . import calls, conversation, model, streaming
 from .archive import code_archive
 from .call import Call, Progress, pieces
-from .calls import TaskFilter
+from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
 from .conversation import Conversation, Deployment, Pace, Pause, Retries, Step, ask
 from .errors import ClientError, WaitTimedOut
-from .wire import Wire, answer, utf8
+from .wire import Wire, answer
 
 T = TypeVar("T")
 
@@ -88,6 +88,9 @@ class Client:
         description: str | None = None,
         retries: int | None = None,
         max_age: int | None = None,
+        retry_interval: int | None = None,
+        retry_interval_max: int | None = None,
+        queue_weight: int | None = None,
         reserved_concurrency: int | None = None,
         settings: Mapping[str, object] | None = None,
         progress: Progress | None = None,
@@ -106,6 +109,7 @@ class Client:
         description: free text.
         retries: how often a failed task is tried again.
         max_age: seconds a task may wait before it expires.
+        retry_interval, retry_interval_max, queue_weight: see `put_async_config`.
         reserved_concurrency: how many of its tasks may run at a time.
         settings: further fields as the API spells them, such as
             `{"instanceLifecycleConfig": {"preStop": {"handler": "index.pre_stop", "timeout": 10}}}`.
@@ -125,8 +129,13 @@ class Client:
             memory=memory,
             env=env,
             description=description,
-            retries=retries,
-            max_age=max_age,
+            tasks=TaskSettings(
+                retries=retries,
+                max_age=max_age,
+                retry_interval=retry_interval,
+                retry_interval_max=retry_interval_max,
+                queue_weight=queue_weight,
+            ),
             reserved_concurrency=reserved_concurrency,
             settings=settings,
         )
@@ -153,10 +162,35 @@ class Client:
         self._run(ask(calls.delete_function(name)))
 
     def put_async_config(
-        self, function: str, *, retries: int | None = None, max_age: int | None = None
+        self,
+        function: str,
+        *,
+        retries: int | None = None,
+        max_age: int | None = None,
+        retry_interval: int | None = None,
+        retry_interval_max: int | None = None,
+        queue_weight: int | None = None,
     ) -> model.AsyncConfig:
-        """Set how often its failed tasks are tried again and how many seconds they may wait; None keeps what is."""
-        return self._run(ask(calls.put_async_config(function, retries, max_age)))
+        """Change how its tasks are treated; None keeps what is.
+
+        Parameters
+        ----------
+        function: the function.
+        retries: how often a failed task is tried again.
+        max_age: seconds a task may wait.
+        retry_interval: seconds before the first retry; doubled for each further one.
+        retry_interval_max: the longest such wait, in seconds.
+        queue_weight: how many of its tasks get their turn when one of another function does.
+
+        """
+        settings = TaskSettings(
+            retries=retries,
+            max_age=max_age,
+            retry_interval=retry_interval,
+            retry_interval_max=retry_interval_max,
+            queue_weight=queue_weight,
+        )
+        return self._run(ask(calls.put_async_config(function, settings)))
 
     def get_async_config(self, function: str) -> model.AsyncConfig:
         """Its configuration of tasks, or `NotFound`."""
@@ -287,7 +321,7 @@ class Client:
         a line stands before each. Leave the iterator with its `close()` to stop earlier.
         """
         if follow:
-            return self._stream(calls.follow_logs(function, task_id))
+            return streaming.text(self._http, self._wire, calls.follow_logs(function, task_id))
         return self._run(ask(calls.logs(function, task_id)))
 
     def create_account(self, account_id: str) -> model.AccessKey:
@@ -346,24 +380,6 @@ class Client:
             else:
                 steps[number] = step
                 heapq.heappush(queue, (self._clock.monotonic() + step.seconds, number))
-
-    def _stream(self, call: Call[None]) -> Iterator[str]:
-        """The text of an answer that comes bit by bit."""
-        wanted = self._wire.request(call)
-        timeout, headers = self._wire.timeout(call), dict(wanted.headers)
-        try:
-            with self._http.stream(wanted.method, wanted.url, headers=headers, timeout=timeout) as response:
-                if response.is_error:
-                    response.read()
-                    call.read(answer(response))
-                decoder = utf8()
-                for piece in response.iter_bytes():
-                    if text := decoder.decode(piece):
-                        yield text
-                if text := decoder.decode(b"", final=True):
-                    yield text
-        except httpx.HTTPError as error:
-            raise self._wire.unreachable(error) from error
 
     def _send(self, call: Call[T]) -> T:
         wanted = self._wire.request(call)

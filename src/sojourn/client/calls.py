@@ -60,13 +60,19 @@ def delete_function(name: str) -> Call[None]:
     return Call("DeleteFunction", "DELETE", _function(name), _nothing, idempotent=True)
 
 
-def put_async_config(name: str, retries: int | None, age_seconds: int | None) -> Call[model.AsyncConfig]:
-    """PutAsyncInvokeConfig; None keeps what is."""
-    body: dict[str, object] = {"asyncTask": True}
-    if retries is not None:
-        body["maxAsyncRetryAttempts"] = retries
-    if age_seconds is not None:
-        body["maxAsyncEventAgeInSeconds"] = age_seconds
+class TaskSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a function's tasks are treated, see `Client.put_async_config`; None keeps what is, times are in seconds."""
+
+    retries: int | None = msgspec.field(default=None, name="maxAsyncRetryAttempts")
+    max_age: int | None = msgspec.field(default=None, name="maxAsyncEventAgeInSeconds")
+    retry_interval: int | None = msgspec.field(default=None, name="retryIntervalSeconds")
+    retry_interval_max: int | None = msgspec.field(default=None, name="retryIntervalMaxSeconds")
+    queue_weight: int | None = msgspec.field(default=None, name="queueWeight")
+
+
+def put_async_config(name: str, settings: TaskSettings) -> Call[model.AsyncConfig]:
+    """PutAsyncInvokeConfig."""
+    body: dict[str, object] = {"asyncTask": True} | msgspec.to_builtins(settings)
     return Call(
         "PutAsyncInvokeConfig",
         "PUT",

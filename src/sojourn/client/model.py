@@ -55,12 +55,15 @@ class FunctionPage(_Answer, frozen=True, kw_only=True, rename="camel"):
 
 
 class AsyncConfig(_Answer, frozen=True, kw_only=True, rename="camel"):
-    """How a function's tasks are retried, and for how many seconds they may wait."""
+    """How a function's tasks are retried, and for how many seconds they may wait; None is the server's own setting."""
 
     function_arn: str = ""
     async_task: bool = True
     max_async_retry_attempts: int = 0
     max_async_event_age_in_seconds: int = 0
+    retry_interval_seconds: int | None = None
+    retry_interval_max_seconds: int | None = None
+    queue_weight: int = 1
     created_time: str = ""
     last_modified_time: str = ""
 

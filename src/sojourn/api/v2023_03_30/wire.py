@@ -1,8 +1,9 @@
 """What callers of API 2023-03-30 see of tasks and functions: pure, one function for each kind of object.
 
 Every field is always there, so that a typed client may use it unasked; a time that has not come is 0. What is ours and
-not Function Compute's: `runtimeNote` of a function, and `taskPayloadEncoding` and `returnPayloadEncoding` of a task,
-which are there only when the bytes are no UTF-8 text and stand as base64.
+not Function Compute's: `runtimeNote` of a function, the waits between attempts and the weight in the queue of an
+asynchronous configuration, which are there only when they are set, and `taskPayloadEncoding` and
+`returnPayloadEncoding` of a task, which are there only when the bytes are no UTF-8 text and stand as base64.
 """
 
 from __future__ import annotations
@@ -107,8 +108,13 @@ def function_object(function: Function, region: str, runtimes: Iterable[Runtime]
 
 
 def async_config_object(function: Function, region: str) -> dict[str, object]:
-    """AsyncConfig of a function that has one."""
+    """AsyncConfig of a function that has one; what is ours is there only when it was set."""
     config = function.async_config or functions.AsyncConfig()
+    ours: dict[str, object] = {
+        "retryIntervalSeconds": config.retry_interval_seconds,
+        "retryIntervalMaxSeconds": config.retry_interval_max_seconds,
+        "queueWeight": config.queue_weight if config.queue_weight != functions.AsyncConfig().queue_weight else None,
+    }
     return {
         "functionArn": functions.arn(function.account_id, function.name, region),
         "asyncTask": config.async_task,
@@ -117,7 +123,7 @@ def async_config_object(function: Function, region: str) -> dict[str, object]:
         "destinationConfig": {},
         "createdTime": rfc3339(config.created_at),
         "lastModifiedTime": rfc3339(config.modified_at),
-    }
+    } | {name: value for name, value in ours.items() if value is not None}
 
 
 def concurrency_object(function: Function, region: str) -> dict[str, object]:
