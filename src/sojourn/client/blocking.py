@@ -5,7 +5,6 @@ A client may be shared by threads. What the verbs put on the wire is said in `ca
 
 from __future__ import annotations
 
-import heapq
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
 from .conversation import Conversation, Deployment, Pace, Pause, Retries, Step, ask
 from .errors import ClientError, WaitTimedOut
+from .together import together
 from .wire import Wire, answer
 
 T = TypeVar("T")
@@ -297,7 +297,7 @@ class Client:
         ]
         over: dict[int, model.Task] = {}
         late: list[WaitTimedOut] = []
-        for number, result in self._run_together(waits):
+        for number, result in together(waits, self._retries, self._clock, self._advance):
             if isinstance(result, WaitTimedOut):
                 late.append(result)
                 continue
@@ -356,30 +356,6 @@ class Client:
         except ClientError as error:
             return talk.throw(error)
         return talk.send(told)
-
-    def _run_together(
-        self, talks: Sequence[Conversation[model.Task]]
-    ) -> Iterator[tuple[int, model.Task | WaitTimedOut]]:
-        """Walk all of them, each when it is due, and yield (its number, how it ended)."""
-        running = {number: conversation.persistent(talk, self._retries) for number, talk in enumerate(talks)}
-        queue = [(self._clock.monotonic(), number) for number in running]
-        steps: dict[int, Step] = {}
-        while queue:
-            due, number = heapq.heappop(queue)
-            time.sleep(max(0.0, due - self._clock.monotonic()))
-            try:
-                step = steps[number] if number in steps else next(running[number])
-                if isinstance(step, Pause):  # it is slept already
-                    step = running[number].send(None)
-                while not isinstance(step, Pause):
-                    step = self._advance(running[number], step)
-            except StopIteration as end:
-                yield number, end.value
-            except WaitTimedOut as late:
-                yield number, late
-            else:
-                steps[number] = step
-                heapq.heappush(queue, (self._clock.monotonic() + step.seconds, number))
 
     def _send(self, call: Call[T]) -> T:
         wanted = self._wire.request(call)
