@@ -170,6 +170,24 @@ def test_a_stale_hook_answers_nothing(play: Callable[..., Played]) -> None:
     assert played.told == [{"number": 7, "freeze": 5}, {"number": 7, "thaw": True}]
 
 
+def test_a_call_waits_for_the_hook_before_it(play: Callable[..., Played]) -> None:
+    """What is written up to the hook's answer is the hook's, what comes later the call's."""
+    played = play(hooks={"pre_freeze": HOOKS["pre_freeze"]})
+    played.life.freeze(played.resident, 5, {"request_id": "1-f"})
+    played.life.thaw(played.resident)
+    played.invoke(6, b"1-a")
+    assert [frame[:2] for frame in played.heard()] == [(frames.HOOK, 5)]
+    os.write(played.output, b"hook")
+    played.answer(frames.HOOKED, 5)
+    assert sorted(played.said()) == [(frames.LOG, 5, b"hook"), (frames.FROZEN, 5, OK)]
+    assert [frame[:2] for frame in played.heard()] == [(frames.INVOKE, 6)]
+    os.write(played.output, b"call")
+    played.answer(frames.RESULT, 6)
+
+    assert sorted(played.said()) == [(frames.RESULT, 6, OK), (frames.LOG, 6, b"call")]
+    assert played.told == []
+
+
 def test_a_hook_of_another_kind_of_runtime_comes_over_the_one_socket(play: Callable[..., Played]) -> None:
     """PreStop too; the signals follow its answer, and a call that comes meanwhile is not passed on."""
     played = play(hooks=HOOKS, kind="custom")

@@ -88,7 +88,7 @@ def test_a_hostile_function_is_ended_all_the_same(level: str, kind: str) -> None
             assert ended.processes_left == 0
             assert last.text.startswith("stopping\n") or "hold" in hook
             assert "stopping" not in log.text
-            assert len(_besides_agent(live)) == 1  # the zygote
+            assert live.strays() == []
             assert live.exits == []
 
     run(body)
@@ -112,7 +112,7 @@ def test_a_frozen_function_with_a_bad_pre_stop_is_ended(level: str, hook: str) -
             assert ended.pre_stop.ok == (hook == "pass")
             assert ended.signals_sent == KILL
             assert last.text == "stopping\n"
-            assert len(_besides_agent(live)) == 1
+            assert live.strays() == []
 
     run(body)
 
@@ -132,7 +132,3 @@ def test_a_stop_that_spares_pre_stop_spares_it(level: str) -> None:
             assert (spared.pre_stop, early.pre_stop, last.text) == (None, None, "")
 
     run(body)
-
-
-def _besides_agent(live: Live) -> list[str]:
-    return [command for command in live.processes().values() if " agent {" not in command]

@@ -63,7 +63,11 @@ class Life:
         else:
             name = frames.unpack_invoke(body)[0].encode()
         resident.requests[request] = name
-        stream.send(frames.pack(frames.INVOKE, request, resident.number, body))
+        frame = frames.pack(frames.INVOKE, request, resident.number, body)
+        if resident.writer == request or not resident.hooks.running:
+            stream.send(frame)
+        else:
+            resident.held.append(frame)  # else its first words would be taken for the hook's last
 
     def initialize(self, resident: Resident, request: int, told: dict[str, str]) -> None:
         """Run Initializer and say what it came to."""
@@ -168,6 +172,10 @@ class Life:
         def over(body: bytes) -> None:
             if resident.writer == request:
                 resident.hand_back()
+            held, resident.held = resident.held, []
+            for frame in held:
+                if resident.stream is not None:
+                    resident.stream.send(frame)
             self._note_peak(resident, body)
             self._rest(resident)
             done(body)
