@@ -20,6 +20,8 @@ FILES = (
     "test_hooks.py",
     "test_freeze.py",
     "test_hostile_stop.py",
+    "test_reports.py",
+    "test_concurrency.py",
     "test_confinement.py",
     "test_system_calls.py",
 )
