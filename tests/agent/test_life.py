@@ -205,6 +205,15 @@ def test_a_hook_of_another_kind_of_runtime_comes_over_the_one_socket(play: Calla
     assert played.resident.pre_stop == OK
 
 
+def test_an_initializer_that_is_not_configured_is_over_at_once(play: Callable[..., Played]) -> None:
+    """Nobody waits for an answer that cannot come, and the instance is asked nothing."""
+    played = play()
+    played.life.initialize(played.resident, 3, {"request_id": "1-i"})
+
+    assert played.said() == [(frames.HOOKED, 3, OK)]
+    assert played.heard() == []
+
+
 def test_a_socket_that_is_gone_is_asked_nothing(play: Callable[..., Played]) -> None:
     """An instance that closed its socket gets no PreStop: the signals come at once."""
     played = play(hooks={"pre_stop": HOOKS["pre_stop"]}, kind="custom")

@@ -191,6 +191,8 @@ def test_what_a_function_itself_stopped_stays_stopped(level: str) -> None:
                         pids.append(pid)
                     os.kill(pids[0], signal.SIGSTOP)
                     os.waitpid(pids[0], os.WUNTRACED)
+                while state(pids[1]) == "R":
+                    pass
                 return state(pids[0]) + state(pids[1])
         """
         async with Live(level) as live:

@@ -76,8 +76,12 @@ class Life:
             resident.initialized = body[0] == frames.OK
             self._host.send(frames.pack(frames.HOOKED, request, resident.number, body))
 
-        if resident.ready and not resident.stopping and resident.hooks.has(frames.INITIALIZER):
+        if not resident.ready or resident.stopping:
+            return  # the host learns from its exit
+        if resident.hooks.has(frames.INITIALIZER):
             self._hook(resident, frames.INITIALIZER, request, told, done)
+        else:
+            done(frames.RESULT_HEAD.pack(frames.OK, 0, 0))
 
     def cancel(self, resident: Resident, request: int, body: bytes) -> None:
         """Ask it to give up one of several executions."""
