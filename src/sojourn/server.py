@@ -88,6 +88,8 @@ class Server:
             await self.store.close()
             raise
         self.dispatcher.start()
+        for function in self.catalog.with_minimum():
+            self.pool.change(function)
         self._serve_http(listener)
         self._write_credentials()
         self._ready = True
@@ -177,6 +179,8 @@ class Server:
             instances_max=settings.instances_max,
             idle_seconds=settings.idle_seconds,
             grace_seconds=settings.grace_seconds,
+            linger_seconds=settings.linger_seconds,
+            headroom=settings.headroom,
         )
         self.queue = Queue(
             self.store,
@@ -202,7 +206,7 @@ class Server:
             log.warning("runtime %s: %s", runtime, resolved.note)
 
     def _function_changed(self, function: Function) -> None:
-        self.pool.retire(function)
+        self.pool.change(function)
         self.dispatcher.look_again()
 
     async def _first_account(self) -> None:
@@ -234,6 +238,7 @@ class Server:
             catalog=self.catalog,
             queue=self.queue,
             dispatcher=self.dispatcher,
+            pool=self.pool,
             logs=self.logs,
             runtimes=self.runtimes,
             clock=self.clock,

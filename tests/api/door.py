@@ -25,6 +25,7 @@ import uvicorn
 import uvloop
 
 from reference_store import ReferenceStore
+from scripted import Script
 from sojourn import identity, signature
 from sojourn.api.app import build
 from sojourn.api.backend import Backend
@@ -38,6 +39,7 @@ from sojourn.config import Settings
 from sojourn.dispatcher import Dispatcher
 from sojourn.errors import TaskAlreadyCompleted
 from sojourn.function import AccessKey, Function
+from sojourn.homes import Homes
 from sojourn.logs import Logs
 from sojourn.output import INVOKE, Output
 from sojourn.pool import Instance, Pool
@@ -250,6 +252,19 @@ class Door:
         """Run something in the server's loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
+    def settled(self, account_id: str) -> list[Instance]:
+        """The instances of an account, once none of them is being made."""
+
+        async def wait() -> list[Instance]:
+            while True:
+                mine = [each for each in self.pool.instances() if each.function.account_id == account_id]
+                made = [each.started for each in mine if each.started is not None and not each.started.done()]
+                if not made:
+                    return mine
+                await asyncio.wait(made)
+
+        return self.run(wait())
+
     def advance(self, task: Task, *facts: Fact, log: Log | None = None) -> Task:
         """Let `facts` happen to a task."""
         after = self.run(self.queue.apply(task, *facts, log=log))
@@ -272,6 +287,8 @@ class Door:
         self.catalog = Catalog(
             self.store, CodeStore(self._directory), clock, check_runtime=lambda _: None, multi_account=True
         )
+        self.pool = self._pool(clock, numbers)
+        self.catalog.on_change = self.pool.change
         await self.catalog.load()
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
         self.dispatcher = ScriptedDispatcher(self.queue)
@@ -281,11 +298,12 @@ class Door:
                 catalog=self.catalog,
                 queue=self.queue,
                 dispatcher=cast(Dispatcher, self.dispatcher),
+                pool=self.pool,
                 logs=self.logs,
                 runtimes={"python": self.runtime},
                 clock=clock,
                 numbers=numbers,
-                settings=Settings(data_dir=self._directory, region=REGION),
+                settings=Settings(data_dir=self._directory, region=REGION, node="node-1"),
                 isolation=Capabilities(driver="process", level=0, works=True, text="nothing separates accounts"),
                 ready=lambda: self.ready,
             )
@@ -297,3 +315,29 @@ class Door:
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         self._started.set()
         await serving
+        await self.pool.close()
+
+    def _pool(self, clock: SystemClock, numbers: identity.Numbers) -> Pool:
+        """A real pool on a scripted sandbox."""
+        self.script = Script()
+        homes = Homes(
+            self.script,
+            [self.runtime],
+            self._directory / "sandboxes",
+            lambda account_id: self._directory / account_id,
+            mark="mark",
+            network="host",
+            network_others="none",
+            region=REGION,
+        )
+        self.catalog.on_account = homes.admit
+        return Pool(
+            homes,
+            clock,
+            numbers,
+            memory_mb=8192,
+            instances_max=64,
+            idle_seconds=60,
+            grace_seconds=1,
+            linger_seconds=60,
+        )

@@ -9,7 +9,7 @@ from starlette.routing import Route
 from sojourn.errors import AccessDenied
 from sojourn.function import check_account_id
 
-from . import answer, tasklogs
+from . import answer, instances, tasklogs
 from .answer import Answer
 from .call import Call
 from .operation import Handler, Limit, Operation, small
@@ -61,6 +61,9 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/accounts", page_accounts),
     ("GET", "/v1/functions/{function}/tasks/{task}/logs", tasklogs.get_logs),
     ("GET", "/v1/isolation", get_isolation),
+    ("GET", "/v1/instances", instances.page),
+    ("GET", "/v1/instances/{instance}", instances.get),
+    ("GET", "/v1/instances/{instance}/events", instances.events),
 )
 
 
