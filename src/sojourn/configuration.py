@@ -45,6 +45,7 @@ from .function import (
     check_integer,
     matching,
 )
+from .target import changed_destinations
 
 IGNORED_WHEN_EMPTY: tuple[object, ...] = ("", [], {}, None, False)
 
@@ -106,6 +107,8 @@ def changed_async_config(config: AsyncConfig | None, body: Mapping[str, object],
                     "retry_interval_seconds" if field == "retryIntervalSeconds" else "retry_interval_max_seconds"
                 )
                 changes[attribute] = check_integer(field, value, RETRY_INTERVAL_SECONDS_BOUNDS, "seconds")
+            case "destinationConfig" if value not in IGNORED_WHEN_EMPTY:
+                changes["destination_config"] = changed_destinations(config.destination_config, value, field)
             case "queueWeight":
                 changes["queue_weight"] = check_integer(field, value, QUEUE_WEIGHT_BOUNDS)
             case _:

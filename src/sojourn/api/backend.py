@@ -9,6 +9,7 @@ from sojourn import identity
 from sojourn.catalog import Catalog
 from sojourn.clock import Clock
 from sojourn.config import Settings
+from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.logs import Logs
 from sojourn.queue import Queue
@@ -28,6 +29,7 @@ class Backend:
     queue: Queue
     dispatcher: Dispatcher
     logs: Logs
+    deliveries: Deliveries
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers

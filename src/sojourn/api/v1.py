@@ -9,7 +9,7 @@ from starlette.routing import Route
 from sojourn.errors import AccessDenied
 from sojourn.function import check_account_id
 
-from . import answer, tasklogs
+from . import answer, tasklogs, v1_deliveries
 from .answer import Answer
 from .call import Call
 from .operation import Handler, Limit, Operation, small
@@ -61,6 +61,7 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/accounts", page_accounts),
     ("GET", "/v1/functions/{function}/tasks/{task}/logs", tasklogs.get_logs),
     ("GET", "/v1/isolation", get_isolation),
+    *v1_deliveries.OPERATIONS,
 )
 
 
