@@ -156,7 +156,13 @@ def test_an_empty_destination_removes_and_an_absent_one_stays() -> None:
     """Each end for itself."""
     both = put(Destinations(), {"onSuccess": {"destination": OWN}, "onFailure": {"destination": QUEUE}})
     assert both == Destinations(on_success=Destination(destination=OWN), on_failure=Destination(destination=QUEUE))
-    for nothing in ({}, {"onSuccess": None}, {"onSuccess": {}}, {"onSuccess": {"destination": None}}):
+    nothings: list[dict[str, object]] = [
+        {},
+        {"onSuccess": None},
+        {"onSuccess": {}},
+        {"onSuccess": {"destination": None}},
+    ]
+    for nothing in nothings:
         assert put(both, nothing) == both
     assert put(both, {"onSuccess": {"destination": ""}}) == Destinations(on_failure=both.on_failure)
 
