@@ -265,7 +265,7 @@ def test_a_later_async_config_keeps_what_is_not_given() -> None:
         ("retryIntervalMaxSeconds", 86_401, "between 0 and 86400 seconds"),
         ("queueWeight", 0, "between 1 and 100"),
         ("asyncTask", "true", "true or false"),
-        ("destinationConfig", {"onSuccess": {"destination": "arn"}}, "is not supported"),
+        ("destinationConfig", "arn", "must be an object of onSuccess and onFailure"),
         ("nonsense", 1, "is not supported"),
     ],
 )

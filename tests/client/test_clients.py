@@ -204,6 +204,23 @@ def test_stop_and_logs(client: Driven, server: FakeServer) -> None:
     assert [(log.attempt, log.text, log.dropped) for log in client.logs("hello", "t")] == [(1, "hello\n", 0)]
 
 
+def test_deliveries(client: Driven, server: FakeServer) -> None:
+    """Looked at and sent again; destinations go with the configuration, and "" removes one."""
+    server.add_task("hello", "t")
+    (failed,) = client.deliveries("hello", "t")
+    assert (failed.status, failed.attempts, failed.destination) == ("Failed", 3, "https://hook.example/")
+    assert client.resend("hello", "t").round == 2
+    assert (client.webhook_secret(), client.webhook_secret(rotate=True)) == ("whsec_b2xk", "whsec_bmV3")
+    client.put_async_config("hello", on_success="https://a.example/", on_failure="")
+    assert server.requests[-1].json == {
+        "asyncTask": True,
+        "destinationConfig": {
+            "onSuccess": {"destination": "https://a.example/"},
+            "onFailure": {"destination": ""},
+        },
+    }
+
+
 def test_invoke(client: Driven, server: FakeServer) -> None:
     """A synchronous call returns bytes, instance and log; a function's error is a value, not an exception."""
     answer = client.invoke("hello", b"abc")

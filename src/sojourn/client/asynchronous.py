@@ -135,6 +135,8 @@ class AsyncClient:
         retry_interval: int | None = None,
         retry_interval_max: int | None = None,
         queue_weight: int | None = None,
+        on_success: str | None = None,
+        on_failure: str | None = None,
     ) -> model.AsyncConfig:
         """Change how its tasks are treated; None keeps what is. See `Client.put_async_config`."""
         settings = TaskSettings(
@@ -143,6 +145,7 @@ class AsyncClient:
             retry_interval=retry_interval,
             retry_interval_max=retry_interval_max,
             queue_weight=queue_weight,
+            destinations=calls.destinations(on_success, on_failure),
         )
         return await self._run(ask(calls.put_async_config(function, settings)))
 
@@ -269,6 +272,18 @@ class AsyncClient:
         if follow:
             return streaming.text_async(self._http, self._wire, calls.follow_logs(function, task_id))
         return self._run(ask(calls.logs(function, task_id)))
+
+    async def deliveries(self, function: str, task_id: str) -> list[model.Delivery]:
+        """Where the record of the task goes and how far it is; nothing when it has no destination, or is not over."""
+        return await self._run(ask(calls.deliveries(function, task_id)))
+
+    async def resend(self, function: str, task_id: str) -> model.Delivery:
+        """Send the record of the task to its destination again, or `NotFound` when there is none."""
+        return await self._run(ask(calls.resend(function, task_id)))
+
+    async def webhook_secret(self, *, rotate: bool = False) -> str:
+        """The secret that signs the records of this account; with `rotate` it is replaced by a new one."""
+        return await self._run(ask(calls.webhook_secret(rotate=rotate)))
 
     async def create_account(self, account_id: str) -> model.AccessKey:
         """Make an account with a random key pair; only the owner may."""

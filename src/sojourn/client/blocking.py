@@ -170,6 +170,8 @@ class Client:
         retry_interval: int | None = None,
         retry_interval_max: int | None = None,
         queue_weight: int | None = None,
+        on_success: str | None = None,
+        on_failure: str | None = None,
     ) -> model.AsyncConfig:
         """Change how its tasks are treated; None keeps what is.
 
@@ -181,6 +183,7 @@ class Client:
         retry_interval: seconds before the first retry; doubled for each further one.
         retry_interval_max: the longest such wait, in seconds.
         queue_weight: how many of its tasks get their turn when one of another function does.
+        on_success, on_failure: where the record of an ended task goes, an ARN or a URL; "" for nowhere.
 
         """
         settings = TaskSettings(
@@ -189,6 +192,7 @@ class Client:
             retry_interval=retry_interval,
             retry_interval_max=retry_interval_max,
             queue_weight=queue_weight,
+            destinations=calls.destinations(on_success, on_failure),
         )
         return self._run(ask(calls.put_async_config(function, settings)))
 
@@ -323,6 +327,18 @@ class Client:
         if follow:
             return streaming.text(self._http, self._wire, calls.follow_logs(function, task_id))
         return self._run(ask(calls.logs(function, task_id)))
+
+    def deliveries(self, function: str, task_id: str) -> list[model.Delivery]:
+        """Where the record of the task goes and how far it is; nothing when it has no destination, or is not over."""
+        return self._run(ask(calls.deliveries(function, task_id)))
+
+    def resend(self, function: str, task_id: str) -> model.Delivery:
+        """Send the record of the task to its destination again, or `NotFound` when there is none."""
+        return self._run(ask(calls.resend(function, task_id)))
+
+    def webhook_secret(self, *, rotate: bool = False) -> str:
+        """The secret that signs the records of this account; with `rotate` it is replaced by a new one."""
+        return self._run(ask(calls.webhook_secret(rotate=rotate)))
 
     def create_account(self, account_id: str) -> model.AccessKey:
         """Make an account with a random key pair; only the owner may."""

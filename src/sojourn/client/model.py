@@ -181,6 +181,24 @@ class AttemptLog(_Answer, frozen=True, kw_only=True, rename="camel"):
     dropped: int = 0
 
 
+class Delivery(_Answer, frozen=True, kw_only=True, rename="camel"):
+    """The record of a task on its way to its destination.
+
+    `status` is Pending, Succeeded or Failed. `round` grows when the record is sent again on request; `attempts` and
+    `last_error` are of this round. Times are text in UTC, "" for one that is not or will not be.
+    """
+
+    task_id: str
+    destination: str
+    status: str
+    round: int = 1
+    attempts: int = 0
+    last_error: str = ""
+    created_time: str = ""
+    next_attempt_time: str = ""
+    end_time: str = ""
+
+
 class Account(_Answer, frozen=True, kw_only=True, rename="camel"):
     """A tenant; the owner operates the server."""
 
