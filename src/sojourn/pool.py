@@ -19,9 +19,10 @@ from typing import Any, TypeVar
 from . import identity, instance, machine, outcome
 from .clock import Clock
 from .errors import IllegalFact, InstanceStartFailed, InvalidArgument, SandboxUnavailable
-from .function import LATEST, Function
+from .function import Function
 from .homes import Homes
 from .sandbox import Exit, InstanceDied, InstanceSpec, Invocation, LogSink, Reply, Sandbox, StopOrder
+from .specification import instance_spec
 
 log = logging.getLogger(__name__)
 
@@ -236,40 +237,10 @@ class Pool:
         self.on_free()
 
     def _spec(self, made: Instance) -> InstanceSpec:
-        function, config = made.function, made.function.config
-        resolved = self._homes.interpreter(config.runtime)
-        variables = {
-            **config.environment_variables,
-            "FC_ACCOUNT_ID": function.account_id,
-            "FC_REGION": self._homes.region,
-            "FC_FUNCTION_NAME": function.name,
-            "FC_FUNCTION_HANDLER": config.handler,
-            "FC_FUNCTION_MEMORY_SIZE": str(config.memory_size),
-            "FC_FUNCTION_VERSION": LATEST,
-            "FC_QUALIFIER": LATEST,
-            "FC_RUNTIME": config.runtime,
-            "FC_TIMEOUT": str(config.timeout),
-        }
-        context = {
-            "account_id": function.account_id,
-            "region": self._homes.region,
-            "name": function.name,
-            "handler": config.handler,
-            "memory": config.memory_size,
-            "timeout": config.timeout,
-            "qualifier": LATEST,
-            "version_id": LATEST,
-        }
-        return InstanceSpec(
-            id=made.id,
-            interpreter=resolved,
-            code_digest=function.code.digest,
-            handler=config.handler,
-            environment=variables,
-            memory_mb=config.memory_size,
-            tmp_mb=config.disk_size,
-            context=context,
-        )
+        function, homes = made.function, self._homes
+        offline = homes.network_of(function.account_id) == "none"
+        resolved = homes.resolve(function.config.runtime)
+        return instance_spec(made.id, function, resolved, region=homes.region, offline=offline)
 
     def _send_away(self, used: Instance, reason: str) -> asyncio.Future[Exit]:
         """Begin the end of an instance, once; from this moment on nobody gets it."""

@@ -163,6 +163,7 @@ class Server:
             clock,
             check_runtime=self._check_runtime,
             multi_account=self.isolation.multi_account or settings.allow_unisolated,
+            offline_works="none" in self.isolation.networks,
         )
         self.catalog.on_account = self.homes.admit
         await self.catalog.load()

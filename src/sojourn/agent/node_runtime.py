@@ -45,16 +45,16 @@ def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> NoReturn
     settings = {"root": root, "handler": spec["handler"], "context": spec["context"]}
     handed = {"name": _NAME, "source": _SOURCE, "settings": settings}
     fd = os.memfd_create("runtime")
-    with open(fd, "wb", closefd=False) as file:  # noqa: PTH123 - as above
+    with open(fd, "wb", closefd=False) as file:
         file.write(json.dumps(handed).encode())
     os.lseek(fd, 0, os.SEEK_SET)
     if fd != _HANDED_FD:
         os.dup2(fd, _HANDED_FD)
         os.close(fd)
-    os.set_inheritable(_HANDED_FD, True)  # noqa: FBT003 - as the call wants it
-    channel.set_inheritable(True)  # noqa: FBT003 - as above
+    os.set_inheritable(_HANDED_FD, True)
+    channel.set_inheritable(True)
     program = str(spec["program"])
-    # Without a bound of its own V8 collects garbage by the size of the machine, and the memory guard would end it first.
+    # Without a bound V8 collects garbage by the size of the machine, and the memory guard would end it first.
     heap = [] if _HEAP_OPTION in os.environ.get("NODE_OPTIONS", "") else [f"{_HEAP_OPTION}={int(spec['memory_mb'])}"]
     try:
         os.execv(program, [program, *heap, "-e", _LOAD])  # noqa: S606 - executing the program is the point

@@ -14,7 +14,7 @@ from typing import Any
 _MESSAGE_CHARACTERS_MAX = 64 * 1024
 
 
-def error_document(body: bytes, header: Callable[[str], "str | None"], kind: str) -> bytes:
+def error_document(body: bytes, header: Callable[[str], str | None], kind: str) -> bytes:
     """The document for `body`; `header` looks one up by its name, `kind` is the type of an error that names none."""
     text = body.decode("utf-8", "replace")
     try:
@@ -29,7 +29,7 @@ def error_document(body: bytes, header: Callable[[str], "str | None"], kind: str
     return json.dumps(found).encode("ascii")
 
 
-def _wishes(header: Callable[[str], "str | None"]) -> dict[str, Any]:
+def _wishes(header: Callable[[str], str | None]) -> dict[str, Any]:
     """What the headers say about retries; a wish that is not well-formed is none."""
     found: dict[str, Any] = {}
     try:

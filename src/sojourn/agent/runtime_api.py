@@ -139,7 +139,7 @@ class _Conversation(BaseHTTPRequestHandler):
         super().setup()
         self.api = cast("RuntimeApi", self.server)
 
-    def do_GET(self) -> None:  # noqa: N802 - the library's name
+    def do_GET(self) -> None:
         """Hand out what is to be done next."""
         if self.path != _BASE + "/invocation/next":
             self._answer(404, {"message": "there is no " + self.path})
@@ -151,7 +151,7 @@ class _Conversation(BaseHTTPRequestHandler):
             self.api.give_back(item)
             self.close_connection = True
 
-    def do_POST(self) -> None:  # noqa: N802 - the library's name
+    def do_POST(self) -> None:
         """Take an answer."""
         body = self._body()
         if body is None:
@@ -217,7 +217,7 @@ class _Conversation(BaseHTTPRequestHandler):
 def _user_of(address: tuple[str, int]) -> int:
     """The user whose socket `address` (of this machine's loopback) is, as this namespace numbers users; -1 for none."""
     host, port = address
-    wanted = "%08X:%04X" % (int.from_bytes(socket.inet_aton(host), "little"), port)
+    wanted = "{:08X}:{:04X}".format(int.from_bytes(socket.inet_aton(host), "little"), port)
     try:
         with open("/proc/net/tcp", encoding="ascii") as file:  # noqa: PTH123 - pathlib is not loaded here
             for line in file:

@@ -1,4 +1,4 @@
-"""Compiled runtimes: functions that are programs built with Function Compute's Go SDK, or anything that polls like it."""
+"""Compiled runtimes: functions that are programs built with FC's Go SDK, or anything that polls like it."""
 
 from __future__ import annotations
 
