@@ -127,7 +127,8 @@ class HttpContract:
             answer = _Answer(response, response.read(frames.PAYLOAD_BYTES_MAX + 1))
         except (OSError, http.client.HTTPException) as error:
             connection.close()
-            self._ended.wait(_GOODBYE_SECONDS)  # a program that ended is a crash, and told as one
+            if self._ended.wait(_GOODBYE_SECONDS):
+                threading.Event().wait()  # a crash is told by the end of this process, which is due now, and not by us
             raise Refused(f"{method} {path} was not answered: {error or type(error).__name__}") from None
         except Refused:
             connection.close()
