@@ -9,9 +9,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from live_sandbox import BOTH, Live, Output, run
 from programs import FACTS, POLLER, SHEBANG
-
 from sojourn.errors import InstanceStartFailed
 from sojourn.sandbox import InstanceDied
 
@@ -211,9 +211,12 @@ while True:
     connection.request("GET", "/2020-11-11/runtime/invocation/next")
     response = connection.getresponse()
     name, event = response.headers["x-fc-request-id"], response.read()
-    answer = b"x" * (32 * 1024 * 1024 + 1) if event == b"large" else b"small"
+    answer = b"x" * (32 * 1024 * 1024 + 1)
     path = "/2020-11-11/runtime/invocation/" + name + "/response"
-    connection.request("POST", path, answer if event == b"large" else iter([b"sm", b"all"]), encode_chunked=event != b"large")
+    if event == b"large":
+        connection.request("POST", path, answer)
+    else:
+        connection.request("POST", path, iter([b"sm", b"all"]), encode_chunked=True)
     connection.getresponse().read()
 """
     )

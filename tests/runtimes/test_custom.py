@@ -6,9 +6,9 @@ import asyncio
 import json
 
 import pytest
+
 from live_sandbox import BOTH, Live, Output, run
 from programs import FACTS, POLLER, SERVER, SHEBANG
-
 from sojourn.errors import InstanceStartFailed
 from sojourn.function import CustomRuntime, HealthCheck
 from sojourn.sandbox import InstanceDied, Reply
@@ -239,7 +239,7 @@ def test_instances_side_by_side_get_ports_of_their_own() -> None:
         async with Live("process") as live:
             source = SERVER.replace(
                 'print("listening on"',
-                'assert port == int(os.environ["PORT"]) == int(os.environ["FC_CUSTOM_LISTEN_PORT"])\nprint("listening on"',
+                'assert {str(port)} == {os.environ["PORT"], os.environ["FC_CUSTOM_LISTEN_PORT"]}\nprint("listening on"',
             )
             names = await asyncio.gather(*(made(live, source) for _ in range(5)))
             replies: list[Reply] = await asyncio.gather(*(live.call(name, name.encode()) for name in names))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from sojourn.errors import InvalidArgument
-from sojourn.runtimes import container, custom, node
+from sojourn.runtimes import custom, node
 from sojourn.runtimes.compiled import CompiledRuntime
 from sojourn.runtimes.container import ContainerRuntime
 from sojourn.runtimes.custom import CustomRuntime
@@ -104,9 +105,9 @@ def test_compiled_programs_are_polled_for() -> None:
 
 def test_containers_are_refused_by_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither engine, or one that this version does not drive."""
-    monkeypatch.setattr(container.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(InvalidArgument, match="neither podman nor runc is on this server's machine"):
         ContainerRuntime().resolve("custom-container")
-    monkeypatch.setattr(container.shutil, "which", lambda name: name)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
     with pytest.raises(InvalidArgument, match="is not run by this version, although podman is here"):
         ContainerRuntime().resolve("custom-container")
