@@ -14,6 +14,8 @@ from pathlib import Path
 import msgspec
 
 from . import report
+from .life import measure_life
+from .life_rows import life_rows
 from .load import ROOT
 from .measures import measure
 from .round import Options
@@ -32,6 +34,12 @@ QUICK = {
     "cold_sandboxes": 1,
     "disk_samples": 20,
     "idle_seconds": 0.2,
+    "freezes": 3,
+    "stops": 2,
+    "initialized_tasks": 3,
+    "crowd": 3,
+    "queued": 100,
+    "first_tasks": 2,
 }
 """A smoke run: everything once and a little of it. Its figures mean nothing, so they are not kept as the latest."""
 
@@ -52,10 +60,11 @@ def main() -> int:
         for number in range(options.rounds):
             say = partial(_say, f"round {number + 1} of {options.rounds}")
             rounds += [measure(options, say)]
+        life = measure_life(options, partial(_say, "lives"))
     except NotMeasured as error:
         _warn(f"not measured: {error}")
         return 2
-    table = rows(rounds)
+    table = [*rows(rounds), *life_rows(life)]
     result = report.document(machine, options, rounds, table)
     print(f"\nisolation {result.isolation}\n\n{report.table(table)}")
     for path in (None if arguments.quick else LATEST, arguments.json):

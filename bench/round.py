@@ -25,6 +25,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     cold_sandboxes: int = 3
     disk_samples: int = 400
     idle_seconds: float = 10.0
+    freezes: int = 200
+    stops: int = 40
+    initialized_tasks: int = 50
+    crowd: int = 200
+    queued: int = 100_000
+    first_tasks: int = 9
 
 
 class Bare(msgspec.Struct, frozen=True, kw_only=True):

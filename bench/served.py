@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -53,10 +54,12 @@ class Served:
     ----------
     directory: where its data directory is made, and removed again.
     sandbox: as in `sojourn serve --sandbox`.
+    settings: environment variables of the server.
 
     """
 
-    def __init__(self, directory: Path, sandbox: str) -> None:
+    def __init__(self, directory: Path, sandbox: str, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = settings or {}
         self._home = tempfile.TemporaryDirectory(prefix="sojourn-bench-", dir=directory)
         self._sandbox = sandbox
         self._log = Path(self._home.name, "log")
@@ -66,6 +69,7 @@ class Served:
 
     def __enter__(self) -> Self:
         environment = {name: text for name, text in os.environ.items() if not name.startswith("SOJOURN_")}
+        environment |= self._settings
         command = [str(Path(sys.executable).with_name("sojourn")), "serve", "--data-dir", str(self.data_dir)]
         start = time.perf_counter()
         with self._log.open("wb") as log:
@@ -106,7 +110,7 @@ class Served:
         """Make the echo function `name`, its code unlike that of any other so that nothing of another's is reused."""
         (client or self.client).deploy(
             name,
-            _archive(f"{HANDLER}\n# {name}\n"),
+            archive(f"{HANDLER}\n# {name}\n"),
             handler="index.handler",
             runtime=RUNTIME,
             memory=MEMORY_MB,
@@ -162,7 +166,8 @@ class Served:
         self._home.cleanup()
 
 
-def _archive(source: str) -> bytes:
+def archive(source: str) -> bytes:
+    """A zip archive with `source` as index.py."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("index.py", source)

@@ -12,7 +12,7 @@ from pathlib import Path
 from sojourn import instance, machine, task
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = (ROOT / "README.md", ROOT / "docs" / "status.md")
+PAGES = (ROOT / "README.md", ROOT / "docs" / "status.md", ROOT / "docs" / "lifecycle.md")
 
 DIAGRAMS = {
     "task": machine.mermaid(task.TRANSITIONS, task.Status),

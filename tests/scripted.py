@@ -8,13 +8,17 @@ name.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import contextlib
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from sojourn.errors import InstanceStartFailed
+from sojourn.function import Hook
+from sojourn.hook import HOOKS, INITIALIZER, PRE_FREEZE, PRE_STOP
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import (
     Capabilities,
@@ -47,6 +51,44 @@ class Call:
 
 
 Behaviour = Callable[[Call], Awaitable[Reply]]
+HookBehaviour = Callable[[Call], Coroutine[Any, Any, HookOutcome]]
+
+
+async def well(_: Call | None = None) -> HookOutcome:
+    """A hook that returns at once."""
+    return HookOutcome(ok=True, duration_ms=1.0)
+
+
+def lasts(seconds: float) -> HookBehaviour:
+    """A hook that returns after `seconds`."""
+
+    async def behave(call: Call) -> HookOutcome:
+        call.log(b"hook", 0)
+        await asyncio.sleep(seconds)
+        return HookOutcome(ok=True, duration_ms=seconds * 1000)
+
+    return behave
+
+
+def errs(type_: str = "ValueError", message: str = "no") -> HookBehaviour:
+    """A hook that raises."""
+
+    async def behave(_: Call) -> HookOutcome:
+        document = msgspec.json.encode({"errorMessage": message, "errorType": type_})
+        return HookOutcome(ok=False, duration_ms=1.0, payload=document, type=type_, message=message)
+
+    return behave
+
+
+def kills(exit_: Exit) -> HookBehaviour:
+    """A hook that takes its process down."""
+
+    async def behave(call: Call) -> HookOutcome:
+        call.die(exit_)
+        forever: asyncio.Future[HookOutcome] = asyncio.get_running_loop().create_future()
+        return await forever
+
+    return behave
 
 
 def answers(result: bytes = b"done") -> Behaviour:
@@ -134,7 +176,24 @@ class Living:
     def __init__(self, spec: InstanceSpec) -> None:
         self.spec = spec
         self.died: asyncio.Future[tuple[Exit, bool]] = asyncio.get_running_loop().create_future()
-        self.busy = False
+        self.works: dict[str, asyncio.Future[Reply]] = {}
+        self.frozen = self.stopping = False
+        self.hooks: Counter[str] = Counter()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a handler runs in it."""
+        return bool(self.works)
+
+    @property
+    def name(self) -> str:
+        """Of its function."""
+        return str(self.spec.context["name"])
+
+    def hook(self, name: str) -> Hook | None:
+        """What is configured under this name."""
+        configured: Hook | None = getattr(self.spec.lifecycle, HOOKS[name].attribute)
+        return configured
 
 
 class ScriptedSandbox:
@@ -162,58 +221,133 @@ class ScriptedSandbox:
     async def invoke(self, instance_id: str, invocation: Invocation, log: LogSink) -> Reply:
         """Behave as the function does, for as long as the instance lives."""
         living = self.instances.get(instance_id)
-        if living is None or living.busy:
-            self.script.offences.append(f"call of {instance_id}, which is {'busy' if living else 'gone'}")
+        fault = "gone" if living is None else self._fault(living)
+        if living is None or fault:
+            self.script.offences.append(f"call of {instance_id}, which is {fault}")
             raise InstanceDied(KILLED)
         self.script.called(instance_id, invocation)
-        living.busy = True
-        name = str(living.spec.context["name"])
         call = Call(self, instance_id, invocation, log)
-        work = asyncio.ensure_future(self.script.behaviours[name](call))
+        work = asyncio.ensure_future(self.script.behaviours[living.name](call))
+        living.works[invocation.request_id] = work
         try:
             both: list[asyncio.Future[Any]] = [work, living.died]
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if living.died.done():
                 exit_, lost = living.died.result()
                 raise InstanceDied(exit_, lost=lost)
+            if work.cancelled():
+                return Reply(ok=False, payload=b"{}", kind=UNHANDLED, type="Cancelled", message="given up")
             return work.result()
         finally:
-            living.busy = False
+            living.works.pop(invocation.request_id, None)
             work.cancel()
 
     async def initialize(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome:
-        """Initializer returns at once."""
-        del instance_id, request_id, log
-        return HookOutcome(ok=True)
+        """Run Initializer as the script says."""
+        living = self.instances.get(instance_id)
+        if living is None:
+            raise InstanceDied(KILLED)
+        if living.hooks[INITIALIZER] or living.busy or living.frozen:
+            self.script.offences.append(f"Initializer of {instance_id} out of place")
+        return await self._run_hook(living, INITIALIZER, instance_id, request_id, log)
 
     async def cancel(self, instance_id: str, request_id: str, grace_seconds: float) -> bool:
-        """Nothing can be given up alone."""
-        del instance_id, request_id, grace_seconds
-        return False
+        """Give one invocation up after the script's time, where the script says it can be."""
+        living, seconds = self.instances.get(instance_id), self.script.cancel_seconds
+        if living is None or seconds is None or request_id not in living.works:
+            return False
+        await asyncio.sleep(min(seconds, grace_seconds))
+        if seconds > grace_seconds:
+            return False
+        if (work := living.works.get(request_id)) is not None:
+            work.cancel()
+        return True
 
     async def freeze(self, instance_id: str, request_id: str, log: LogSink) -> HookOutcome | None:
-        """It stands still at once."""
-        del instance_id, request_id, log
-        return None
+        """Run PreFreeze when there is one, then stand still."""
+        living = self.instances.get(instance_id)
+        if living is None:
+            raise InstanceDied(KILLED)
+        if living.busy or living.frozen or living.stopping:
+            self.script.offences.append(f"freeze of {instance_id}, which is busy, frozen or going")
+        came = None
+        if living.hook(PRE_FREEZE) is not None:
+            came = await self._run_hook(living, PRE_FREEZE, instance_id, request_id, log)
+        living.frozen = True
+        return came
 
     def thaw(self, instance_id: str) -> None:
         """It runs again."""
+        living = self.instances.get(instance_id)
+        if living is None:
+            return
+        if not living.frozen:
+            self.script.offences.append(f"thaw of {instance_id}, which is not frozen")
+        living.frozen = False
 
     async def usage(self, instance_id: str) -> Usage:
-        """Nothing to speak of."""
-        del instance_id
-        return Usage()
+        """A little, or nothing when it is gone."""
+        if instance_id not in self.instances:
+            return Usage()
+        await asyncio.sleep(self.script.usage_seconds)
+        return Usage(memory_bytes=1 << 20, memory_peak_bytes=2 << 20, cpu_seconds=0.5, processes=1)
 
     async def stop(self, instance_id: str, order: StopOrder, log: LogSink) -> Exit:
-        """End an instance after the script's time, at most the grace."""
-        del log
+        """Run PreStop when there is one and it was ordered, then end it after the script's time, at most the grace."""
         self.script.stops.append((instance_id, order.reason))
-        if instance_id not in self.instances:
+        self.script.orders.append((instance_id, order))
+        living = self.instances.get(instance_id)
+        if living is None:
             return Exit()
+        if living.frozen:
+            self.script.offences.append(f"stop of {instance_id}, which is frozen")
+        living.stopping = True
+        came = None
+        if order.pre_stop and living.hook(PRE_STOP) is not None:
+            if living.hook(INITIALIZER) is not None and not living.hooks[INITIALIZER]:
+                self.script.offences.append(f"PreStop of {instance_id}, which was never initialized")
+            if living.hooks[PRE_STOP]:
+                self.script.offences.append(f"PreStop of {instance_id} twice")
+            with contextlib.suppress(InstanceDied):
+                came = await self._run_hook(living, PRE_STOP, instance_id, order.request_id, log)
         await asyncio.sleep(min(self.script.stop_seconds, order.grace_seconds))
+        exit_ = msgspec.structs.replace(TERMINATED, pre_stop=came)
         if (living := self.instances.pop(instance_id, None)) is not None and not living.died.done():
-            living.died.set_result((TERMINATED, False))
-        return TERMINATED
+            living.died.set_result((exit_, False))
+        return exit_
+
+    def _fault(self, living: Living) -> str:
+        """Why an instance must not be called now, if so."""
+        if len(living.works) >= living.spec.concurrency:
+            return "busy"
+        if living.frozen:
+            return "frozen"
+        if living.hook(INITIALIZER) is not None and not living.hooks[INITIALIZER]:
+            return "not initialized"
+        return ""
+
+    async def _run_hook(
+        self, living: Living, name: str, instance_id: str, request_id: str, log: LogSink
+    ) -> HookOutcome:
+        hook = living.hook(name)
+        if hook is None:
+            self.script.offences.append(f"{name} of {instance_id}, which has none")
+            return HookOutcome(ok=True)
+        living.hooks[name] += 1
+        self.script.hooks.append((name, instance_id, request_id))
+        behaviour = self.script.hook_behaviours.get((living.name, name))
+        call = Call(self, instance_id, Invocation(request_id=request_id, payload=b""), log)
+        work = asyncio.ensure_future(behaviour(call) if behaviour else well())
+        both: list[asyncio.Future[Any]] = [work, living.died]
+        await asyncio.wait(both, timeout=hook.timeout, return_when=asyncio.FIRST_COMPLETED)
+        if living.died.done():
+            work.cancel()
+            exit_, lost = living.died.result()
+            raise InstanceDied(exit_, lost=lost)
+        if not work.done():
+            work.cancel()
+            return HookOutcome(ok=False, duration_ms=hook.timeout * 1000.0, timed_out=True)
+        return work.result()
 
     async def close(self) -> None:
         """End everything."""
@@ -252,6 +386,13 @@ class Script:
         self.stop_seconds = 0.0
         self.made: list[InstanceSpec] = []
         self.stops: list[tuple[str, str]] = []
+        self.orders: list[tuple[str, StopOrder]] = []
+        self.hooks: list[tuple[str, str, str]] = []
+        """Calls of hooks: which, of which instance, under which request id."""
+        self.hook_behaviours: dict[tuple[str, str], HookBehaviour] = {}
+        """How hooks behave, by function and hook; the others return at once."""
+        self.cancel_seconds: float | None = None
+        self.usage_seconds = 0.0
         self.calls: list[tuple[str, Invocation]] = []
         self.offences: list[str] = []
         self.sandboxes: list[ScriptedSandbox] = []

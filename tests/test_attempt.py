@@ -12,7 +12,7 @@ from sojourn.outcome import CRASHED, OUT_OF_MEMORY, TIMEOUT
 from sojourn.sandbox import Exit, Reply
 from sojourn.task import HANDLED, INSTANCE_LOST, LOSSES_MAX, UNHANDLED, Status
 from virtual_time import run
-from world import SECOND, World
+from world import SECOND, World, unframed
 
 QUEUED = ["Enqueued", "Dequeued"]
 
@@ -188,14 +188,14 @@ def test_what_an_attempt_wrote_is_kept_and_shown_while_it_runs() -> None:
 
             task = await world.submit(world.deploy("f", speak))
             await gate.busy()
-            (so_far,) = await world.dispatcher.logs(task)
-            assert (so_far.attempt, so_far.head) == (1, b"begin ")
+            (so_far,) = await world.reading.read(task)
+            assert (so_far.attempt, unframed(so_far.head)) == (1, b"begin ")
             gate.leave()
             await world.end(task)
             assert world.logs(task) == {1: b"begin end"}
             calls = world.store.calls
-            (kept,) = await world.dispatcher.logs(task)
-            assert kept.head == b"begin end"
+            (kept,) = await world.reading.read(task)
+            assert unframed(kept.head) == b"begin end"
             assert world.store.calls == calls
 
     run(main())

@@ -14,7 +14,7 @@ from sojourn.outcome import CRASHED, TIMEOUT
 from sojourn.sandbox import Exit, Reply
 from sojourn.task import Failure, Status, Success
 from virtual_time import run, settle
-from world import World
+from world import World, unframed
 
 
 def test_a_call_answers_with_the_result_its_cost_and_its_log() -> None:
@@ -33,7 +33,7 @@ def test_a_call_answers_with_the_result_its_cost_and_its_log() -> None:
 
             assert isinstance(answer.outcome, Success)
             assert answer.outcome.result == b"event"
-            assert (answer.instance_id, answer.log.head) == (world.script.made[0].id, b"hello")
+            assert (answer.instance_id, unframed(answer.log.head)) == (world.script.made[0].id, b"hello")
             assert (answer.duration_us, answer.memory_peak_bytes) == (2_000_000, 1 << 20)
             assert world.script.calls[0][1].request_id == "request-1"
             assert world.store.data.tasks == {}

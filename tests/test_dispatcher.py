@@ -297,7 +297,7 @@ def test_an_instance_that_is_lost_while_it_starts_is_tried_again() -> None:
             (after,) = await world.end(task)
 
             assert (after.status, after.attempts, after.losses) == (Status.SUCCEEDED, 1, 0)
-            assert world.dispatcher._starts_lost == {}
+            assert world.dispatcher._executor.starts_lost == {}
 
     run(main())
 
@@ -313,7 +313,7 @@ def test_an_instance_that_is_lost_at_every_start_makes_the_task_invalid() -> Non
 
             assert (after.status, after.attempts) == (Status.INVALID, 0)
             assert world.details(task, Status.INVALID)[0]["Error"] == "SandboxLost"
-            assert world.dispatcher._starts_lost == {}
+            assert world.dispatcher._executor.starts_lost == {}
 
     run(main())
 

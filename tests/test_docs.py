@@ -41,13 +41,21 @@ def rows(page: str, columns: int) -> list[list[str]]:
     return found
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/status.md"])
-def test_the_diagrams_are_those_of_the_tables(page: str) -> None:
+@pytest.mark.parametrize(
+    ("page", "diagram"),
+    [
+        ("README.md", "task"),
+        ("docs/status.md", "task"),
+        ("docs/status.md", "instance"),
+        ("docs/lifecycle.md", "instance"),
+    ],
+)
+def test_the_diagrams_are_those_of_the_tables(page: str, diagram: str) -> None:
     """Drawing them anew changes nothing: no page shows a table of yesterday."""
     drawing = runpy.run_path(str(DOCS / "diagrams.py"))
 
     assert drawing["drawn"](text(page)) == text(page)
-    assert drawing["DIAGRAMS"]["task"] in text(page)
+    assert drawing["DIAGRAMS"][diagram] in text(page)
 
 
 def test_every_status_is_explained() -> None:

@@ -84,7 +84,7 @@ def test_values_within_their_bounds_are_kept(field: str, attribute: str, good: l
         ("cpu", True, "a number"),
         ("diskSize", 1024, "one of (512, 10240) MB"),
         ("diskSize", "512", "one of (512, 10240) MB"),
-        ("instanceConcurrency", 2, "between 1 and 1"),
+        ("instanceConcurrency", 2, "must be 1 with runtime python3.12"),
         ("internetAccess", "no", "true or false"),
         ("description", "x" * 257, "at most 256 characters"),
         ("description", 1, "text"),

@@ -8,8 +8,9 @@ from collections import Counter
 import msgspec
 
 from scripted import answers, takes
+from sojourn.capacity import STARTS_PER_FUNCTION_MAX
 from sojourn.function import Function
-from sojourn.pool import STARTS_PER_FUNCTION_MAX, Instance
+from sojourn.pool import Instance
 from sojourn.sandbox import Invocation
 from sojourn.task import Status
 from virtual_time import run, settle
@@ -208,7 +209,7 @@ def test_idle_instances_go_after_their_time_and_the_memory_with_them() -> None:
             await asyncio.sleep(11)
             assert world.script.living() == []
             assert world.leaks() == []
-            assert not any(world.pool._idle.values())
+            assert not world.pool.fleet.resting
 
     run(main())
 

@@ -62,7 +62,7 @@ def test_a_busy_instance_that_is_stopped_interrupts_its_call() -> None:
                 await call
 
             assert died.value.exit == await stop
-            assert not any(world.pool._idle.values())
+            assert not world.pool.fleet.resting
 
     run(main())
 

@@ -124,7 +124,7 @@ def test_a_task_that_waits_for_another_instance_after_a_lost_start_is_stopped() 
             await asyncio.sleep(5)
 
             assert world.path(task) == ["Enqueued", "Dequeued", *STOPPED]
-            assert world.dispatcher._starts_lost == {}
+            assert world.dispatcher._executor.starts_lost == {}
 
     run(main())
 

@@ -44,9 +44,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.steps = 0
         selector = _Jumping()
         selector.loop = self
         super().__init__(selector)
+
+    def _run_once(self) -> None:
+        self.steps += 1
+        super()._run_once()  # type: ignore[misc]  # asyncio's own, which its stubs leave out
 
     def time(self) -> float:
         """Virtual seconds since the loop began."""
@@ -72,6 +77,13 @@ def run(main: Coroutine[object, object, T]) -> T:
     """Run `main` in virtual time."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         return runner.run(main)
+
+
+def steps() -> int:
+    """How often the virtual loop has turned."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    return loop.steps
 
 
 async def settle(steps: int = 50) -> None:

@@ -24,6 +24,7 @@ from sojourn import identity
 from sojourn.dispatcher import Dispatcher
 from sojourn.function import Account, AsyncConfig, Code, Config, Function
 from sojourn.homes import Homes
+from sojourn.logs import Logs
 from sojourn.pool import Pool
 from sojourn.queue import Queue, wire_name
 from sojourn.sandbox import Invocation
@@ -32,6 +33,7 @@ from sojourn.task import Backoff, Status, Task
 from virtual_time import VirtualClock
 
 ACCOUNT = "1234567890"
+OTHER_ACCOUNT = "2345678901"
 SECOND = 1_000_000
 
 _worlds = itertools.count(1)
@@ -46,21 +48,39 @@ def new_function(
     retries: int = 3,
     age_seconds: int = 86_400,
     reserved: int | None = None,
+    account: str = ACCOUNT,
+    weight: int = 1,
+    config: dict[str, Any] | None = None,
+    **others: Any,
 ) -> Function:
-    """A function as the catalog would hold it."""
+    """A function as the catalog would hold it; `config` holds more of its configuration, `others` more of itself."""
     return Function(
         id=number,
-        account_id=ACCOUNT,
+        account_id=account,
         name=name,
         generation=1,
         revision=1,
-        config=Config(runtime="python3.12", handler="index.handler", memory_size=memory_mb, timeout=timeout_seconds),
+        config=Config(
+            runtime="python3.12",
+            handler="index.handler",
+            memory_size=memory_mb,
+            timeout=timeout_seconds,
+            **(config or {}),
+        ),
         code=Code(digest=f"{number:064x}", size=1, checksum="1"),
         created_at=0,
         modified_at=0,
-        async_config=AsyncConfig(max_async_retry_attempts=retries, max_async_event_age_in_seconds=age_seconds),
+        async_config=AsyncConfig(
+            max_async_retry_attempts=retries, max_async_event_age_in_seconds=age_seconds, queue_weight=weight
+        ),
         reserved_concurrency=reserved,
+        **others,
     )
+
+
+def unframed(text: bytes) -> bytes:
+    """A log without the lines that frame its sections."""
+    return b"".join(line for line in text.splitlines(keepends=True) if not line.startswith(b"FC ")).removesuffix(b"\n")
 
 
 class World:
@@ -74,6 +94,8 @@ class World:
         instances_max: int = 64,
         idle_seconds: float = 60.0,
         grace_seconds: float = 1.0,
+        linger_seconds: float = 0.1,
+        headroom: float = 0.0,
         submits_pending_max: int = 1000,
         tasks_open_max: int = 100_000,
         functions: dict[int, Function] | None = None,
@@ -101,6 +123,8 @@ class World:
             instances_max=instances_max,
             idle_seconds=idle_seconds,
             grace_seconds=grace_seconds,
+            linger_seconds=linger_seconds,
+            headroom=headroom,
         )
         self.queue = Queue(
             self.store,
@@ -117,10 +141,12 @@ class World:
             backoff=Backoff(),
             rng=random.Random(1),
         )
+        self.reading = Logs(self.queue, self.dispatcher.attempt)
         self.script.on_call = self._called
         self._memory_mb, self._instances_max = memory_mb, instances_max
         self._crashed = False
         self.homes.admit(1, Account(id=ACCOUNT, created_at=0, owner=True))
+        self.homes.admit(2, Account(id=OTHER_ACCOUNT, created_at=0))
 
     async def __aenter__(self) -> Self:
         orphans = await self.queue.load(await self.store.open())
@@ -138,8 +164,8 @@ class World:
         await self.store.close()
         shutil.rmtree(self._root, ignore_errors=True)
         if kind is None:
-            assert self.leaks() == []
-            assert self.wrongs() == []
+            assert self.leaks() == [], self.leaks()
+            assert self.wrongs() == [], self.wrongs()[:20]
 
     async def crash(self) -> None:
         """End everything where it stands; only what the store holds is left."""
@@ -157,13 +183,15 @@ class World:
         number = len(self.functions) + 1
         self.script.behaviours[name] = behaviour
         self.functions[number] = new_function(name, number, **settings)
+        if self.functions[number].min_instances:
+            self.pool.change(self.functions[number])
         return self.functions[number]
 
     def change(self, function: Function, **changes: object) -> Function:
         """Update a function as the catalog does."""
         after = msgspec.structs.replace(function, revision=function.revision + 1, **changes)
         self.functions[function.id] = after
-        self.pool.retire(after)
+        self.pool.change(after)
         self.dispatcher.look_again()
         return after
 
@@ -174,6 +202,10 @@ class World:
             assert made is not None
             await self.pool.ready(made)
             self.pool.release(made)
+
+    async def warm_up(self, function: Function) -> None:
+        """Run a task of a function to its end."""
+        await self.end(await self.submit(function))
 
     async def submit(self, function: Function, payload: bytes = b"", **options: object) -> Task:
         """Submit a task."""
@@ -207,9 +239,9 @@ class World:
         return [msgspec.json.decode(event.detail or b"{}", type=dict[str, object]) for event in events]
 
     def logs(self, task: Task) -> dict[int, bytes]:
-        """What the attempts of a task wrote."""
+        """What the attempts of a task wrote, without the frames."""
         kept: list[Log] = [log for (owner, _), log in self.store.data.logs.items() if owner == task.id]
-        return {log.attempt: log.head for log in kept}
+        return {log.attempt: unframed(log.head) for log in kept}
 
     # What must never be -----------------------------------------------------------------------------------------------
 
@@ -217,11 +249,13 @@ class World:
         """What a closed world still holds."""
         held = {
             "instances": len(self.pool),
-            "memory": self.pool._memory_used_mb,
-            "functions with instances": len(self.pool._by_function),
+            "memory": self.pool.fleet.memory_mb,
+            "functions with instances": len(self.pool.fleet.groups),
+            "resting instances": len(self.pool.fleet.resting),
+            "instances on their way out": self.pool.fleet.going,
             "executions": len(self.dispatcher._executions),
             "concurrency": self.dispatcher._concurrency.total,
-            "background tasks": len(self.dispatcher._background) + len(self.pool._background),
+            "background tasks": len(self.dispatcher.background) + len(self.pool.background),
             "living instances": len(self.script.living()),
             "submits": self.queue._submits_pending,
         }

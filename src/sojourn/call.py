@@ -1,20 +1,24 @@
 """Synchronous calls: a function is called, its answer goes back, and no task comes of it.
 
-A call waits a bounded time for an instance. A caller that goes away ends the instance, because user code still
-runs in it (FC: a cancelled synchronous invocation restarts its instance).
+A call passes the same gate as tasks do, before those of its own function, and waits a bounded time for an instance. A
+caller that goes away ends the instance, because user code still runs in it (FC: a cancelled synchronous invocation
+restarts its instance).
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 
 import msgspec
 
 from .attempt import Attempt
-from .clock import Clock
+from .background import Background
 from .concurrency import Concurrency
 from .errors import ResourceExhausted, ServiceUnavailable
 from .function import Function
+from .gate import Begun, Gate
 from .pool import Instance, Pool
 from .sandbox import Invocation
 from .store import Log
@@ -34,13 +38,14 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Calls:
-    """Synchronous calls of this server."""
+    """Synchronous calls of this server; `on_wait()` is called when one begins to wait for its turn."""
 
-    def __init__(self, pool: Pool, concurrency: Concurrency, clock: Clock) -> None:
-        self._pool, self._concurrency, self._clock = pool, concurrency, clock
-        self._background: set[asyncio.Future[object]] = set()
-        self.freed = asyncio.Event()
+    def __init__(self, pool: Pool, concurrency: Concurrency, gate: Gate) -> None:
+        self._pool, self._concurrency, self._gate = pool, concurrency, gate
+        self._waiting: dict[int, deque[tuple[Function, asyncio.Future[Instance]]]] = {}
+        self.background = Background("a call")
         self.closed = False
+        self.on_wait: Callable[[], None] = lambda: None
 
     async def invoke(self, function: Function, payload: bytes, request_id: str) -> Answer:
         """Call `function` with `payload`.
@@ -58,40 +63,76 @@ class Calls:
         used: Instance | None = None
         try:
             used = await self._acquire(function)
+            await self._pool.ready(used)
             attempt = Attempt(self._pool, used)
             try:
                 ended = await attempt.run(function, Invocation(request_id=request_id, payload=payload))
             except asyncio.CancelledError:
-                self._keep(asyncio.ensure_future(attempt.end("cancel")))
+                self.background.spawn(attempt.end("cancel"))
                 raise
         finally:
             self._concurrency.give(function.id)
-            if used is not None:
+            if used is not None:  # also when the caller goes away during the start: whoever comes next gets it
                 self._pool.release(used)
         megabytes = float(str(ended.evidence.get("maxMemoryUsageMB", 0)))
         log = attempt.output.log(1) or Log(1, b"")
         return Answer(ended, used.id, attempt.duration_us, int(megabytes * 1024 * 1024), log)
 
-    async def _acquire(self, function: Function) -> Instance:
-        deadline = self._clock.monotonic() + WAIT_SECONDS_MAX
-        while True:
-            if self.closed:
-                raise ServiceUnavailable("the server is draining and starts nothing new")
-            self.freed.clear()
-            used = self._pool.acquire(function)
-            if used is not None:
-                try:
-                    await self._pool.ready(used)
-                except BaseException:  # also a caller who goes away: whoever comes next gets the instance
-                    self._pool.release(used)
-                    raise
-                return used
-            try:
-                async with asyncio.timeout(max(deadline - self._clock.monotonic(), 0)):
-                    await self.freed.wait()
-            except TimeoutError:
-                raise ResourceExhausted(f"no instance for function '{function.name}' became free in time") from None
+    def wait_of(self, function_id: int) -> bool:
+        """Whether a call of this function waits for its turn."""
+        return function_id in self._waiting
 
-    def _keep(self, future: asyncio.Future[object]) -> None:
-        self._background.add(future)
-        future.add_done_callback(self._background.discard)
+    def begin(self, function_id: int) -> Begun:
+        """Give the call that waits longest its instance, if there is one."""
+        function, caller = self._waiting[function_id][0]
+        found = self._pool.acquire(function)
+        if found is None:
+            return Begun.STARTING if self._pool.capacity.starts_enough(function) else Begun.FULL
+        self._leave(function_id, caller)
+        caller.set_result(found)
+        return Begun.STARTED
+
+    def close(self) -> None:
+        """Take no more calls, and tell those that wait."""
+        self.closed = True
+        for waiting in self._waiting.values():
+            for _, caller in waiting:
+                if not caller.done():
+                    caller.set_exception(ServiceUnavailable("the server is draining and starts nothing new"))
+        self._waiting.clear()
+
+    async def _acquire(self, function: Function) -> Instance:
+        if self.closed:
+            raise ServiceUnavailable("the server is draining and starts nothing new")
+        if self._gate.open and (found := self._pool.acquire(function)) is not None:
+            return found
+        caller: asyncio.Future[Instance] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(function.id, deque()).append((function, caller))
+        self._gate.want(function.id)
+        self.on_wait()
+        try:
+            async with asyncio.timeout(WAIT_SECONDS_MAX):
+                return await caller
+        except TimeoutError:
+            self._give_back(caller)
+            raise ResourceExhausted(f"no instance for function '{function.name}' became free in time") from None
+        except asyncio.CancelledError:
+            self._give_back(caller)
+            raise
+        finally:
+            self._leave(function.id, caller)
+
+    def _give_back(self, caller: asyncio.Future[Instance]) -> None:
+        """The caller went away in the very moment in which it got an instance."""
+        if caller.done() and not caller.cancelled() and caller.exception() is None:
+            self._pool.release(caller.result())
+
+    def _leave(self, function_id: int, caller: asyncio.Future[Instance]) -> None:
+        waiting = self._waiting.get(function_id)
+        if waiting is None:
+            return
+        kept = deque(each for each in waiting if each[1] is not caller)
+        if kept:
+            self._waiting[function_id] = kept
+        else:
+            del self._waiting[function_id]

@@ -36,6 +36,8 @@ from .function import (
     Code,
     Config,
     Function,
+    Provision,
+    Scaling,
     check_account_id,
     check_function_name,
 )
@@ -159,6 +161,10 @@ class Catalog:
         """A function by its number, also a deleted one."""
         return self._by_id[function_id]
 
+    def with_minimum(self) -> list[Function]:
+        """The functions of all accounts that always have instances."""
+        return [each for each in self._by_id.values() if each.min_instances]
+
     def functions(self, account_id: str, prefix: str = "") -> list[Function]:
         """The account's functions whose names begin with `prefix`, by name."""
         mine = (one for one in self._by_id.values() if one.account_id == account_id and not one.deleted)
@@ -206,7 +212,14 @@ class Catalog:
 
     async def delete_function(self, account_id: str, name: str) -> None:
         """Delete a function: its waiting tasks become Invalid, running ones finish."""
-        await self._replace(self.function(account_id, name), deleted=True, async_config=None, reserved_concurrency=None)
+        await self._replace(
+            self.function(account_id, name),
+            deleted=True,
+            async_config=None,
+            reserved_concurrency=None,
+            provision=None,
+            scaling=None,
+        )
 
     def async_config(self, account_id: str, name: str) -> AsyncConfig:
         """A function's asynchronous configuration, or `AsyncConfigNotFound`."""
@@ -229,6 +242,14 @@ class Catalog:
     async def put_concurrency(self, account_id: str, name: str, reserved: int | None) -> Function:
         """Set or lift the bound on executions at a time."""
         return await self._replace(self.function(account_id, name), reserved_concurrency=reserved)
+
+    async def put_provision(self, account_id: str, name: str, provision: Provision | None) -> Function:
+        """Set or lift the number of provisioned instances."""
+        return await self._replace(self.function(account_id, name), provision=provision)
+
+    async def put_scaling(self, account_id: str, name: str, scaling: Scaling | None) -> Function:
+        """Set or lift the least number of instances."""
+        return await self._replace(self.function(account_id, name), scaling=scaling)
 
     def _check_network(self, config: Config) -> None:
         if not config.internet_access and not self._offline_works:

@@ -5,14 +5,17 @@ Tasks and synchronous calls draw on the same number. A function whose reserved c
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .function import Function
 
 
 class Concurrency:
-    """Counts of executions in hand, by function."""
+    """Counts of executions in hand, by function; `on_give(function_id)` is called when one of it is over."""
 
     def __init__(self) -> None:
         self._held: dict[int, int] = {}
+        self.on_give: Callable[[int], None] = lambda _: None
 
     @property
     def total(self) -> int:
@@ -24,6 +27,10 @@ class Concurrency:
         limit = function.reserved_concurrency
         return limit is None or self._held.get(function.id, 0) < limit
 
+    def held(self, function_id: int) -> int:
+        """How many of a function are in hand."""
+        return self._held.get(function_id, 0)
+
     def take(self, function_id: int) -> None:
         """Count one more."""
         self._held[function_id] = self._held.get(function_id, 0) + 1
@@ -33,3 +40,4 @@ class Concurrency:
         self._held[function_id] -= 1
         if not self._held[function_id]:
             del self._held[function_id]
+        self.on_give(function_id)

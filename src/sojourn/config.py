@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,10 +23,12 @@ MEMORY_SHARE = 0.8
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an operator can set.
 
-    `network` is what the owner's account gets, `network_others` every further account. `memory_mb` bounds the sum of
-    instance sizes, `instances_max` their number. `grace_seconds` is the time between SIGTERM and SIGKILL of an
-    instance, `drain_seconds` what running tasks get when the server is told to end. `submits_pending_max` bounds
-    submits that wait for the disk, `tasks_open_max` tasks that are not over; past either a submit answers 429.
+    `network` is what the owner's account gets, `network_others` every further account. `memory_mb` bounds the sum
+    of instance sizes, `instances_max` their number, `headroom` is the share of both that functions with instances
+    leave to those without. An instance idles `linger_seconds` before it is frozen and `idle_seconds` before it
+    goes. `grace_seconds` is the time between SIGTERM and SIGKILL of an instance, `drain_seconds` what running tasks
+    get when the server is told to end. `submits_pending_max` bounds submits that wait for the disk,
+    `tasks_open_max` tasks that are not over; past either a submit answers 429.
     """
 
     data_dir: Path
@@ -38,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     memory_mb: int = 0
     instances_max: int = 0
     idle_seconds: float = 180.0
+    linger_seconds: float = 0.1
+    headroom: float = 0.125
     grace_seconds: float = 1.0
     drain_seconds: float = 10.0
     submits_pending_max: int = 4096
@@ -45,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     retry_base_seconds: float = 1.0
     retry_cap_seconds: float = 300.0
     region: str = "local"
+    node: str = ""
     account_id: str = ""
     access_key_id: str = ""
     access_key_secret: str = ""
@@ -56,6 +62,8 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "memory_mb": (128, 1 << 24),
     "instances_max": (1, 10_000),
     "idle_seconds": (0, 86_400),
+    "linger_seconds": (0, 86_400),
+    "headroom": (0, 0.5),
     "grace_seconds": (0, 90),
     "drain_seconds": (0, 86_400),
     "submits_pending_max": (1, 1_000_000),
@@ -97,6 +105,8 @@ def load(flags: Mapping[str, object], environ: Mapping[str, str]) -> Settings:
         settings = msgspec.structs.replace(settings, memory_mb=_memory_default_mb())
     if not settings.instances_max:
         settings = msgspec.structs.replace(settings, instances_max=32 * (os.cpu_count() or 1))
+    if not settings.node:
+        settings = msgspec.structs.replace(settings, node=socket.gethostname())
     _check(settings)
     return settings
 

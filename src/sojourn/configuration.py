@@ -20,15 +20,11 @@ from .function import (
     DESCRIPTION_CHARACTERS_MAX,
     DISK_MB_CHOICES,
     HANDLER,
-    HOOK_SECONDS_DEFAULT,
     IDLE_SECONDS_BOUNDS,
-    INITIALIZER_SECONDS_BOUNDS,
     INSTANCE_CONCURRENCY_BOUNDS,
     MEMORY_MB_BOUNDS,
     MEMORY_MB_STEP,
     PORT_BOUNDS,
-    PRE_FREEZE_SECONDS_BOUNDS,
-    PRE_STOP_SECONDS_BOUNDS,
     QUEUE_WEIGHT_BOUNDS,
     RETRIES_BOUNDS,
     RETRY_INTERVAL_SECONDS_BOUNDS,
@@ -45,6 +41,7 @@ from .function import (
     check_integer,
     matching,
 )
+from .hook import HOOKS, INITIALIZER, Rule
 
 IGNORED_WHEN_EMPTY: tuple[object, ...] = ("", [], {}, None, False)
 
@@ -196,24 +193,24 @@ def _changed_lifecycle(lifecycle: Lifecycle, body: Mapping[str, object]) -> Life
     given = body.get("instanceLifecycleConfig")
     if given is not None:
         if not isinstance(given, dict):
-            raise InvalidArgument("instanceLifecycleConfig", given, f"must be an object of {', '.join(_HOOKS)}")
+            raise InvalidArgument("instanceLifecycleConfig", given, f"must be an object of {', '.join(HOOKS)}")
         for name, value in given.items():
             field = f"instanceLifecycleConfig.{name}"
-            if name not in _HOOKS:
-                raise InvalidArgument(field, value, f"is not a hook; there are {', '.join(_HOOKS)}")
+            if name not in HOOKS:
+                raise InvalidArgument(field, value, f"is not a hook; there are {', '.join(HOOKS)}")
             if value is not None:
-                attribute, bounds = _HOOKS[name]
-                changes[attribute] = _hook(field, value, getattr(lifecycle, attribute), bounds)
+                rule = HOOKS[name]
+                changes[rule.attribute] = _hook(field, value, getattr(lifecycle, rule.attribute), rule)
     older = {"handler": body.get("initializer"), "timeout": body.get("initializationTimeout")}
     if any(value is not None for value in older.values()) and "initializer" not in changes:
         before = lifecycle.initializer
         if older["handler"] is None and before is None:
             raise InvalidArgument("initializationTimeout", older["timeout"], "needs an initializer")
-        changes["initializer"] = _hook("initializer", older, before, INITIALIZER_SECONDS_BOUNDS)
+        changes["initializer"] = _hook("initializer", older, before, HOOKS[INITIALIZER])
     return msgspec.structs.replace(lifecycle, **changes)
 
 
-def _hook(field: str, value: object, before: Hook | None, bounds: tuple[int, int]) -> Hook | None:
+def _hook(field: str, value: object, before: Hook | None, rule: Rule) -> Hook | None:
     if not isinstance(value, dict):
         raise InvalidArgument(field, value, "must be an object of handler and timeout")
     unknown = {name for name, part in value.items() if part not in IGNORED_WHEN_EMPTY} - {"handler", "timeout"}
@@ -227,10 +224,10 @@ def _hook(field: str, value: object, before: Hook | None, bounds: tuple[int, int
         handler = before.handler if before else None
     timeout = value.get("timeout")
     if timeout is None:
-        timeout = before.timeout if before else HOOK_SECONDS_DEFAULT
+        timeout = before.timeout if before else rule.seconds_default
     return Hook(
         handler=_handler(f"{field}.handler", handler),
-        timeout=check_integer(f"{field}.timeout", timeout, bounds, "seconds"),
+        timeout=check_integer(f"{field}.timeout", timeout, rule.seconds, "seconds"),
     )
 
 
@@ -317,11 +314,6 @@ _COMPILED = ("go1",)
 _PROGRAM = re.compile(r"(?!.*\.\.)[A-Za-z_][\w/.-]*")
 _HEALTH_PATH = re.compile(r"/[!-~]{0,2047}")
 _COMMAND_BYTES_MAX = 16 * 1024
-_HOOKS: Mapping[str, tuple[str, tuple[int, int]]] = {
-    "initializer": ("initializer", INITIALIZER_SECONDS_BOUNDS),
-    "preFreeze": ("pre_freeze", PRE_FREEZE_SECONDS_BOUNDS),
-    "preStop": ("pre_stop", PRE_STOP_SECONDS_BOUNDS),
-}
 _HEALTH_BOUNDS: Mapping[str, tuple[str, tuple[int, int]]] = {
     "initialDelaySeconds": ("initial_delay_seconds", (0, 120)),
     "periodSeconds": ("period_seconds", (1, 120)),

@@ -158,6 +158,33 @@ class ConcurrencyConfigNotFound(NotFound):
         super().__init__(f"function '{function}' has no concurrency config")
 
 
+class ProvisionConfigNotFound(NotFound):
+    """The function has no provision configuration."""
+
+    code = "ProvisionConfigNotExists"
+
+    def __init__(self, function: str) -> None:
+        super().__init__(f"function '{function}' has no provision config")
+
+
+class ScalingConfigNotFound(NotFound):
+    """The function has no scaling configuration."""
+
+    code = "ScalingConfigNotExists"
+
+    def __init__(self, function: str) -> None:
+        super().__init__(f"function '{function}' has no scaling config")
+
+
+class InstanceNotFound(NotFound):
+    """The instance does not exist, or is forgotten."""
+
+    code = "InstanceNotFound"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"instance '{name}' does not exist")
+
+
 class AccountNotFound(NotFound):
     """The account does not exist."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from .errors import InvalidArgument
 from .function import Account
-from .runtime import Interpreter, Resolved, Runtime
+from .runtime import Resolved, Runtime
 from .sandbox import Exit, Sandbox, SandboxDriver, SandboxSpec
 
 log = logging.getLogger(__name__)
@@ -69,9 +69,10 @@ class Homes:
         known = ", ".join(driver.language for driver in self._runtimes)
         raise InvalidArgument("runtime", runtime, f"must be of a family this server runs ({known}), such as python3.12")
 
-    def interpreter(self, runtime: str) -> Interpreter:
-        """The interpreter that `runtime` gets."""
-        return self.resolve(runtime).interpreter
+    @property
+    def accounts(self) -> int:
+        """How many accounts are known."""
+        return len(self._places)
 
     def network_of(self, account_id: str) -> str:
         """What the account's functions may reach: `host` or `none`."""

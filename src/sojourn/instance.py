@@ -66,7 +66,7 @@ class Thawed(msgspec.Struct, frozen=True):
 
 
 class StopBegun(msgspec.Struct, frozen=True):
-    """It must go; `reason` is `stop`, `timeout`, `idle`, `update`, `drain`, `shutdown` or `memory`."""
+    """It must go; `reason` is one of `REASONS`."""
 
     reason: str
 
@@ -74,6 +74,10 @@ class StopBegun(msgspec.Struct, frozen=True):
 class Died(msgspec.Struct, frozen=True):
     """Its process tree is gone, asked for or not."""
 
+
+REASONS = ("stop", "timeout", "cancel", "idle", "update", "memory", "initializer", "drain", "shutdown")
+"""Why an instance is ended: a task was stopped or timed out, a caller went away, it idled too long, its function
+changed, others need its memory, its Initializer failed, the server ends."""
 
 LIVE = (
     Status.CREATING,

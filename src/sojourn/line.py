@@ -52,6 +52,12 @@ class Line:
             self._due.popleft()
         return bool(self._due)
 
+    def next_due(self) -> int | None:
+        """When the next task that waits for its moment becomes due; None when there is none."""
+        while self._later and self._later[0][1] not in self._waiting:
+            heappop(self._later)
+        return self._later[0][0] if self._later else None
+
     def take(self, now: int) -> int | None:
         """The id of the task that has been due longest, which stops waiting; None when none is due."""
         if not self.has_due(now):

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from .sandbox import Exit, Reply
-from .task import HANDLED, INSTANCE_LOST, UNHANDLED, Failure, Outcome, Success
+from .sandbox import Exit, HookOutcome, Reply
+from .task import HANDLED, INITIALIZATION, INSTANCE_LOST, UNHANDLED, Failure, Outcome, Success
 
 TIMEOUT = "FunctionTimeoutError"
 OUT_OF_MEMORY = "FunctionOOMError"
@@ -50,6 +50,21 @@ def of_exit(exit_: Exit, duration_us: int, memory_mb: int) -> Failure:
     return _failure(CRASHED, message, evidence)
 
 
+def of_initializer(came: HookOutcome, timeout_seconds: float) -> Failure:
+    """Initializer failed, or did not return within its own timeout."""
+    if came.timed_out:
+        failure = _failure(TIMEOUT, f"Function initialization timed out after {timeout_seconds:g} seconds", {})
+        return msgspec.structs.replace(failure, kind=INITIALIZATION)
+    failure = _failure(came.type or CRASHED, came.message or "the initializer failed", {})
+    return msgspec.structs.replace(failure, kind=INITIALIZATION, document=came.payload or failure.document)
+
+
+def of_initializer_exit(exit_: Exit, duration_us: int, memory_mb: int) -> Failure:
+    """The process ended in Initializer; want of memory is told as such, as everywhere."""
+    failure = of_exit(exit_, duration_us, memory_mb)
+    return failure if exit_.oom else msgspec.structs.replace(failure, kind=INITIALIZATION)
+
+
 def of_loss(why: str) -> Failure:
     """The attempt was lost through our own fault: a server, an agent or a sandbox went away."""
     return msgspec.structs.replace(_failure(INSTANCE_LOST, why, {}), lost=True)
@@ -66,6 +81,16 @@ def evidence_of(exit_: Exit) -> dict[str, object]:
         evidence["exitStatus"] = exit_.code
     if exit_.memory_peak_bytes:
         evidence["maxMemoryUsageMB"] = _megabytes(exit_.memory_peak_bytes)
+    if exit_.pre_stop is not None:
+        evidence["preStop"] = hook_evidence(exit_.pre_stop)
+    return evidence
+
+
+def hook_evidence(came: HookOutcome) -> dict[str, object]:
+    """What a lifecycle hook came to: `ok`, how long it took, and what it failed with."""
+    evidence: dict[str, object] = {"ok": came.ok, "ms": round(came.duration_ms, 3), "timedOut": came.timed_out}
+    if not came.ok:
+        evidence |= {"errorType": came.type, "errorMessage": came.message}
     return evidence
 
 

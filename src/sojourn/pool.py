@@ -1,70 +1,52 @@
-"""The pool: warm instances, and the sandboxes they live in.
+"""The pool: it walks the instance table for every instance, and holds the fleet within its capacity.
 
-It decides which instance an execution gets, when a new one is made, and which one has to go; it walks the instance
-table for each of them. It keeps three bounds at all times: the sum of instance memory, the number of instances, and a
-function's reserved concurrency. Which task runs next is the `dispatcher`'s business; how a process is made or
-ended is the sandbox's.
+It decides which instance an execution gets (one that is in use and takes another, else the one used last, else a frozen
+one, else a new one), when one is frozen, and which one has to go. It leaves the bounds to `capacity`, the clock of
+those that rest to `freezer`, those that must always be there to `minimum`, whose turn it is to `gate`, and how a
+process is made or ended to the sandbox.
 
 An account has one sandbox, started when its first instance is needed. An instance belongs to one function at one
-revision; when the function changes, its instances finish what they run and go.
+revision; when the function changes, its instances finish what they run and go through PreStop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable
 
-from . import identity, instance, machine, outcome
+from . import identity, instance
+from .background import Background
+from .birth import Birth
+from .capacity import Capacity
+from .chronicle import Remembered
 from .clock import Clock
-from .errors import IllegalFact, InstanceStartFailed, InvalidArgument, SandboxUnavailable
+from .ending import Ending
+from .errors import InstanceStartFailed
+from .fleet import Fleet, Instance
+from .freezer import Freezer
 from .function import Function
 from .homes import Homes
-from .sandbox import Exit, InstanceDied, InstanceSpec, Invocation, LogSink, Reply, Sandbox, StopOrder
-from .specification import instance_spec
+from .hook import HOOKS, PRE_FREEZE
+from .instance import Status
+from .minimum import Minimum
+from .outcome import hook_evidence
+from .output import Output
+from .sandbox import Exit, HookOutcome, InstanceDied, Invocation, LogSink, Reply, Usage
+
+__all__ = ["Instance", "Pool"]
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
-STARTS_PER_FUNCTION_MAX = 4
-"""Instances of one function that are made at the same time: more would only slow each other down."""
-
-
-class Instance:
-    """One instance: what it is for, where it lives, and its status."""
-
-    def __init__(self, id_: str, function: Function, now: int) -> None:
-        self.id, self.function = id_, function
-        self.status = instance.Status.CREATING
-        self.since = now
-        self.sandbox: Sandbox | None = None
-        self.start_parts: dict[str, float] = {}
-        self.started: asyncio.Task[None] | None = None
-        self.gone: asyncio.Future[Exit] | None = None
-        self.retired = False
-
-    @property
-    def warm(self) -> bool:
-        """Whether it can be invoked at once."""
-        return self.status is instance.Status.INVOKING
-
-    def serves(self, function: Function) -> bool:
-        """Whether it runs `function` as it is now: same code and configuration; other changes need no new one."""
-        mine = self.function
-        return mine is function or (mine.config is function.config and mine.code is function.code)
-
-    def note(self, fact: object, now: int) -> None:
-        """Walk the table."""
-        self.status = machine.step(instance.TRANSITIONS, self.status, fact)
-        self.since = now
+HOOK_OUTPUT_BYTES_MAX = 2048
+"""Of what PreFreeze writes: it belongs to no task, so it stands with the instance's events."""
 
 
 class Pool:
     """All instances of this server.
 
-    `on_free()` is called whenever capacity may have become available.
+    `on_free()` is called whenever capacity may have become available. `wanted(function_id)` says whether tasks of a
+    function wait, so that its warm instances are not taken from it before its turn.
     """
 
     def __init__(
@@ -77,49 +59,99 @@ class Pool:
         instances_max: int,
         idle_seconds: float,
         grace_seconds: float,
+        linger_seconds: float = 0.1,
+        headroom: float = 0.0,
     ) -> None:
         self._homes, self._clock, self._numbers = homes, clock, numbers
-        self._memory_mb, self._instances_max = memory_mb, instances_max
         self._idle_seconds, self._grace_seconds = idle_seconds, grace_seconds
-        self._instances: dict[str, Instance] = {}
-        self._by_function: dict[int, dict[str, Instance]] = {}
-        self._idle: dict[int, list[Instance]] = {}
-        self._memory_used_mb = 0
-        self._background: set[asyncio.Task[Any]] = set()
+        self.fleet = Fleet()
+        self.capacity = Capacity(
+            self.fleet,
+            memory_mb=memory_mb,
+            instances_max=instances_max,
+            headroom=headroom,
+            accounts=lambda: homes.accounts,
+        )
+        self.background = Background("the pool", self._freed)
+        self.minimum = Minimum(self.fleet, self._begin_ahead)
+        self._freezer = Freezer(
+            clock,
+            linger_seconds=linger_seconds,
+            idle_seconds=self.idle_seconds,
+            freezes=lambda each: not self.minimum.awake(each),
+            stays=self.minimum.keeps,
+            freeze=self._freeze,
+            reclaim=lambda each: self._send_away(each, "idle"),
+        )
+        self._birth = Birth(homes, clock, self._born, self._not_born)
+        self._ending = Ending(clock, grace_seconds, self.request_id, self._forget)
+        self._destroyed: Remembered[Instance] = Remembered()
         self.closing = False
-        self._sweep_handle: asyncio.TimerHandle | None = None
         self.on_free: Callable[[], None] = lambda: None
+        self.wanted: Callable[[int], bool] = lambda _: False
         homes.on_exit, homes.on_lost = self._exited, self._lost
 
     def __len__(self) -> int:
-        return len(self._instances)
+        return len(self.fleet)
+
+    # What is there ----------------------------------------------------------------------------------------------------
 
     def instances(self) -> list[Instance]:
         """All instances that are not destroyed."""
-        return list(self._instances.values())
+        return list(self.fleet.instances.values())
+
+    def find(self, instance_id: str) -> Instance | None:
+        """An instance by its id, also one that was destroyed not long ago."""
+        return self.fleet.instances.get(instance_id) or self._destroyed.get(instance_id)
+
+    def destroyed(self) -> list[Instance]:
+        """Instances that were destroyed not long ago, oldest end first."""
+        return list(self._destroyed)
+
+    async def usage(self, used: Instance) -> Usage:
+        """What an instance uses now; nothing when it is not up."""
+        if used.sandbox is None or used.status is Status.DESTROYED:
+            return Usage()
+        return await used.sandbox.usage(used.id)
+
+    def idle_seconds(self, used: Instance) -> float:
+        """How long an instance may rest before it goes."""
+        mine = used.function.config.idle_timeout
+        return self._idle_seconds if mine is None else mine
+
+    def request_id(self) -> str:
+        """A request id for what no caller asked for."""
+        return identity.request_id(self._numbers.next(self._clock.now()))
+
+    @property
+    def spent(self) -> bool:
+        """Whether nothing is left for anybody: no room, and no instance that could serve or make room."""
+        return self.capacity.exhausted and not self.fleet.resting and not self.fleet.sharing
+
+    # An execution's instance ------------------------------------------------------------------------------------------
 
     def acquire(self, function: Function) -> Instance | None:
         """An instance for one execution: warm, or being made; None when there is no capacity now.
 
-        The caller waits for `ready` when it is not warm, and gives it back with `release` or `stop` either way.
+        The caller waits for `ready` when it is not up, and gives it back with `release` either way.
         """
         if self.closing:
             return None
-        idle = self._idle.get(function.id)
-        while idle:
-            found = idle.pop()
-            if found.status is not instance.Status.IDLE or found.gone is not None:
-                continue
-            if found.serves(function):
-                found.note(instance.Invoked(), self._clock.now())
-                return found
-            self._send_away(found, "update")
-        if not self._may_start(function):
+        group = self.fleet.groups.get(function.id)
+        if group is not None and group.ready:
+            for shelf in (group.sharing, group.idle, group.frozen):
+                found = self._take(shelf, function)
+                if found is not None:
+                    return found
+        if self.capacity.starts_enough(function):
             return None
-        return self._begin(function)
+        if not self.capacity.fits(function):
+            self._make_room(function, kept_too=True)
+            return None
+        return self._begin(function, ahead=False)
 
     async def ready(self, made: Instance) -> None:
-        """Wait until an instance that `acquire` began can be invoked.
+        """Wait until an instance that `acquire` began is up.
 
         Raises
         ------
@@ -128,201 +160,294 @@ class Pool:
         """
         if made.started is not None:
             await asyncio.shield(made.started)
-        if not made.warm:
+        if not made.up:
             raise InstanceStartFailed("InstanceLost", f"instance {made.id} went away while it started", lost=True)
 
-    async def invoke(self, used: Instance, invocation: Invocation, sink: LogSink) -> Reply:
-        """Call the handler; raises `InstanceDied` when the instance ends first."""
-        if used.sandbox is None or not used.warm:
+    async def initialize(self, used: Instance, request_id: str, sink: LogSink) -> HookOutcome:
+        """Run Initializer on an instance that is Initializing; one whose Initializer failed is to be stopped.
+
+        Raises
+        ------
+        InstanceDied: the instance ended before the hook did.
+
+        """
+        if used.sandbox is None or used.status is not Status.INITIALIZING or used.gone is not None:
             raise InstanceDied(Exit(), lost=True)
-        return await used.sandbox.invoke(used.id, invocation, sink)
+        came = await used.sandbox.initialize(used.id, request_id, sink)
+        used.start_parts["initializerMs"] = came.duration_ms
+        detail = hook_evidence(came) | {"requestId": request_id}
+        if not came.ok:
+            used.tell(self._clock.now(), "InitializationFailed", detail)
+            self.minimum.failed(used.function.id, came.message or "Initializer failed")
+        elif used.status is Status.INITIALIZING:  # else its end has begun meanwhile
+            self._initialized(used, detail)
+            used.note(instance.Invoked(), self._clock.now())
+            self.fleet.occupy(used)
+        return came
+
+    async def invoke(self, used: Instance, invocation: Invocation, sink: LogSink, task_name: str = "") -> Reply:
+        """Call the handler; raises `InstanceDied` when the instance ends first."""
+        if used.sandbox is None or used.status is not Status.INVOKING:
+            raise InstanceDied(Exit(), lost=True)
+        used.served += 1
+        used.in_flight[invocation.request_id] = task_name
+        try:
+            return await used.sandbox.invoke(used.id, invocation, sink)
+        finally:
+            del used.in_flight[invocation.request_id]
+            if used.on_call_over is not None:
+                used.on_call_over()
 
     def release(self, used: Instance) -> None:
         """Give an instance back, whether or not it was used; one that starts, is dead or outdated is taken care of."""
-        if used.status is instance.Status.CREATING and used.started is not None and not used.started.done():
-            used.started.add_done_callback(lambda _: self.release(used))
-            return
-        if used.status is instance.Status.INVOKING and used.gone is None:
-            used.note(instance.Released(), self._clock.now())
-            if used.retired or self.closing:
-                self._send_away(used, "update")
-            elif self._idle_seconds <= 0:
-                self._send_away(used, "idle")
-            else:
-                self._idle.setdefault(used.function.id, []).append(used)
-                self._plan_sweep()
-        self.on_free()
+        used.holders -= 1
+        if used.gone is None:
+            if used.status is Status.INVOKING:
+                if used.holders:
+                    self.fleet.share(used)
+                else:
+                    used.note(instance.Released(), self._clock.now())
+                    self._rest(used)
+            elif used.status is Status.INITIALIZING and not used.holders:  # its task was lost before it ran
+                self.background.spawn(self._initialize_itself(used))
+        self._freed()
 
-    async def stop(self, used: Instance, reason: str) -> Exit:
-        """End an instance, busy or not; on return its process tree is gone. Stopping twice waits for the same end."""
-        return await asyncio.shield(self._send_away(used, reason))
+    # How instances end ------------------------------------------------------------------------------------------------
 
-    def retire(self, function: Function) -> None:
-        """Let the instances go that do not serve `function` as it is now: idle ones at once, busy ones when done."""
-        for each in list(self._by_function.get(function.id, {}).values()):
+    async def stop(self, used: Instance, reason: str, task_name: str = "", output: Output | None = None) -> Exit:
+        """End an instance, busy or not; on return its process tree is gone. Stopping twice waits for the same end.
+
+        Parameters
+        ----------
+        used: the instance.
+        reason: what PreStop is told.
+        task_name: the task that is stopped or timed out, "" when it is none's doing.
+        output: takes what PreStop writes.
+
+        """
+        return await asyncio.shield(self._send_away(used, reason, task_name, output))
+
+    async def give_up(
+        self, used: Instance, request_id: str, reason: str, task_name: str = "", output: Output | None = None
+    ) -> Exit | None:
+        """End one invocation; None when that left the instance alive, else how the instance ended.
+
+        An instance that serves this invocation only is ended. One that serves others too is first asked to give the
+        invocation up (`Sandbox.cancel`), for at most the grace. When it does, the instance stays and so do the others.
+        When it does not, the instance takes nothing new and is ended as soon as nothing else runs in it, at the latest
+        when the grace is over; the others are lost through our own doing then, which costs them no retry.
+        """
+        others = used.in_flight.keys() - {request_id}
+        if others and request_id not in used.in_flight:  # it is over already
+            return None
+        if others and used.gone is None and used.sandbox is not None:
+            deadline = self._clock.monotonic() + self._grace_seconds
+            if await used.sandbox.cancel(used.id, request_id, self._grace_seconds):
+                used.tell(self._clock.now(), "InvocationCanceled", {"requestId": request_id, "reason": reason})
+                return None
+            used.retired = True
+            self.fleet.share(used)
+            await self._ending.alone(used, request_id, deadline)
+        return await self.stop(used, reason, task_name, output)
+
+    def change(self, function: Function) -> None:
+        """A function is so from now on: instances that do not serve it go, resting ones at once, others when done."""
+        for each in self.fleet.of(function.id):
             if each.serves(function) and not function.deleted:
                 continue
             each.retired = True
-            if each.status is instance.Status.IDLE:
+            self.fleet.share(each)
+            if each.id in self.fleet.resting:
                 self._send_away(each, "update")
+        self.minimum.change(function)
+        for each in self.fleet.of(function.id):
+            if each.status is Status.FROZEN and self.minimum.awake(each) and each.gone is None:
+                self._thaw(each)
+                self.fleet.thawed(each)
+            if each.id in self.fleet.resting:
+                self._freezer.rest(each)
 
     async def close(self, reason: str = "shutdown") -> None:
         """End every instance and every sandbox."""
         self.closing = True
-        if self._sweep_handle is not None:
-            self._sweep_handle.cancel()
-        starting = [each.started for each in self._instances.values() if each.started and not each.started.done()]
+        self._freezer.close()
+        self.minimum.close()
+        starting = [each.started for each in self.instances() if each.started and not each.started.done()]
         if starting:
             await asyncio.wait(starting)
-        ends = [self.stop(each, reason) for each in list(self._instances.values())]
+        ends = [self.stop(each, reason) for each in self.instances()]
         await asyncio.gather(*ends, return_exceptions=True)
         await self._homes.close()
 
-    def _may_start(self, function: Function) -> bool:
-        mine = self._by_function.get(function.id, {})
-        starting = sum(each.status is instance.Status.CREATING for each in mine.values())
-        if starting >= STARTS_PER_FUNCTION_MAX:
-            return False
-        need = function.config.memory_size
-        if self._memory_used_mb + need <= self._memory_mb and len(self._instances) < self._instances_max:
-            return True
-        self._evict(need)
-        return False
+    # Passages ---------------------------------------------------------------------------------------------------------
 
-    def _evict(self, need_mb: int) -> None:
-        """Ask the longest idle instances to go until `need_mb` would fit; their end calls `on_free`."""
-        going = [each for each in self._instances.values() if each.gone is not None]
-        free = self._memory_mb - self._memory_used_mb + sum(each.function.config.memory_size for each in going)
-        count = len(self._instances) - len(going)
-        for each in sorted(self._idle_instances(), key=lambda idle: idle.since):
-            if free >= need_mb and count < self._instances_max:
-                return
-            free += each.function.config.memory_size
-            count -= 1
-            self._send_away(each, "memory")
+    def _take(self, shelf: dict[str, Instance], function: Function) -> Instance | None:
+        while shelf:
+            id_ = next(reversed(shelf))
+            found = shelf[id_]
+            if not found.serves(function):
+                found.retired = True
+                if found.status is Status.INVOKING:
+                    self.fleet.share(found)
+                else:
+                    self._send_away(found, "update")
+                continue
+            if found.status is Status.FROZEN:
+                self._thaw(found)
+            found.note(instance.Invoked(), self._clock.now())
+            found.holders += 1
+            self.fleet.occupy(found)
+            return found
+        return None
 
-    def _begin(self, function: Function) -> Instance:
-        id_ = f"c-{identity.request_id(self._numbers.next(self._clock.now()))[2:]}"
-        made = Instance(id_, function, self._clock.now())
-        self._instances[id_] = made
-        self._by_function.setdefault(function.id, {})[id_] = made
-        self._memory_used_mb += function.config.memory_size
-        made.started = self._spawn(self._start(made))
+    def _begin(self, function: Function, *, ahead: bool) -> Instance:
+        made = Instance(f"c-{self.request_id()[2:]}", function, self._clock.now(), ahead=ahead)
+        made.tell(self._clock.now(), "Creating", {"ahead": True} if ahead else None)
+        self.fleet.add(made)
+        made.started = self.background.spawn(self._birth.start(made))
         return made
 
-    async def _start(self, made: Instance) -> None:
-        function = made.function
-        try:
-            made.sandbox = await self._homes.sandbox(function.account_id)
-            parts = await made.sandbox.create(self._spec(made))
-        except SandboxUnavailable as error:
-            self._forget(made)
-            raise InstanceStartFailed("SandboxUnavailable", str(error), lost=True) from error
-        except InvalidArgument as error:  # the interpreter that was there at deployment is gone
-            self._forget(made)
-            raise InstanceStartFailed("RuntimeMissing", str(error)) from error
-        except InstanceStartFailed:
-            self._forget(made)
-            raise
-        except Exception as error:  # a full disk, no more processes: ours, and it may pass
-            log.exception("no instance of function %s could be made", function.name)
-            self._forget(made)
-            raise InstanceStartFailed("SandboxUnavailable", f"{type(error).__name__}: {error}", lost=True) from error
-        if made.status is not instance.Status.CREATING:  # its sandbox went while the answer was on its way
+    def _begin_ahead(self, function: Function) -> bool:
+        if self.closing or self.capacity.starts_enough(function):
+            return False
+        if not self.capacity.fits(function):
+            self._make_room(function, kept_too=False)
+            return False
+        self._begin(function, ahead=True)
+        return True
+
+    def _born(self, made: Instance) -> None:
+        """Its process is up."""
+        self.fleet.up(made)
+        made.note(instance.Created(), self._clock.now())
+        made.tell(self._clock.now(), "Created", dict(made.start_parts))
+        if made.gone is not None:  # its end waits for this moment
             return
-        made.start_parts = dict(parts)
-        # Initializer is the next issue's: its passage is taken at once.
-        for fact in (instance.Created(), instance.Initialized(), instance.Invoked()):
-            made.note(fact, self._clock.now())
-        self.on_free()
+        made.ahead = not made.holders
+        if made.function.config.instance_lifecycle_config.initializer is None:
+            self._initialized(made)
+            if made.holders:
+                made.note(instance.Invoked(), self._clock.now())
+                self.fleet.occupy(made)
+            else:
+                self._rest(made)
+        elif not made.holders:
+            self.background.spawn(self._initialize_itself(made))
+        self._freed()
 
-    def _spec(self, made: Instance) -> InstanceSpec:
-        function, homes = made.function, self._homes
-        offline = homes.network_of(function.account_id) == "none"
-        resolved = homes.resolve(function.config.runtime)
-        return instance_spec(made.id, function, resolved, region=homes.region, offline=offline)
+    async def _initialize_itself(self, made: Instance) -> None:
+        """Run Initializer although nobody waits for it."""
+        made.ahead = True
+        made.holders += 1
+        try:
+            came = await self.initialize(made, self.request_id(), Output().write)
+            if not came.ok:
+                self._send_away(made, "initializer")
+        except InstanceDied:
+            log.info("instance %s ended in its Initializer", made.id)
+        finally:
+            self.release(made)
 
-    def _send_away(self, used: Instance, reason: str) -> asyncio.Future[Exit]:
+    def _initialized(self, made: Instance, detail: dict[str, object] | None = None) -> None:
+        made.note(instance.Initialized(), self._clock.now())
+        made.initialized = True
+        made.tell(self._clock.now(), "Initialized", detail)
+        self.minimum.succeeded(made.function.id)
+
+    def _rest(self, used: Instance) -> None:
+        """An instance that is Idle: keep it, or not."""
+        if used.retired or self.closing:
+            self._send_away(used, "shutdown" if self.closing else "update")
+        elif self.idle_seconds(used) <= 0 and not self.minimum.keeps(used):
+            self._send_away(used, "idle")
+        else:
+            used.rested_at = self._clock.monotonic()
+            self.fleet.rest(used)
+            self._freezer.rest(used)
+
+    def _not_born(self, made: Instance, why: dict[str, object]) -> None:
+        self.minimum.failed(made.function.id, f"{why['why']}: {why['message']}")
+        self._forget(made, why)
+
+    def _freeze(self, used: Instance) -> None:
+        used.note(instance.FreezeBegun(), self._clock.now())
+        self.fleet.freezing(used)
+        used.freezing = self.background.spawn(self._freezing(used))
+
+    async def _freezing(self, used: Instance) -> None:
+        assert used.sandbox is not None  # noqa: S101 - it has rested, so it is up
+        request_id, output = self.request_id(), Output()
+        rule = HOOKS[PRE_FREEZE]
+        try:
+            came = await used.sandbox.freeze(used.id, request_id, output.write)
+        except InstanceDied:
+            return
+        if came is not None:
+            detail = hook_evidence(came) | {"requestId": request_id}
+            if (text := output.log(1)) is not None:
+                detail["output"] = text.head[:HOOK_OUTPUT_BYTES_MAX].decode(errors="replace")
+            used.tell(self._clock.now(), rule.name, detail)
+        if used.status is Status.STOPPING:  # its end did not wait any longer, and needs the CPU
+            used.sandbox.thaw(used.id)
+        if used.status is not rule.passage:
+            return
+        used.note(instance.FrozenNow(), self._clock.now())
+        used.tell(self._clock.now(), "Frozen")
+        if used.gone is None:
+            self.fleet.frozen(used)
+            self._freed()
+
+    def _thaw(self, used: Instance) -> None:
+        assert used.sandbox is not None  # noqa: S101 - it was frozen, so it is up
+        used.sandbox.thaw(used.id)
+        used.note(instance.Thawed(), self._clock.now())
+        used.tell(self._clock.now(), "Thawed")
+
+    def _make_room(self, function: Function, *, kept_too: bool) -> None:
+        """Ask resting instances to go; their end calls `on_free`."""
+        patient = not self.capacity.booked(function)
+        for each in self.capacity.victims(
+            function,
+            spared=lambda one: one.function.id == function.id or (patient and self.wanted(one.function.id)),
+            kept=self.minimum.keeps,
+            kept_too=kept_too,
+        ):
+            self._send_away(each, "memory")
+
+    def _send_away(
+        self, used: Instance, reason: str, task_name: str = "", output: Output | None = None
+    ) -> asyncio.Future[Exit]:
         """Begin the end of an instance, once; from this moment on nobody gets it."""
         if used.gone is None:
             used.gone = asyncio.get_running_loop().create_future()
-            self._spawn(self._end(used, reason, used.gone))
+            if used.id in self.fleet.instances:
+                self.fleet.send_away(used)
+            self.background.spawn(self._ending.end(used, reason, task_name, output))
         return used.gone
-
-    async def _end(self, used: Instance, reason: str, gone: asyncio.Future[Exit]) -> None:
-        if used.started is not None and not used.started.done():
-            await asyncio.wait([used.started])
-        exit_ = Exit()
-        try:
-            used.note(instance.StopBegun(reason), self._clock.now())
-            if used.sandbox is not None:
-                order = StopOrder(reason=reason, grace_seconds=self._grace_seconds)
-                exit_ = await used.sandbox.stop(used.id, order, lambda *_: None)
-        except IllegalFact:
-            log.debug("instance %s was gone before it was stopped", used.id)
-        except InstanceDied as died:
-            exit_ = died.exit
-        finally:
-            self._forget(used)
-            if not gone.done():
-                gone.set_result(exit_)
 
     def _exited(self, instance_id: str, exit_: Exit) -> None:
         """An instance ended without having been asked to."""
-        found = self._instances.get(instance_id)
+        found = self.fleet.instances.get(instance_id)
         if found is not None and found.gone is None:
-            log.info("instance %s ended by itself: %s", instance_id, outcome.evidence_of(exit_))
-            self._forget(found)
+            if not found.served:
+                self.minimum.failed(found.function.id, "the instance ended before it was used")
+            self._ending.by_itself(found, exit_)
 
     def _lost(self, account_id: str) -> None:
         """A sandbox went away, and every instance in it."""
-        for each in list(self._instances.values()):
-            if each.function.account_id == account_id and each.gone is None and each.sandbox is not None:
-                self._forget(each)
+        for each in self.fleet.of_account(account_id):
+            if each.gone is None and each.sandbox is not None:
+                self._forget(each, {"why": "the sandbox went away"})
 
-    def _forget(self, used: Instance) -> None:
-        if self._instances.pop(used.id, None) is None:
+    def _forget(self, used: Instance, why: dict[str, object]) -> None:
+        if not self.fleet.remove(used):
             return
         used.note(instance.Died(), self._clock.now())
-        self._memory_used_mb -= used.function.config.memory_size
-        function_id = used.function.id
-        mine = self._by_function.get(function_id, {})
-        mine.pop(used.id, None)
-        if not mine:
-            self._by_function.pop(function_id, None)
-        self._idle[function_id] = [each for each in self._idle.get(function_id, ()) if each is not used]
-        if not self._idle[function_id]:
-            del self._idle[function_id]
+        used.tell(self._clock.now(), "Destroyed", why)
+        self._destroyed.add(used)
+        self.minimum.gone(used.function.id)
+        self._freed()
+
+    def _freed(self) -> None:
+        self.minimum.freed()
         self.on_free()
-
-    def _idle_instances(self) -> Iterable[Instance]:
-        return (each for each in self._instances.values() if each.status is instance.Status.IDLE and each.gone is None)
-
-    def _plan_sweep(self) -> None:
-        if self._sweep_handle is None and not self.closing:
-            loop = asyncio.get_running_loop()
-            self._sweep_handle = loop.call_later(max(self._idle_seconds, 0.05), self._sweep)
-
-    def _sweep(self) -> None:
-        """Let instances go that have idled long enough."""
-        self._sweep_handle = None
-        limit = self._clock.now() - int(self._idle_seconds * 1_000_000)
-        idle = list(self._idle_instances())
-        for each in idle:
-            if each.since <= limit:
-                self._send_away(each, "idle")
-        if any(each.since > limit for each in idle):
-            self._plan_sweep()
-
-    def _spawn(self, coroutine: Coroutine[object, object, T]) -> asyncio.Task[T]:
-        task = asyncio.get_running_loop().create_task(coroutine)
-        self._background.add(task)
-        task.add_done_callback(self._settled)
-        return task
-
-    def _settled(self, task: asyncio.Task[T]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            if not isinstance(error, InstanceStartFailed):
-                log.error("the pool failed at its edge", exc_info=error)
-            self.on_free()

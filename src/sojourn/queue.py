@@ -54,6 +54,7 @@ class Queue:
         self.incarnation = 0
         self._adopting: set[asyncio.Future[None]] = set()
         self.closed = False
+        self._watchers: dict[int, list[Callable[[Task], None]]] = {}
         self.on_due: Callable[[int], None] = lambda _: None
 
     @property
@@ -181,7 +182,22 @@ class Queue:
             return None
         if after.over:
             self._open -= 1
+        if self._watchers:
+            for watcher in self._watchers.get(after.id, ()):
+                watcher(after)
         return after
+
+    def watch(self, task_id: int, watcher: Callable[[Task], None]) -> Callable[[], None]:
+        """Have every durable move of a task told to `watcher`, which must not raise; returns what ends that."""
+        self._watchers.setdefault(task_id, []).append(watcher)
+
+        def unwatch() -> None:
+            mine = self._watchers[task_id]
+            mine.remove(watcher)
+            if not mine:
+                del self._watchers[task_id]
+
+        return unwatch
 
     async def find(self, function: Function, name: str) -> Task:
         """The task that callers know as `name`.

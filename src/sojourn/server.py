@@ -38,6 +38,7 @@ from .dispatcher import Dispatcher
 from .errors import InvalidArgument, SandboxUnavailable, SojournError
 from .function import AccessKey, Account, Function
 from .homes import Homes
+from .logs import Logs
 from .pool import Pool
 from .queue import Queue
 from .runtime import Runtime
@@ -87,6 +88,8 @@ class Server:
             await self.store.close()
             raise
         self.dispatcher.start()
+        for function in self.catalog.with_minimum():
+            self.pool.change(function)
         self._serve_http(listener)
         self._write_credentials()
         self._ready = True
@@ -127,6 +130,7 @@ class Server:
             each.cancel()
         await self.pool.close("drain")
         await self.dispatcher.close()
+        self.logs.close()
         if self._http is not None and self._http_task is not None:
             self._http.should_exit = True
             await self._http_task
@@ -176,6 +180,8 @@ class Server:
             instances_max=settings.instances_max,
             idle_seconds=settings.idle_seconds,
             grace_seconds=settings.grace_seconds,
+            linger_seconds=settings.linger_seconds,
+            headroom=settings.headroom,
         )
         self.queue = Queue(
             self.store,
@@ -192,6 +198,7 @@ class Server:
             backoff=Backoff(base_seconds=settings.retry_base_seconds, cap_seconds=settings.retry_cap_seconds),
             rng=random.Random(secrets.randbits(64)),
         )
+        self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.catalog.on_change = self._function_changed
 
     def _check_runtime(self, runtime: str) -> None:
@@ -200,7 +207,7 @@ class Server:
             log.warning("runtime %s: %s", runtime, resolved.note)
 
     def _function_changed(self, function: Function) -> None:
-        self.pool.retire(function)
+        self.pool.change(function)
         self.dispatcher.look_again()
 
     async def _first_account(self) -> None:
@@ -232,6 +239,8 @@ class Server:
             catalog=self.catalog,
             queue=self.queue,
             dispatcher=self.dispatcher,
+            pool=self.pool,
+            logs=self.logs,
             runtimes=self.runtimes,
             clock=self.clock,
             numbers=self.numbers,

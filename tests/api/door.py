@@ -25,10 +25,12 @@ import uvicorn
 import uvloop
 
 from reference_store import ReferenceStore
+from scripted import Script
 from sojourn import identity, signature
 from sojourn.api.app import build
 from sojourn.api.backend import Backend
 from sojourn.api.protocol import Protocol
+from sojourn.attempt import Attempt
 from sojourn.call import Answer
 from sojourn.catalog import Catalog
 from sojourn.clock import SystemClock
@@ -37,6 +39,10 @@ from sojourn.config import Settings
 from sojourn.dispatcher import Dispatcher
 from sojourn.errors import TaskAlreadyCompleted
 from sojourn.function import AccessKey, Function
+from sojourn.homes import Homes
+from sojourn.logs import Logs
+from sojourn.output import INVOKE, Output
+from sojourn.pool import Instance, Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
@@ -84,18 +90,22 @@ class PretendRuntime:
 
 
 class ScriptedDispatcher:
-    """Answers synchronous calls as a test says; stops at once; knows the logs that a test has written."""
+    """Answers synchronous calls as a test says; stops at once; knows the attempts that a test has begun."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
         self.behaviour: Callable[[Function, bytes, str], Awaitable[Answer]] = self.echo
         self.actors: list[str] = []
-        self.running_logs: dict[int, Log] = {}
+        self.attempts: dict[int, Attempt] = {}
 
     async def echo(self, function: Function, payload: bytes, request_id: str) -> Answer:
         """The payload comes back."""
-        del function, request_id
-        return Answer(Success(result=payload), "i-1", 1_600, 9 * 1024 * 1024, Log(1, b"hello\n"))
+        del function
+        output = Output()
+        output.begin(INVOKE, request_id, quiet=True)
+        output.write(b"hello")
+        output.end()
+        return Answer(Success(result=payload), "i-1", 1_600, 9 * 1024 * 1024, output.log(1) or Log(1, b""))
 
     async def invoke(self, function: Function, payload: bytes, request_id: str) -> Answer:
         """As the test says."""
@@ -111,10 +121,9 @@ class ScriptedDispatcher:
         assert after is not None
         return after
 
-    async def logs(self, task: Task) -> list[Log]:
-        """What the store has, and what runs."""
-        so_far = self.running_logs.get(task.id)
-        return await self._queue.logs(task.id) + ([so_far] if so_far else [])
+    def attempt(self, task_id: int) -> Attempt | None:
+        """The attempt that a test has begun."""
+        return self.attempts.get(task_id)
 
 
 class Reply:
@@ -243,11 +252,29 @@ class Door:
         """Run something in the server's loop."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
+    def settled(self, account_id: str) -> list[Instance]:
+        """The instances of an account, once none of them is being made."""
+
+        async def wait() -> list[Instance]:
+            while True:
+                mine = [each for each in self.pool.instances() if each.function.account_id == account_id]
+                made = [each.started for each in mine if each.started is not None and not each.started.done()]
+                if not made:
+                    return mine
+                await asyncio.wait(made)
+
+        return self.run(wait())
+
     def advance(self, task: Task, *facts: Fact, log: Log | None = None) -> Task:
         """Let `facts` happen to a task."""
         after = self.run(self.queue.apply(task, *facts, log=log))
         assert after is not None
         return after
+
+    def begin(self, task: Task, number: int) -> Attempt:
+        """Let attempt `number` of a task be in progress; its output is to be written in the server's loop."""
+        attempt = self.dispatcher.attempts[task.id] = Attempt(cast(Pool, None), cast(Instance, None), number)
+        return attempt
 
     def _caller(self, account_id: str) -> Caller:
         return Caller(self, self.run(self.catalog.create_account(account_id)))
@@ -260,18 +287,23 @@ class Door:
         self.catalog = Catalog(
             self.store, CodeStore(self._directory), clock, check_runtime=lambda _: None, multi_account=True
         )
+        self.pool = self._pool(clock, numbers)
+        self.catalog.on_change = self.pool.change
         await self.catalog.load()
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
         self.dispatcher = ScriptedDispatcher(self.queue)
+        self.logs = Logs(self.queue, self.dispatcher.attempt)
         app = build(
             Backend(
                 catalog=self.catalog,
                 queue=self.queue,
                 dispatcher=cast(Dispatcher, self.dispatcher),
+                pool=self.pool,
+                logs=self.logs,
                 runtimes={"python": self.runtime},
                 clock=clock,
                 numbers=numbers,
-                settings=Settings(data_dir=self._directory, region=REGION),
+                settings=Settings(data_dir=self._directory, region=REGION, node="node-1"),
                 isolation=Capabilities(driver="process", level=0, works=True, text="nothing separates accounts"),
                 ready=lambda: self.ready,
             )
@@ -283,3 +315,29 @@ class Door:
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         self._started.set()
         await serving
+        await self.pool.close()
+
+    def _pool(self, clock: SystemClock, numbers: identity.Numbers) -> Pool:
+        """A real pool on a scripted sandbox."""
+        self.script = Script()
+        homes = Homes(
+            self.script,
+            [self.runtime],
+            self._directory / "sandboxes",
+            lambda account_id: self._directory / account_id,
+            mark="mark",
+            network="host",
+            network_others="none",
+            region=REGION,
+        )
+        self.catalog.on_account = homes.admit
+        return Pool(
+            homes,
+            clock,
+            numbers,
+            memory_mb=8192,
+            instances_max=64,
+            idle_seconds=60,
+            grace_seconds=1,
+            linger_seconds=60,
+        )

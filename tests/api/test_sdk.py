@@ -97,6 +97,51 @@ def test_reserved_concurrency(sdk: Any) -> None:
         sdk.get_concurrency_config("f")
 
 
+def test_provisioned_instances(sdk: Any) -> None:
+    """Put, get, list, delete."""
+    create(sdk)
+    body = models.PutProvisionConfigInput(default_target=0, always_allocate_cpu=False)
+    put = sdk.put_provision_config("f", models.PutProvisionConfigRequest(body=body, qualifier="LATEST")).body
+    assert (put.target, put.default_target, put.current, put.always_allocate_cpu) == (0, 0, 0, False)
+    got = sdk.get_provision_config("f", models.GetProvisionConfigRequest(qualifier="LATEST")).body
+    assert got.to_map() == put.to_map()
+    listed = sdk.list_provision_configs(models.ListProvisionConfigsRequest(function_name="f")).body
+    assert [one.function_arn for one in listed.provision_configs] == [put.function_arn]
+    deleted = sdk.delete_provision_config("f", models.DeleteProvisionConfigRequest(qualifier="LATEST"))
+    assert deleted.status_code == 204
+    with pytest.raises(Exception, match="no provision config"):
+        sdk.get_provision_config("f", models.GetProvisionConfigRequest())
+
+
+def test_scaling_and_instances(sdk: Any, caller: Caller) -> None:
+    """Put, get, list, delete; the instance that is kept is listed, with its filters."""
+    create(sdk)
+    body = models.PutScalingConfigInput(min_instances=1)
+    put = sdk.put_scaling_config("f", models.PutScalingConfigRequest(body=body)).body
+    assert (put.min_instances, put.target_instances, put.enable_on_demand_scaling) == (1, 1, True)
+    caller.door.settled(caller.account_id)
+    got = sdk.get_scaling_config("f", models.GetScalingConfigRequest()).body
+    assert (got.current_instances, got.current_error, got.function_arn) == (1, "", put.function_arn)
+    listed = sdk.list_scaling_configs(models.ListScalingConfigsRequest(limit=5)).body
+    assert [one.min_instances for one in listed.scaling_configs] == [1]
+
+    (instance,) = sdk.list_instances("f", models.ListInstancesRequest(with_all_active=True)).body.instances
+    assert (instance.status, instance.qualifier, instance.version_id) == ("Running", "LATEST", "0")
+    request = models.ListInstancesRequest(
+        instance_ids=[instance.instance_id],
+        instance_status=["Running"],
+        limit="5",
+        start_time_ms=instance.created_time_ms,
+        end_time_ms=instance.created_time_ms,
+    )
+    assert [one.instance_id for one in sdk.list_instances("f", request).body.instances] == [instance.instance_id]
+    gone = models.ListInstancesRequest(instance_status=["Destroyed"])
+    assert sdk.list_instances("f", gone).body.instances == []
+    assert sdk.delete_scaling_config("f", models.DeleteScalingConfigRequest()).status_code == 204
+    with pytest.raises(Exception, match="no scaling config"):
+        sdk.get_scaling_config("f", models.GetScalingConfigRequest())
+
+
 def test_a_task_from_submit_to_its_end(sdk: Any, caller: Caller) -> None:
     """Submit, submit again, get, list with every filter, stop, stop again."""
     create(sdk)

@@ -69,9 +69,9 @@ def test_logs_are_read_attempt_by_attempt(caller: Caller) -> None:
 
     door = caller.door
     running = door.advance(task, Claimed(1), Started("i"))
-    door.dispatcher.running_logs[task.id] = Log(1, b"so far")
+    door.begin(task, 1).output.write(b"so far")
     assert caller("GET", path).json == {"logs": [{"attempt": 1, "text": "so far", "dropped": 0}]}
-    del door.dispatcher.running_logs[task.id]
+    del door.dispatcher.attempts[task.id]
 
     door.advance(running, Returned(Success(result=b"")), log=Log(1, b"head\xff", b"tail\n", 9))
     text = "head\ufffd\n... 9 bytes dropped ...\ntail\n"
@@ -80,10 +80,10 @@ def test_logs_are_read_attempt_by_attempt(caller: Caller) -> None:
     assert raw.body == b"head\xff\n... 9 bytes dropped ...\ntail\n"
     assert raw.headers["content-type"].startswith("text/plain")
 
-    door.dispatcher.running_logs[task.id] = Log(2, b"again")
+    door.begin(task, 2).output.write(b"again")
     both = caller("GET", path, {"format": "text"}).body
     assert both == b"==> attempt 1 <==\nhead\xff\n... 9 bytes dropped ...\ntail\n\n==> attempt 2 <==\nagain\n"
-    del door.dispatcher.running_logs[task.id]
+    del door.dispatcher.attempts[task.id]
 
 
 def test_logs_that_are_not_there_are_problems(caller: Caller) -> None:

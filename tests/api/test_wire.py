@@ -16,7 +16,7 @@ from sojourn.api.v2023_03_30.wire import (
     task_object,
 )
 from sojourn.errors import InvalidArgument
-from sojourn.function import AsyncConfig, Code, Config, Function
+from sojourn.function import AsyncConfig, Code, Config, CustomRuntime, Function, Hook, Lifecycle
 from sojourn.runtime import Resolved
 from sojourn.task import (
     Backoff,
@@ -71,6 +71,7 @@ def test_a_function_shows_its_settings_and_never_its_code() -> None:
         "internetAccess": True,
         "environmentVariables": {"A": "1"},
         "tags": [],
+        "instanceLifecycleConfig": {},
         "functionName": "census",
         "functionArn": "acs:fc:here:acme:functions/census",
         "functionId": "3-2",
@@ -81,6 +82,27 @@ def test_a_function_shows_its_settings_and_never_its_code() -> None:
         "state": "Active",
         "lastUpdateStatus": "Successful",
         "runtimeNote": "",
+    }
+
+
+def test_a_function_shows_its_hooks_its_idle_time_and_its_program() -> None:
+    """Those it has, in the form in which they are given."""
+    config = Config(
+        runtime="custom",
+        handler="",
+        idle_timeout=0,
+        instance_lifecycle_config=Lifecycle(pre_stop=Hook(handler="index.stop", timeout=9)),
+        custom_runtime_config=CustomRuntime(command=["/code/run"], port=8080),
+    )
+    shown = function_object(msgspec.structs.replace(FUNCTION, config=config), "here", [PretendRuntime()])
+
+    assert shown["idleTimeout"] == 0
+    assert shown["instanceLifecycleConfig"] == {"preStop": {"handler": "index.stop", "timeout": 9}}
+    assert shown["customRuntimeConfig"] == {
+        "command": ["/code/run"],
+        "args": [],
+        "port": 8080,
+        "healthCheckConfig": None,
     }
 
 

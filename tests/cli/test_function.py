@@ -208,3 +208,32 @@ def test_delete(sojourn: Run, server: FakeServer) -> None:
     assert sojourn("function", "delete", "hello").out == "Deleted function hello.\n"
     assert server.functions == {}
     assert sojourn("function", "delete", "hello").code == 3
+
+
+def test_hooks_and_further_fields_are_sent_as_the_api_spells_them(sojourn: Run, server: FakeServer, code: Path) -> None:
+    """HANDLER[:SECONDS] becomes a hook, NAME=JSON a field; what is not given is not sent."""
+    ran = sojourn(
+        *("function", "deploy", "hello", "--code", str(code), "--handler", "index.handler", "--runtime", "python3.12"),
+        *("--initializer", "index.initialize:60", "--pre-stop", "index.pre_stop", "--idle-timeout", "0"),
+        *("--set", 'tags=[{"key": "a"}]'),
+    )
+
+    assert ran.code == 0, ran.err
+    body = server.functions["hello"]
+    assert body["instanceLifecycleConfig"] == {
+        "initializer": {"handler": "index.initialize", "timeout": 60},
+        "preStop": {"handler": "index.pre_stop"},
+    }
+    assert (body["idleTimeout"], body["tags"]) == (0, [{"key": "a"}])
+
+
+@pytest.mark.parametrize(
+    ("flag", "text"), [("--pre-stop", "index.pre_stop:soon"), ("--set", "idleTimeout"), ("--set", "idleTimeout={")]
+)
+def test_a_hook_or_field_that_cannot_be_read_is_named(sojourn: Run, code: Path, flag: str, text: str) -> None:
+    """Exit code 2, the flag's text, and how to write it."""
+    ran = sojourn("function", "deploy", "hello", "--code", str(code), flag, text)
+
+    assert ran.code == 2
+    assert repr(text) in ran.err
+    assert "write it as" in ran.err

@@ -48,7 +48,7 @@ class Seen:
 
 @dataclass
 class Reply:
-    """What to answer; an int status of 0 means: say nothing and hang up."""
+    """What to answer; an int status of 0 means: say nothing and hang up. A list of bytes goes out in chunks."""
 
     status: int = 200
     body: Any = None
@@ -79,6 +79,7 @@ class FakeServer:
         self.lives: tuple[str, ...] = ("Enqueued", "Dequeued", "Running", "Succeeded")
         self.accounts = [{"accountId": "owner", "createdTime": "2026-11-24T01:50:00Z", "owner": True}]
         self.logs: list[dict[str, Any]] = [{"attempt": 1, "text": "hello\n", "dropped": 0}]
+        self.live: list[bytes] = [b"hello\n", "grö".encode()[:3], "grö".encode()[3:] + b"\xff", b"e\n", b""]
         self.on_request: Callable[[Seen], object] = lambda _: None
         self._lock = threading.Lock()
 
@@ -153,6 +154,9 @@ class FakeServer:
         if reply.status == 0:
             handler.close_connection = True
             return
+        if isinstance(reply.body, list):
+            _send_chunks(handler, reply.body)
+            return
         body = reply.body if isinstance(reply.body, bytes) else b"" if reply.body is None else _json(reply.body)
         handler.send_response(reply.status)
         for name, value in ({"X-Fc-Request-Id": "1-req"} | reply.headers).items():
@@ -181,7 +185,7 @@ class FakeServer:
             case ["v1", "accounts"]:
                 return self._accounts(seen)
             case ["v1", "functions", name, "tasks", task_id, "logs"] if (name, task_id) in self.tasks:
-                return Reply(200, {"logs": self.logs})
+                return Reply(200, list(self.live) if seen.query.get("follow") == "true" else {"logs": self.logs})
             case ["v1", "functions", _, "tasks", task_id, "logs"]:
                 return error(404, "AsyncTaskNotFound", f"async task '{task_id}' does not exist")
         return error(404, "PathNotSupported", f"'{seen.method}' against '{seen.path}' is not supported")
@@ -266,6 +270,18 @@ class FakeServer:
             return error(409, "AccountAlreadyExists", f"account '{name}' already exists")
         self.accounts.append({"accountId": name, "createdTime": "2026-11-24T01:51:00Z", "owner": False})
         return Reply(201, {"accountId": name, "accessKeyId": "new-key", "accessKeySecret": "new-secret"})
+
+
+def _send_chunks(handler: BaseHTTPRequestHandler, chunks: list[bytes]) -> None:
+    """Text piece by piece; without an empty piece at its end the answer breaks off."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/plain; charset=utf-8")
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    for chunk in chunks:
+        handler.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        handler.wfile.flush()
+    handler.close_connection = bool(chunks and chunks[-1])
 
 
 def function_of(body: Mapping[str, Any]) -> dict[str, Any]:

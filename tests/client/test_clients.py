@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +43,13 @@ class Driven:
         if self._kind == "blocking":
             with Client(self._connection, **self._options) as client:
                 answer = getattr(client, verb)(*args, **named)
-                return list(answer) if verb.startswith("iterate") else answer
+                return list(answer) if isinstance(answer, Iterator) else answer
         return asyncio.run(self._await(verb, args, named))
 
     async def _await(self, verb: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
         async with AsyncClient(self._connection, **self._options) as client:
             answer = getattr(client, verb)(*args, **named)
-            return [item async for item in answer] if verb.startswith("iterate") else await answer
+            return [item async for item in answer] if isinstance(answer, AsyncIterator) else await answer
 
 
 @pytest.fixture(params=["blocking", "asynchronous"])
@@ -231,6 +231,26 @@ def test_stop_and_logs(client: Driven, server: FakeServer) -> None:
         client.stop_task("hello", "t")
     assert caught.value.status == 412
     assert [(log.attempt, log.text, log.dropped) for log in client.logs("hello", "t")] == [(1, "hello\n", 0)]
+
+
+def test_a_log_is_followed(client: Driven, server: FakeServer) -> None:
+    """Text comes as it was cut, but for characters, which come whole; what is no text is replaced."""
+    server.add_task("hello", "t", "Running")
+
+    assert client.logs("hello", "t", follow=True) == ["hello\n", "gr", "ö\ufffd", "e\n"]
+    assert server.requests[-1].query == {"follow": "true"}
+    server.live = [b"cut \xc3", b""]
+    assert client.logs("hello", "t", follow=True) == ["cut ", "\ufffd"]
+
+
+def test_a_log_that_cannot_be_followed_says_why(client: Driven, server: FakeServer) -> None:
+    """An error of the server, and an answer that breaks off."""
+    with pytest.raises(NotFound):
+        client.logs("hello", "none", follow=True)
+    server.add_task("hello", "t", "Running")
+    server.live = [b"begun\n"]
+    with pytest.raises(Unreachable, match="broke"):
+        client.logs("hello", "t", follow=True)
 
 
 def test_invoke(client: Driven, server: FakeServer) -> None:

@@ -10,6 +10,8 @@ from sojourn.catalog import Catalog
 from sojourn.clock import Clock
 from sojourn.config import Settings
 from sojourn.dispatcher import Dispatcher
+from sojourn.logs import Logs
+from sojourn.pool import Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
@@ -26,6 +28,8 @@ class Backend:
     catalog: Catalog
     queue: Queue
     dispatcher: Dispatcher
+    pool: Pool
+    logs: Logs
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers

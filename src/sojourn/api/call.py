@@ -83,6 +83,12 @@ class Call:
         return decode_object(self.body)
 
 
+async def gone(receive: Receive) -> None:
+    """Return when the caller goes away; for requests whose body was read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 def decode_object(body: bytes) -> dict[str, object]:
     """`body` as a JSON object, see `Call.json`."""
     if not body:

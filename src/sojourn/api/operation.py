@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from sojourn import identity
 from sojourn.errors import SojournError
 
-from . import answer, errors
+from . import answer, errors, streaming
 from .answer import Answer
 from .authentication import Authentication, single_headers
 from .backend import Backend
@@ -67,7 +67,11 @@ class Operation:
             result = errors.of_error(error, request_id, problem=self._problem)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it was, the caller gets an answer
             result = errors.of_surprise(error, request_id, problem=self._problem)
-        await answer.send(result, request_id, send)
+        if result.stream is None:
+            await answer.send(result, request_id, send)
+        else:
+            bodiless = scope["method"] == "HEAD"
+            await streaming.send(result, result.stream, request_id, receive, send, bodiless=bodiless)
 
     async def _answer(self, scope: Scope, receive: Receive, number: int) -> Answer:
         headers = single_headers(scope["headers"])

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from starlette.routing import Route
 
-from sojourn.errors import AccessDenied, InvalidArgument
+from sojourn.errors import AccessDenied
 from sojourn.function import check_account_id
-from sojourn.store import Log
 
-from . import answer
-from .answer import TEXT, Answer
+from . import answer, instances, tasklogs
+from .answer import Answer
 from .call import Call
 from .operation import Handler, Limit, Operation, small
 from .v2023_03_30.wire import rfc3339
-
-FORMATS = ("json", "text")
 
 
 async def create_account(call: Call) -> Answer:
@@ -39,26 +36,6 @@ async def page_accounts(call: Call) -> Answer:
     return answer.of_json({"accounts": accounts})
 
 
-async def get_logs(call: Call) -> Answer:
-    """What the attempts of a task wrote, a running one's so far."""
-    wanted = call.query.get("format", FORMATS[0])
-    if wanted not in FORMATS:
-        raise InvalidArgument("format", wanted, f"must be one of {FORMATS}")
-    function = call.backend.catalog.remembered(call.account_id, call.path["function"])
-    task = await call.backend.queue.find(function, call.path["task"])
-    logs = await call.backend.dispatcher.logs(task)
-    if wanted == "text":
-        return Answer(200, raw_logs(logs), TEXT)
-    return answer.of_json(
-        {
-            "logs": [
-                {"attempt": log.attempt, "text": whole(log).decode("utf-8", "replace"), "dropped": log.dropped}
-                for log in logs
-            ]
-        }
-    )
-
-
 async def get_isolation(call: Call) -> Answer:
     """What keeps accounts apart on this server."""
     isolation, settings = call.backend.isolation, call.backend.settings
@@ -74,20 +51,6 @@ async def get_isolation(call: Call) -> Answer:
     )
 
 
-def whole(log: Log) -> bytes:
-    """What was kept of an attempt's output, with a line where something was not."""
-    gap = b"\n... %d bytes dropped ...\n" % log.dropped if log.dropped else b""
-    return log.head + gap + log.tail
-
-
-def raw_logs(logs: Iterable[Log]) -> bytes:
-    """The output of a task as it came; with a line before each attempt when there were several."""
-    logs = list(logs)
-    if len(logs) == 1:
-        return whole(logs[0])
-    return b"".join(b"==> attempt %d <==\n%b\n" % (log.attempt, whole(log)) for log in logs)
-
-
 def _owner_only(call: Call) -> None:
     if not call.backend.catalog.account(call.account_id).owner:
         raise AccessDenied("only the account that operates this server may manage accounts")
@@ -96,8 +59,11 @@ def _owner_only(call: Call) -> None:
 _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v1/accounts", create_account),
     ("GET", "/v1/accounts", page_accounts),
-    ("GET", "/v1/functions/{function}/tasks/{task}/logs", get_logs),
+    ("GET", "/v1/functions/{function}/tasks/{task}/logs", tasklogs.get_logs),
     ("GET", "/v1/isolation", get_isolation),
+    ("GET", "/v1/instances", instances.page),
+    ("GET", "/v1/instances/{instance}", instances.get),
+    ("GET", "/v1/instances/{instance}/events", instances.events),
 )
 
 

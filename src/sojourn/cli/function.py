@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import cyclopts
+import msgspec
 from cyclopts import Parameter
 
 from sojourn.client import AsyncConfig, Client, Concurrency, Function, NotFound
@@ -37,6 +38,11 @@ def deploy(
     retries: int | None = None,
     max_age: int | None = None,
     reserved_concurrency: int | None = None,
+    initializer: str | None = None,
+    pre_freeze: str | None = None,
+    pre_stop: str | None = None,
+    idle_timeout: int | None = None,
+    settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     common: Common = COMMON,
 ) -> None:
     r"""Create a function, or update it when it exists.
@@ -72,6 +78,16 @@ def deploy(
         Seconds a task may wait before it expires. [default: 86400]
     reserved_concurrency
         How many of its tasks may run at a time. [default: no limit of its own]
+    initializer
+        MODULE.FUNCTION[:SECONDS] that prepares each new instance; '' removes it.
+    pre_freeze
+        MODULE.FUNCTION[:SECONDS] to run before an idle instance is frozen; '' removes it.
+    pre_stop
+        MODULE.FUNCTION[:SECONDS] to run before an instance ends; '' removes it.
+    idle_timeout
+        Seconds an instance may idle before it ends. [default: the server's]
+    settings
+        A further field as NAME=JSON, spelled as the API does; repeat it for more.
 
     """
     variables = None if env is None else dict(_pair(text) for text in env)
@@ -90,6 +106,9 @@ def deploy(
                 retries=retries,
                 max_age=max_age,
                 reserved_concurrency=reserved_concurrency,
+                settings=_settings(
+                    {"initializer": initializer, "preFreeze": pre_freeze, "preStop": pre_stop}, idle_timeout, settings
+                ),
                 progress=progress,
             )
     print_one(common.output, function, lambda: _deployed(function))
@@ -151,6 +170,36 @@ def delete(name: str, /, *, common: Common = COMMON) -> None:
         client.delete_function(name)
     if common.output == "table":
         print(f"Deleted function {name}.")
+
+
+def _settings(
+    hooks: Mapping[str, str | None], idle_timeout: int | None, more: Sequence[str] | None
+) -> dict[str, object]:
+    """Fields of the function from flags: hooks as HANDLER[:SECONDS], the others as NAME=JSON."""
+    found: dict[str, object] = {}
+    given = {name: _hook(name, text) for name, text in hooks.items() if text is not None}
+    if given:
+        found["instanceLifecycleConfig"] = given
+    if idle_timeout is not None:
+        found["idleTimeout"] = idle_timeout
+    for text in more or ():
+        name, separator, value = text.partition("=")
+        try:
+            found[name] = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            separator = ""
+        if not separator or not name:
+            raise CommandFailed(f"--set must be NAME=JSON, got {text!r}", "write it as --set idleTimeout=60")
+    return found
+
+
+def _hook(name: str, text: str) -> dict[str, object]:
+    handler, separator, seconds = text.partition(":")
+    if not separator:
+        return {"handler": handler}
+    if not seconds.isdecimal():
+        raise CommandFailed(f"{name} must be HANDLER[:SECONDS], got {text!r}", "write it as index.initialize:60")
+    return {"handler": handler, "timeout": int(seconds)}
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -158,12 +158,19 @@ def stop(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
 
 
 @app.command
-def logs(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
-    """Print what each attempt of a task wrote.
+def logs(
+    function: str,
+    task_id: str,
+    /,
+    *,
+    follow: Annotated[bool, Parameter(name=["--follow", "-f"], negative="", show_default=False)] = False,
+    common: Common = COMMON,
+) -> None:
+    """Print what each attempt of a task wrote, with -f also what it writes from now on.
 
     For example:
 
-        sojourn task logs hello first
+        sojourn task logs -f hello first
 
     Parameters
     ----------
@@ -171,9 +178,17 @@ def logs(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
         Its function.
     task_id
         The task.
+    follow
+        Print as it comes, until the task is over; it need not have begun.
 
     """
+    if follow and common.output != "table":
+        raise CommandFailed("--follow prints text as it comes, not JSON", "leave --output or --follow out")
     with common.client() as client:
+        if follow:
+            for text in client.logs(function, task_id, follow=True):
+                print(text, end="", flush=True)
+            return
         found = client.logs(function, task_id)
     if common.output != "table":
         print_many(common.output, found, (), lambda _: ())

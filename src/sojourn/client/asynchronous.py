@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, overload
 
 import httpx
 
@@ -22,7 +22,7 @@ from .calls import TaskFilter
 from .connection import Connection, from_environment
 from .conversation import Conversation, Deployment, Pace, Pause, Retries, Step, ask
 from .errors import ClientError, WaitTimedOut
-from .wire import Wire, answer
+from .wire import Wire, answer, utf8
 
 T = TypeVar("T")
 
@@ -75,6 +75,7 @@ class AsyncClient:
         retries: int | None = None,
         max_age: int | None = None,
         reserved_concurrency: int | None = None,
+        settings: Mapping[str, object] | None = None,
         progress: Progress | None = None,
     ) -> model.Function:
         """Create the function `name`, or update it when it exists; see `Client.deploy`."""
@@ -90,6 +91,7 @@ class AsyncClient:
             retries=retries,
             max_age=max_age,
             reserved_concurrency=reserved_concurrency,
+            settings=settings,
         )
         return await self._run(conversation.deploy(wanted, progress))
 
@@ -230,9 +232,21 @@ class AsyncClient:
             raise conversation.late_together(late, len(tasks), timeout)
         return [result for result in ended if not isinstance(result, WaitTimedOut)]
 
-    async def logs(self, function: str, task_id: str) -> list[model.AttemptLog]:
-        """What each attempt of the task wrote, in order; a running one's so far."""
-        return await self._run(ask(calls.logs(function, task_id)))
+    @overload
+    def logs(
+        self, function: str, task_id: str, *, follow: Literal[False] = False
+    ) -> Coroutine[Any, Any, list[model.AttemptLog]]: ...
+
+    @overload
+    def logs(self, function: str, task_id: str, *, follow: Literal[True]) -> AsyncIterator[str]: ...
+
+    def logs(
+        self, function: str, task_id: str, *, follow: bool = False
+    ) -> Coroutine[Any, Any, list[model.AttemptLog]] | AsyncIterator[str]:
+        """What each attempt of the task wrote, to be awaited; with `follow` to be iterated, see `Client.logs`."""
+        if follow:
+            return self._stream(calls.follow_logs(function, task_id))
+        return self._run(ask(calls.logs(function, task_id)))
 
     async def create_account(self, account_id: str) -> model.AccessKey:
         """Make an account with a random key pair; only the owner may."""
@@ -264,6 +278,23 @@ class AsyncClient:
         except StopIteration as end:
             result: T = end.value
             return result
+
+    async def _stream(self, call: Call[None]) -> AsyncIterator[str]:
+        wanted = self._wire.request(call)
+        timeout, headers = self._wire.timeout(call), dict(wanted.headers)
+        try:
+            async with self._http.stream(wanted.method, wanted.url, headers=headers, timeout=timeout) as response:
+                if response.is_error:
+                    await response.aread()
+                    call.read(answer(response))
+                decoder = utf8()
+                async for piece in response.aiter_bytes():
+                    if text := decoder.decode(piece):
+                        yield text
+                if text := decoder.decode(b"", final=True):
+                    yield text
+        except httpx.HTTPError as error:
+            raise self._wire.unreachable(error) from error
 
     async def _send(self, call: Call[T]) -> T:
         wanted = self._wire.request(call)

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar, overload
 
 import httpx
 
@@ -23,7 +23,7 @@ from .calls import TaskFilter
 from .connection import Connection, from_environment
 from .conversation import Conversation, Deployment, Pace, Pause, Retries, Step, ask
 from .errors import ClientError, WaitTimedOut
-from .wire import Wire, answer
+from .wire import Wire, answer, utf8
 
 T = TypeVar("T")
 
@@ -89,6 +89,7 @@ class Client:
         retries: int | None = None,
         max_age: int | None = None,
         reserved_concurrency: int | None = None,
+        settings: Mapping[str, object] | None = None,
         progress: Progress | None = None,
     ) -> model.Function:
         """Create the function `name`, or update it when it exists.
@@ -106,6 +107,8 @@ class Client:
         retries: how often a failed task is tried again.
         max_age: seconds a task may wait before it expires.
         reserved_concurrency: how many of its tasks may run at a time.
+        settings: further fields as the API spells them, such as
+            `{"instanceLifecycleConfig": {"preStop": {"handler": "index.pre_stop", "timeout": 10}}}`.
         progress: called with the bytes sent and the bytes in all, while the code is uploaded.
 
         Raises
@@ -125,6 +128,7 @@ class Client:
             retries=retries,
             max_age=max_age,
             reserved_concurrency=reserved_concurrency,
+            settings=settings,
         )
         return self._run(conversation.deploy(wanted, progress))
 
@@ -270,8 +274,20 @@ class Client:
             raise conversation.late_together(late, len(tasks), timeout)
         return [over[number] for number in range(len(tasks))]
 
-    def logs(self, function: str, task_id: str) -> list[model.AttemptLog]:
-        """What each attempt of the task wrote, in order; a running one's so far."""
+    @overload
+    def logs(self, function: str, task_id: str, *, follow: Literal[False] = False) -> list[model.AttemptLog]: ...
+
+    @overload
+    def logs(self, function: str, task_id: str, *, follow: Literal[True]) -> Iterator[str]: ...
+
+    def logs(self, function: str, task_id: str, *, follow: bool = False) -> list[model.AttemptLog] | Iterator[str]:
+        """What each attempt of the task wrote, in order; a running one's so far.
+
+        With `follow` it is text, piece by piece as it comes, until the task is over; where a task has several attempts,
+        a line stands before each. Leave the iterator with its `close()` to stop earlier.
+        """
+        if follow:
+            return self._stream(calls.follow_logs(function, task_id))
         return self._run(ask(calls.logs(function, task_id)))
 
     def create_account(self, account_id: str) -> model.AccessKey:
@@ -330,6 +346,24 @@ class Client:
             else:
                 steps[number] = step
                 heapq.heappush(queue, (self._clock.monotonic() + step.seconds, number))
+
+    def _stream(self, call: Call[None]) -> Iterator[str]:
+        """The text of an answer that comes bit by bit."""
+        wanted = self._wire.request(call)
+        timeout, headers = self._wire.timeout(call), dict(wanted.headers)
+        try:
+            with self._http.stream(wanted.method, wanted.url, headers=headers, timeout=timeout) as response:
+                if response.is_error:
+                    response.read()
+                    call.read(answer(response))
+                decoder = utf8()
+                for piece in response.iter_bytes():
+                    if text := decoder.decode(piece):
+                        yield text
+                if text := decoder.decode(b"", final=True):
+                    yield text
+        except httpx.HTTPError as error:
+            raise self._wire.unreachable(error) from error
 
     def _send(self, call: Call[T]) -> T:
         wanted = self._wire.request(call)

@@ -178,12 +178,16 @@ def stop_task(name: str, task_id: str) -> Call[None]:
 
 def logs(name: str, task_id: str) -> Call[list[model.AttemptLog]]:
     """What each attempt of a task wrote."""
-    path = f"/v1/functions/{segment('function', name)}/tasks/{segment('task_id', task_id)}/logs"
 
     def decode(answer: Answer) -> list[model.AttemptLog]:
         return msgspec.json.decode(answer.body, type=_Logs).logs
 
-    return Call("GetTaskLogs", "GET", path, decode, idempotent=True)
+    return Call("GetTaskLogs", "GET", _logs(name, task_id), decode, idempotent=True)
+
+
+def follow_logs(name: str, task_id: str) -> Call[None]:
+    """What the attempts of a task write, as it comes; the answer is text without an end, so it is never decoded."""
+    return Call("FollowTaskLogs", "GET", _logs(name, task_id), _nothing, query={"follow": "true"}, timeout_seconds=0)
 
 
 def create_account(account_id: str) -> Call[model.AccessKey]:
@@ -228,6 +232,10 @@ def _function(name: str, *below: str) -> str:
 
 def _task(name: str, task_id: str) -> str:
     return _function(name, "async-tasks", segment("task_id", task_id))
+
+
+def _logs(name: str, task_id: str) -> str:
+    return f"/v1/functions/{segment('function', name)}/tasks/{segment('task_id', task_id)}/logs"
 
 
 def _invocation(

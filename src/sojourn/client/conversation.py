@@ -67,7 +67,8 @@ class Pace:
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """A function to create or to update; None leaves the server's default, or what is there.
 
-    `archive` is the zip. Memory in MB, timeout and age in seconds.
+    `archive` is the zip. Memory in MB, timeout and age in seconds. `settings` are further fields of the function as the
+    API spells them, `instanceLifecycleConfig` and the like; they win over the others.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     retries: int | None = None
     max_age: int | None = None
     reserved_concurrency: int | None = None
+    settings: Mapping[str, object] | None = None
 
     def body(self) -> dict[str, object]:
         """The wire's body, without what is not given."""
@@ -94,7 +96,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
             "description": self.description,
             "code": {"zipFile": base64.b64encode(self.archive).decode()},
         }
-        return {name: value for name, value in fields.items() if value is not None}
+        given = {name: value for name, value in fields.items() if value is not None}
+        return given | dict(self.settings or {})
 
 
 def ask(call: Call[T]) -> Conversation[T]:

@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from sojourn.api.operation import Handler, Limit, Operation, small
 
-from . import configs, functions, invocations, tasks
+from . import configs, functions, instances, invocations, scaling, tasks
 
 _PREFIX = "/2023-03-30"
 _FUNCTION = "/functions/{function}"
@@ -31,6 +31,15 @@ _OPERATIONS: tuple[tuple[str, str, Handler, Limit], ...] = (
     ("GET", f"{_FUNCTION}/concurrency", configs.get_concurrency, small),
     ("DELETE", f"{_FUNCTION}/concurrency", configs.delete_concurrency, small),
     ("GET", "/concurrency-configs", configs.page_concurrency, small),
+    ("PUT", f"{_FUNCTION}/provision-config", scaling.put_provision, small),
+    ("GET", f"{_FUNCTION}/provision-config", scaling.get_provision, small),
+    ("DELETE", f"{_FUNCTION}/provision-config", scaling.delete_provision, small),
+    ("GET", "/provision-configs", scaling.page_provision, small),
+    ("PUT", f"{_FUNCTION}/scaling-config", scaling.put_scaling, small),
+    ("GET", f"{_FUNCTION}/scaling-config", scaling.get_scaling, small),
+    ("DELETE", f"{_FUNCTION}/scaling-config", scaling.delete_scaling, small),
+    ("GET", "/scaling-configs", scaling.page_scaling, small),
+    ("GET", f"{_FUNCTION}/instances", instances.page, small),
 )
 
 

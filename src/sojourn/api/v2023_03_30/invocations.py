@@ -11,11 +11,9 @@ import asyncio
 import base64
 from collections.abc import Mapping
 
-from starlette.types import Receive
-
 from sojourn import identity
 from sojourn.api.answer import BYTES, JSON, REQUEST_ID, Answer
-from sojourn.api.call import Call, ClientGone
+from sojourn.api.call import Call, ClientGone, gone
 from sojourn.call import Answer as Result
 from sojourn.errors import InvalidArgument, ServiceUnavailable
 from sojourn.function import (
@@ -27,6 +25,7 @@ from sojourn.function import (
     check_qualifier,
     check_task_name,
 )
+from sojourn.output import whole
 from sojourn.queue import wire_name
 from sojourn.store import Log
 from sojourn.task import Failure
@@ -111,34 +110,26 @@ def sync_answer(result: Result, function: Function, request_id: str, *, tail: bo
 
 
 def log_tail(log: Log, request_id: str) -> bytes:
-    """The last 4 KiB of what a call wrote, between the lines by which Function Compute frames it."""
-    text = b"FC Invoke Start RequestId: %b\n" % request_id.encode() + log.head
-    if log.dropped:
-        text += b"\n... %d bytes dropped ...\n" % log.dropped
-    text += log.tail
-    if not text.endswith(b"\n"):
-        text += b"\n"
-    return (text + b"FC Invoke End RequestId: %b\n" % request_id.encode())[-LOG_TAIL_BYTES:]
+    """The last 4 KiB of what a call wrote, in its sections; a silent call has the lines of its section all the same."""
+    text = whole(log)
+    if not text:
+        text = f"FC Invoke Start RequestId: {request_id}\nFC Invoke End RequestId: {request_id}\n".encode()
+    return text[-LOG_TAIL_BYTES:]
 
 
 async def _unless_gone(call: Call, function: Function) -> Result:
     """Call the function for as long as the caller waits."""
     work = asyncio.ensure_future(call.backend.dispatcher.invoke(function, call.body, call.request_id))
-    gone = asyncio.ensure_future(_gone(call.receive))
+    leaving = asyncio.ensure_future(gone(call.receive))
     try:
-        await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             return await work
         raise ClientGone
     finally:
         work.cancel()
-        gone.cancel()
-        await asyncio.gather(work, gone, return_exceptions=True)
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
+        leaving.cancel()
+        await asyncio.gather(work, leaving, return_exceptions=True)
 
 
 def _is_async(headers: Mapping[bytes, bytes]) -> bool:

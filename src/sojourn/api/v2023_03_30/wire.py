@@ -89,9 +89,11 @@ def as_text(field: str, data: bytes) -> dict[str, str]:
 
 def function_object(function: Function, region: str, runtimes: Iterable[Runtime]) -> dict[str, object]:
     """Function; `runtimes` tell whether its interpreter is the one that was asked for."""
-    shown: dict[str, object] = msgspec.to_builtins(function.config)
-    if function.config.cpu is None:
-        del shown["cpu"]
+    shown: dict[str, object] = {
+        name: value for name, value in msgspec.to_builtins(function.config).items() if value is not None
+    }
+    hooks = msgspec.to_builtins(function.config.instance_lifecycle_config)
+    shown["instanceLifecycleConfig"] = {name: hook for name, hook in hooks.items() if hook is not None}
     return shown | {
         "functionName": function.name,
         "functionArn": functions.arn(function.account_id, function.name, region),

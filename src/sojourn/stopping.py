@@ -1,0 +1,61 @@
+"""Stops: a task is stopped wherever it is in its life, and what it ran on is ended, with the proof.
+
+A stop is durable when the caller is answered. Whichever of a result and a stop is durable first wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from . import outcome
+from .errors import TaskAlreadyCompleted
+from .executor import Execution, Executor
+from .function import Function
+from .queue import Queue
+from .task import Ended, Fact, Status, StopRequested, Task
+
+
+class Stops:
+    """Stops tasks; `executions` are those in hand, by task."""
+
+    def __init__(self, queue: Queue, executor: Executor, executions: Mapping[int, Execution]) -> None:
+        self._queue, self._executor, self._executions = queue, executor, executions
+
+    async def stop(self, function: Function, name: str, actor: str) -> Task:
+        """Stop a task; on return that is durable.
+
+        Raises
+        ------
+        TaskNotFound: the function has no such task.
+        TaskAlreadyCompleted: it is over already, in whatever way; stopping one that is Stopping succeeds again.
+
+        """
+        while True:
+            task = await self._queue.find(function, name)
+            if task.status is Status.STOPPING:
+                return task
+            if task.over:
+                raise TaskAlreadyCompleted(name, task.status.value)
+            execution = self._executions.get(task.id) if task.status is Status.RUNNING else None
+            facts: list[Fact] = [StopRequested(actor)]
+            if execution is None:  # no user code of it runs, so that the stop is over as soon as it is asked for
+                facts.append(Ended({"ran": task.attempts > 0, "processesLeft": 0}))
+            after = await self._queue.apply(task, *facts)
+            if after is None:
+                continue  # it moved meanwhile: look where it is now
+            self._queue.line(function.id).remove(task.id)
+            self._executor.starts_lost.pop(task.id, None)
+            if execution is not None:
+                self._executor.background.spawn(self._prove(after, execution))
+            return after
+
+    async def _prove(self, task: Task, execution: Execution) -> None:
+        """End what a stopped task runs on, and record that nothing of it is left."""
+        used, attempt = execution.instance, execution.attempt
+        evidence: dict[str, object] = {"processesLeft": 0}
+        if used is not None:
+            exit_ = await self._executor.end(execution, task, "stop")
+            ended = {"cancelled": True, "processesLeft": 0} if exit_ is None else outcome.evidence_of(exit_)
+            evidence = ended | {"instanceId": used.id}
+        log = attempt.output.log(attempt.number) if attempt is not None else None
+        await self._executor.insist(task, Ended(evidence), log)

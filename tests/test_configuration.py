@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from sojourn import configuration as c
+from sojourn.errors import InvalidArgument
+from sojourn.function import AsyncConfig, Config, CustomRuntime, HealthCheck, Hook, Lifecycle
+
+MINIMAL = {"functionName": "f", "runtime": "python3.12", "handler": "index.handler"}
+CUSTOM = {"functionName": "f", "runtime": "custom.debian12"}
+
+
+def config(**fields: object) -> Config:
+    """A new function's configuration."""
+    return c.new_config(MINIMAL | fields)
+
+
+def lifecycle(**hooks: object) -> Lifecycle:
+    """The hooks of a new function."""
+    return config(instanceLifecycleConfig=hooks).instance_lifecycle_config
+
+
+def test_there_are_no_hooks_unless_configured() -> None:
+    """A hook that is not configured is never called."""
+    assert config().instance_lifecycle_config == Lifecycle()
+    assert config(instanceLifecycleConfig={}).instance_lifecycle_config == Lifecycle()
+
+
+def test_hooks_have_a_handler_and_a_timeout_of_three_seconds_unless_given() -> None:
+    """All three, each by its name."""
+    found = lifecycle(
+        initializer={"handler": "index.initialize", "timeout": 300},
+        preFreeze={"handler": "hooks.pre_freeze"},
+        preStop={"handler": "index.pre_stop", "timeout": 90},
+    )
+
+    assert found == Lifecycle(
+        initializer=Hook(handler="index.initialize", timeout=300),
+        pre_freeze=Hook(handler="hooks.pre_freeze", timeout=3),
+        pre_stop=Hook(handler="index.pre_stop", timeout=90),
+    )
+
+
+def test_an_update_keeps_the_hooks_that_it_does_not_name() -> None:
+    """Absent keeps, an empty handler removes, a timeout alone changes the timeout."""
+    before = config(instanceLifecycleConfig={"initializer": {"handler": "a.b"}, "preStop": {"handler": "c.d"}})
+    after = c.changed_config(before, {"instanceLifecycleConfig": {"preStop": {"timeout": 9}}})
+    gone = c.changed_config(after, {"instanceLifecycleConfig": {"initializer": {"handler": "", "command": ""}}})
+
+    assert after.instance_lifecycle_config.initializer == Hook(handler="a.b")
+    assert after.instance_lifecycle_config.pre_stop == Hook(handler="c.d", timeout=9)
+    assert gone.instance_lifecycle_config == Lifecycle(pre_stop=Hook(handler="c.d", timeout=9))
+    assert c.changed_config(gone, {"timeout": 9}).instance_lifecycle_config == gone.instance_lifecycle_config
+
+
+def test_the_older_form_of_an_initializer_means_the_same() -> None:
+    """`initializer` and `initializationTimeout`, as the API of 2021-04-06 spells them."""
+    before = config(initializer="index.initialize", initializationTimeout=20)
+
+    assert before.instance_lifecycle_config == Lifecycle(initializer=Hook(handler="index.initialize", timeout=20))
+    assert c.changed_config(before, {"initializer": ""}).instance_lifecycle_config == Lifecycle()
+    with pytest.raises(InvalidArgument, match="initializationTimeout"):
+        config(initializationTimeout=20)
+
+
+@pytest.mark.parametrize(
+    ("hooks", "field"),
+    [
+        ("index.initialize", "instanceLifecycleConfig"),
+        ({"preStart": {"handler": "a.b"}}, "instanceLifecycleConfig.preStart"),
+        ({"preStop": "a.b"}, "instanceLifecycleConfig.preStop"),
+        ({"preStop": {"timeout": 3}}, "instanceLifecycleConfig.preStop.handler"),
+        ({"preStop": {"handler": "a.b", "timeout": 91}}, "instanceLifecycleConfig.preStop.timeout"),
+        ({"preFreeze": {"handler": "a.b", "timeout": 0}}, "instanceLifecycleConfig.preFreeze.timeout"),
+        ({"initializer": {"handler": "a.b", "timeout": 301}}, "instanceLifecycleConfig.initializer.timeout"),
+        ({"initializer": {"handler": "a.b", "command": ["sh"]}}, "instanceLifecycleConfig.initializer.command"),
+    ],
+)
+def test_a_wrong_hook_is_named(hooks: object, field: str) -> None:
+    """The field, its value and its bound; nothing of it is kept."""
+    with pytest.raises(InvalidArgument) as raised:
+        config(instanceLifecycleConfig=hooks)
+
+    assert raised.value.field == field
+
+
+def test_a_custom_runtime_needs_no_handler_and_has_a_program() -> None:
+    """Command, arguments, port and health check; the port is 9000 unless given."""
+    health = {"httpGetUrl": "/ready", "periodSeconds": 1}
+    found = c.new_config(
+        CUSTOM | {"customRuntimeConfig": {"command": ["python3"], "args": ["app.py"], "healthCheckConfig": health}}
+    )
+
+    assert found.handler == ""
+    assert found.custom_runtime_config == CustomRuntime(
+        command=["python3"],
+        args=["app.py"],
+        port=9000,
+        health_check_config=HealthCheck(http_get_url="/ready", period_seconds=1),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"port": 0}, "customRuntimeConfig.port"),
+        ({"port": 65536}, "customRuntimeConfig.port"),
+        ({"command": "python3"}, "customRuntimeConfig.command"),
+        ({"args": [1]}, "customRuntimeConfig.args"),
+        ({"args": ["x" * 20_000]}, "customRuntimeConfig.args"),
+        ({"healthCheckConfig": {"periodSeconds": 1}}, "customRuntimeConfig.healthCheckConfig.httpGetUrl"),
+        (
+            {"healthCheckConfig": {"httpGetUrl": "/", "timeoutSeconds": 4}},
+            "customRuntimeConfig.healthCheckConfig.timeoutSeconds",
+        ),
+        ({"healthCheckConfig": {"httpGetUrl": "ready"}}, "customRuntimeConfig.healthCheckConfig.httpGetUrl"),
+        ({"image": "x"}, "customRuntimeConfig.image"),
+    ],
+)
+def test_a_wrong_program_is_named(fields: dict[str, Any], field: str) -> None:
+    """The field, its value and its bound."""
+    with pytest.raises(InvalidArgument) as raised:
+        c.new_config(CUSTOM | {"customRuntimeConfig": fields})
+
+    assert raised.value.field == field
+
+
+def test_several_invocations_at_a_time_are_for_custom_runtimes() -> None:
+    """1 to 200 there, 1 elsewhere."""
+    assert c.new_config(CUSTOM | {"instanceConcurrency": 200}).instance_concurrency == 200
+    for fields in ({**CUSTOM, "instanceConcurrency": 201}, {**MINIMAL, "instanceConcurrency": 2}):
+        with pytest.raises(InvalidArgument, match="instanceConcurrency"):
+            c.new_config(fields)
+
+
+def test_a_program_belongs_to_a_custom_runtime() -> None:
+    """Elsewhere it would have no effect, so it is refused."""
+    with pytest.raises(InvalidArgument, match="customRuntimeConfig"):
+        config(customRuntimeConfig={"port": 9000})
+
+
+def test_the_handler_is_checked_against_the_runtime_it_ends_up_with() -> None:
+    """A custom function that becomes a Python one needs a handler that Python can find."""
+    before = c.new_config(CUSTOM)
+
+    with pytest.raises(InvalidArgument, match="handler"):
+        c.changed_config(before, {"runtime": "python3.12"})
+    assert c.changed_config(before, {"runtime": "python3.12", "handler": "index.handler"}).handler == "index.handler"
+
+
+def test_idle_time_from_none_to_a_day() -> None:
+    """0 lets an instance go after each invocation; not given is the server's own."""
+    assert config().idle_timeout is None
+    assert config(idleTimeout=0).idle_timeout == 0
+    with pytest.raises(InvalidArgument, match="idleTimeout must be a whole number between 0 and 86400 seconds"):
+        config(idleTimeout=86_401)
+
+
+def test_waits_between_attempts_and_turns_of_the_line_are_settable() -> None:
+    """Ours, beside the fields of Function Compute."""
+    body = {"retryIntervalSeconds": 5, "retryIntervalMaxSeconds": 60, "queueWeight": 10}
+    found = c.changed_async_config(None, body, now=1)
+
+    assert (found.retry_interval_seconds, found.retry_interval_max_seconds, found.queue_weight) == (5, 60, 10)
+    assert AsyncConfig().retry_interval_seconds is None
+    for field, value in (("retryIntervalSeconds", -1), ("retryIntervalMaxSeconds", 86_401), ("queueWeight", 0)):
+        with pytest.raises(InvalidArgument, match=field):
+            c.changed_async_config(None, {field: value}, now=1)
