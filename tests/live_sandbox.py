@@ -241,6 +241,15 @@ class Live:
                 found[int(entry.name)] = command
         return found
 
+    def strays(self) -> list[str]:
+        """What is there besides agent and zygote, as command lines; these two hide from their own user.
+
+        An instance looks like a second zygote.
+        """
+        commands = [one for one in self.processes().values() if " agent {" not in one]
+        zygotes = [one for one in commands if " zygote {" in one]
+        return [one for one in commands if " zygote {" not in one] + zygotes[int(ROOT) :]
+
     def pid_of(self, role: str) -> int:
         """The host's pid of the `agent` or of the `zygote` (root only: they hide from their own user)."""
         for pid, command in sorted(self.processes().items()):

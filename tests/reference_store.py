@@ -12,15 +12,18 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import msgspec
 
 from sojourn import identity
+from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
 from sojourn.store import Log, OpenTask, TaskQuery
 from sojourn.task import Status, Task
 
-Which = Callable[[Task], bool]
+Which = Callable[[Task | Delivery], bool]
 
 FIXED = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload")
 """What a task is submitted with, for good."""
+DELIVERY_FIXED = ("task_id", "function_id", "account_id", "target", "created_at")
+"""What a delivery is made with, for good."""
 INTEGER_MAX = 1 << 64
 
 
@@ -52,6 +55,7 @@ class Data:
         self.tasks: dict[int, Task] = {}
         self.names: dict[tuple[int, str], int] = {}
         self.logs: dict[tuple[int, int], Log] = {}
+        self.deliveries: dict[int, Delivery] = {}
         self.functions: dict[int, Function] = {}
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, AccessKey] = {}
@@ -75,7 +79,14 @@ class ReferenceStore:
 
     def hold(self, *statuses: Status, after: bool = False) -> Hold:
         """Hold the next write that makes a task one of `statuses`; `after` lets it take effect first."""
-        held = Hold(lambda task: task.status in statuses, after=after)
+        return self._hold(lambda row: row.status in statuses, after=after)
+
+    def hold_delivery(self, *, after: bool = False) -> Hold:
+        """Hold the next write of what came of an attempt to deliver."""
+        return self._hold(lambda row: isinstance(row, Delivery), after=after)
+
+    def _hold(self, which: Which, *, after: bool) -> Hold:
+        held = Hold(which, after=after)
         self._holds.append(held)
         return held
 
@@ -105,9 +116,9 @@ class ReferenceStore:
         """Keep a new task."""
         return await self._write(task, lambda: self._insert(task))
 
-    async def apply(self, epoch: int, task: Task, log: Log | None = None) -> bool:
+    async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Compare and set."""
-        return await self._write(task, lambda: self._swap(epoch, task, log))
+        return await self._write(task, lambda: self._swap(epoch, task, log, delivery))
 
     async def task(self, task_id: int) -> Task | None:
         """A row."""
@@ -138,6 +149,22 @@ class ReferenceStore:
         await self._read()
         return [log for (owner, _), log in sorted(self.data.logs.items(), key=lambda item: item[0]) if owner == task_id]
 
+    async def open_deliveries(self) -> AsyncIterator[Delivery]:
+        """Deliveries that are not over."""
+        for _, delivery in sorted(self.data.deliveries.items()):
+            await self._read()
+            if not delivery.over:
+                yield delivery
+
+    async def deliveries(self, task_ids: Sequence[int]) -> list[Delivery]:
+        """Those there are."""
+        await self._read()
+        return [self.data.deliveries[number] for number in set(task_ids) if number in self.data.deliveries]
+
+    async def put_delivery(self, epoch: int, delivery: Delivery) -> bool:
+        """Compare and set."""
+        return await self._write(delivery, lambda: self._swap_delivery(epoch, delivery))
+
     async def put_function(self, function: Function, revision: int) -> Function | None:
         """Create or replace."""
         await self._read()
@@ -164,6 +191,15 @@ class ReferenceStore:
         self.data.accounts[account.id], self.data.keys[key.id] = account, key
         return True
 
+    async def put_webhook_secret(self, account_id: str, before: str, secret: str) -> bool:
+        """Compare and set."""
+        await self._read()
+        account = self.data.accounts.get(account_id)
+        if account is None or account.webhook_secret != before:
+            return False
+        self.data.accounts[account_id] = msgspec.structs.replace(account, webhook_secret=secret)
+        return True
+
     async def accounts(self) -> Sequence[Account]:
         """Oldest first."""
         await self._read()
@@ -186,42 +222,54 @@ class ReferenceStore:
         self.data.tasks[task.id] = task
         return True
 
-    def _swap(self, epoch: int, task: Task, log: Log | None) -> bool:
+    def _swap(self, epoch: int, task: Task, log: Log | None, delivery: Delivery | None) -> bool:
         found = self.data.tasks.get(task.id)
         if found is None or found.epoch != epoch:
             return False
-        if max(task.due_at, log.dropped if log else 0) > INTEGER_MAX:
+        if max(task.due_at, log.dropped if log else 0, delivery.due_at if delivery else 0) > INTEGER_MAX:
+            raise StoreFailed("no row can hold this")
+        if delivery is not None and delivery.task_id in self.data.deliveries:
             raise StoreFailed("no row can hold this")
         self.data.tasks[task.id] = msgspec.structs.replace(task, **{name: getattr(found, name) for name in FIXED})
         if log is not None:
             self.data.logs[task.id, log.attempt] = log
+        if delivery is not None:
+            self.data.deliveries[delivery.task_id] = delivery
+        return True
+
+    def _swap_delivery(self, epoch: int, delivery: Delivery) -> bool:
+        found = self.data.deliveries.get(delivery.task_id)
+        if found is None or found.epoch != epoch:
+            return False
+        kept = {name: getattr(found, name) for name in DELIVERY_FIXED}
+        self.data.deliveries[delivery.task_id] = msgspec.structs.replace(delivery, **kept)
         return True
 
     async def _read(self) -> None:
         self._check()
         await asyncio.sleep(0)
 
-    async def _write(self, task: Task, change: Callable[[], bool]) -> bool:
+    async def _write(self, row: Task | Delivery, change: Callable[[], bool]) -> bool:
         self._check()
         self._begun += 1
         self.calls += 1
         try:
-            await self._stand(task, after=False)
+            await self._stand(row, after=False)
             await asyncio.sleep(0)
             changed = change()
-            if changed:
-                self.written.append(task)
+            if changed and isinstance(row, Task):
+                self.written.append(row)
             self._pulse.set()
             await asyncio.sleep(0)
-            await self._stand(task, after=True)
+            await self._stand(row, after=True)
         finally:
             self._begun -= 1
             self._pulse.set()
         return changed
 
-    async def _stand(self, task: Task, *, after: bool) -> None:
+    async def _stand(self, row: Task | Delivery, *, after: bool) -> None:
         for held in self._holds:
-            if not held.used and held.after is after and held.which(task):
+            if not held.used and held.after is after and held.which(row):
                 await held.stand()
 
     def _check(self) -> None:

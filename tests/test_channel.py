@@ -13,8 +13,9 @@ import uvloop
 
 from sojourn import channel as module
 from sojourn.agent import frames
+from sojourn.answers import reply_of
 from sojourn.channel import Channel
-from sojourn.sandbox import Exit, InstanceDied, Invocation
+from sojourn.sandbox import Exit, HookOutcome, InstanceDied, Invocation, StopOrder, Usage
 
 CALL = Invocation(request_id="1-a", payload=b"event", retry_count=2, deadline_at=9)
 LOOPS = pytest.mark.parametrize("loop", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
@@ -256,3 +257,133 @@ def test_three_silent_heartbeats_are_a_loss(monkeypatch: pytest.MonkeyPatch) -> 
         assert played.losses == ["the agent did not answer for 3 heartbeats"]
 
     _play(asyncio.run, scene)
+
+
+HOOKED = frames.RESULT_HEAD.pack(0, 1500, 0)
+DOCUMENT = b'{"errorMessage": "m", "errorType": "T"}'
+
+
+def test_hooks_have_their_own_logs_and_outcomes() -> None:
+    """Initializer and PreFreeze get their ids, their output goes to their sinks, what they came to is read."""
+
+    async def scene(played: Played) -> None:
+        logs: dict[str, list[bytes]] = {"first": [], "freeze": []}
+        begun = played.channel.initialize(5, "1-a", lambda piece, _: logs["first"].append(piece))
+        frozen = played.channel.freeze(5, "1-b", lambda piece, _: logs["freeze"].append(piece))
+        plain = played.channel.freeze(6, "1-c", _nothing)
+        _, first, number, told = await played.heard(frames.INITIALIZE)
+        _, second, _, _ = await played.heard(frames.FREEZE)
+        _, third, _, _ = await played.heard(frames.FREEZE)
+        await played.say(frames.pack(frames.LOG, first, 5, frames.LOG_HEAD.pack(0) + b"a"))
+        await played.say(frames.pack(frames.LOG, second, 5, frames.LOG_HEAD.pack(0) + b"b"))
+        await played.say(frames.pack(frames.HOOKED, first, 6, HOOKED))
+        await played.say(frames.pack(frames.HOOKED, first, 5, HOOKED))
+        late = frames.RESULT_HEAD.pack(frames.TIMED_OUT, 2000, 0) + DOCUMENT
+        await played.say(frames.pack(frames.FROZEN, second, 5, late) + frames.pack(frames.FROZEN, third, 6))
+
+        assert (number, msgspec.json.decode(told)) == (5, {"request_id": "1-a"})
+        assert await begun == HookOutcome(ok=True, duration_ms=1.5)
+        expected = HookOutcome(ok=False, duration_ms=2.0, timed_out=True, payload=DOCUMENT, type="T", message="m")
+        assert await frozen == expected
+        assert await plain is None
+        assert logs == {"first": [b"a"], "freeze": [b"b"]}
+
+    _play(asyncio.run, scene)
+
+
+def test_a_stop_hears_pre_stop_and_ends_everything_that_waits() -> None:
+    """Its order arrives whole, its log is its own, and hooks, calls, cancels and usage are told of the end."""
+
+    async def scene(played: Played) -> None:
+        logged: list[bytes] = []
+        call = played.channel.invoke(5, CALL, _nothing)
+        hook = played.channel.initialize(5, "1-a", _nothing)
+        given_up = played.channel.cancel(5, CALL.request_id)
+        used, other = played.channel.usage(5), played.channel.usage(6)
+        order = StopOrder(reason="cancel", grace_seconds=2.0, task_id="t", request_id="1-s")
+        played.channel.stop(5, order, lambda piece, _: logged.append(piece))
+        _, request, number, body = await played.heard(frames.STOP)
+        _, asked, _, _ = await played.heard(frames.USAGE)
+        _, asked_other, _, _ = await played.heard(frames.USAGE)
+        await played.say(frames.pack(frames.LOG, request, 5, frames.LOG_HEAD.pack(0) + b"bye"))
+        await played.say(frames.pack(frames.LOG, request, 6, frames.LOG_HEAD.pack(0) + b"not mine"))
+        await played.say(frames.pack(frames.USED, asked, 5, b"{}"))
+        used_body = b'{"memory_bytes": 1, "memory_peak_bytes": 2, "cpu_seconds": 3, "processes": 4}'
+        await played.say(frames.pack(frames.USED, asked_other, 6, used_body))
+        ended = {"code": 143, "pre_stop": {"outcome": 1, "duration_us": 3000, "document": DOCUMENT.decode()}}
+        await played.say(frames.pack(frames.EXIT, 0, 5, msgspec.json.encode(ended)))
+        for waiting in (call, hook):
+            with pytest.raises(InstanceDied) as died:
+                await waiting
+            assert died.value.exit.pre_stop == HookOutcome(
+                ok=False, duration_ms=3.0, payload=DOCUMENT, type="T", message="m"
+            )
+
+        assert (number, msgspec.json.decode(body, type=StopOrder)) == (5, order)
+        assert logged == [b"bye"]
+        assert await used == Usage()
+        assert await other == Usage(memory_bytes=1, memory_peak_bytes=2, cpu_seconds=3, processes=4)
+        assert await given_up
+        assert await played.channel.cancel(5, CALL.request_id)
+
+    _play(asyncio.run, scene)
+
+
+def test_several_calls_at_a_time_and_one_of_them_given_up() -> None:
+    """As many as the instance takes; answers come in any order, and what is cancelled is over for its caller too."""
+
+    async def scene(played: Played) -> None:
+        other = Invocation(request_id="1-b", payload=b"")
+        first = played.channel.invoke(5, CALL, _nothing, concurrency=2)
+        second = played.channel.invoke(5, other, _nothing, concurrency=2)
+        with pytest.raises(RuntimeError, match="runs something already"):
+            played.channel.invoke(5, CALL, _nothing, concurrency=2)
+        with pytest.raises(RuntimeError, match="runs something"):
+            played.channel.freeze(5, "1-f", _nothing)
+        _, one, _, _ = await played.heard(frames.INVOKE)
+        _, two, _, _ = await played.heard(frames.INVOKE)
+        asked = played.channel.cancel(5, "1-b")
+        assert played.channel.cancel(5, "1-b") is asked
+        _, request, _, body = await played.heard(frames.CANCEL)
+        await played.say(frames.pack(frames.CANCELLED, one, 6) + frames.pack(frames.CANCELLED, two, 5))
+        reply = await second
+        await played.say(frames.pack(frames.RESULT, one, 5, frames.RESULT_HEAD.pack(0, 0, 0) + b"one"))
+
+        assert (request, msgspec.json.decode(body)) == (two, {"request": two, "request_id": "1-b"})
+        assert await asked
+        assert (reply.ok, reply.type) == (False, "InvocationCanceled")
+        assert (await first).payload == b"one"
+        played.channel.invoke(5, CALL, _nothing)
+
+    _play(asyncio.run, scene)
+
+
+def test_a_thaw_goes_ahead_of_the_call() -> None:
+    """The agent hears it first."""
+
+    async def scene(played: Played) -> None:
+        played.channel.thaw(5)
+        played.channel.invoke(5, CALL, _nothing)
+        await played.heard(frames.INVOKE)
+
+        assert [frame[0] for frame in played._heard] == [frames.THAW]
+
+    _play(asyncio.run, scene)
+
+
+WISHES = [
+    (b'{"errorType": "T", "retryable": false, "retryAfterSeconds": 3}', False, 3.0),
+    (b'{"errorType": "T", "retryable": 0, "retryAfterSeconds": "3"}', True, None),
+    (b'{"errorType": "T", "retryable": null, "retryAfterSeconds": -1}', True, None),
+    (b'{"errorType": "T", "retryable": [], "retryAfterSeconds": true}', True, None),
+    (b'{"errorType": "T", "retryAfterSeconds": 1e300}', True, 604_800.0),
+    (b'{"errorType": "T", "retryAfterSeconds": {"a": 1}}', True, None),
+]
+
+
+@pytest.mark.parametrize(("payload", "retryable", "after"), WISHES)
+def test_wishes_about_retries_are_read_without_trust(payload: bytes, retryable: bool, after: float | None) -> None:  # noqa: FBT001 - a row
+    """A wrong type is no wish and takes nothing else of the document along; a long delay is bounded."""
+    reply = reply_of(frames.UNHANDLED, 0, 0, payload)
+
+    assert (reply.retryable, reply.retry_after_seconds, reply.type) == (retryable, after, "T")

@@ -261,8 +261,11 @@ def test_a_later_async_config_keeps_what_is_not_given() -> None:
         ("maxAsyncRetryAttempts", "3", "a whole number"),
         ("maxAsyncEventAgeInSeconds", 0, "between 1 and 604800 seconds"),
         ("maxAsyncEventAgeInSeconds", 604_801, "between 1 and 604800 seconds"),
+        ("retryIntervalSeconds", -1, "between 0 and 86400 seconds"),
+        ("retryIntervalMaxSeconds", 86_401, "between 0 and 86400 seconds"),
+        ("queueWeight", 0, "between 1 and 100"),
         ("asyncTask", "true", "true or false"),
-        ("destinationConfig", {"onSuccess": {"destination": "arn"}}, "is not supported"),
+        ("destinationConfig", "arn", "must be an object of onSuccess and onFailure"),
         ("nonsense", 1, "is not supported"),
     ],
 )
@@ -273,6 +276,16 @@ def test_async_config_outside_its_bounds(field: str, value: object, words: str) 
 
     assert raised.value.field == field
     assert words in raised.value.message
+
+
+def test_the_longest_wait_is_not_shorter_than_the_first() -> None:
+    """Whichever of the two comes later; equal is a constant wait."""
+    first = c.changed_async_config(None, {"retryIntervalSeconds": 10}, now=1)
+    with pytest.raises(InvalidArgument, match=r"retryIntervalMaxSeconds must be at least retryIntervalSeconds \(10\)"):
+        c.changed_async_config(first, {"retryIntervalMaxSeconds": 9}, now=2)
+    both = c.changed_async_config(first, {"retryIntervalMaxSeconds": 10}, now=2)
+
+    assert (both.retry_interval_seconds, both.retry_interval_max_seconds) == (10, 10)
 
 
 @pytest.mark.parametrize("value", [0, 1, 100_000])

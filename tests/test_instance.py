@@ -19,6 +19,7 @@ CELLS = {
     ("Idle", "FreezeBegun"): "Freezing",
     ("Idle", "StopBegun"): "Stopping",
     ("Idle", "Died"): "Destroyed",
+    ("Invoking", "Invoked"): "Invoking",
     ("Invoking", "Released"): "Idle",
     ("Invoking", "StopBegun"): "Stopping",
     ("Invoking", "Died"): "Destroyed",

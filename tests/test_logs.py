@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from scripted import Behaviour, Call, Gate, answers, in_turn, raises
+from sections import words_of
 from sojourn.errors import ResourceExhausted, ServiceUnavailable, TaskNotFound
 from sojourn.function import Function
 from sojourn.logs import BUFFER_BYTES_MAX, FOLLOWERS_PER_ACCOUNT_MAX, Follower, Unread
@@ -39,7 +40,7 @@ class Reader:
 
     async def _read(self) -> None:
         async for piece in self.follower.pieces():
-            self.text += piece
+            self.text = words_of(self.text + piece)
             self._grew.set()
         self.follower.close()
 
@@ -90,15 +91,15 @@ def test_a_follower_goes_on_over_retries() -> None:
     async def main() -> None:
         async with World() as world:
             gate = Gate()
-            function = world.deploy("f", in_turn(says(b"one", raises()), raises(), says(b"three\n", gate)))
+            function = world.deploy("f", in_turn(says(b"1\n", raises()), says(b"2\n", raises()), says(b"3\n", gate)))
             task = await world.submit(function)
             early = await reader(world, function, task)
             await gate.busy()
             late = await reader(world, function, task)
-            await late.until(lambda text: text.endswith(b"three\n"))
+            await late.until(lambda text: text.endswith(b"3\n"))
             gate.leave()
-            assert await early.end() == b"one\n==> attempt 3 <==\nthree\n"
-            assert await late.end() == b"==> attempt 1 <==\none\n==> attempt 3 <==\nthree\n"
+            assert await early.end() == b"1\n==> attempt 2 <==\n2\n==> attempt 3 <==\n3\n"
+            assert await late.end() == b"==> attempt 1 <==\n1\n==> attempt 2 <==\n2\n==> attempt 3 <==\n3\n"
 
     run(main())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import pytest
 
@@ -47,6 +49,30 @@ def test_the_wire_knows_two_kinds_of_error(said: str, kind: str) -> None:
 
     assert isinstance(failure, Failure)
     assert failure.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("asked", "used"),
+    [
+        *((None, None), (0.0, 0.0), (2.5, 2.5), (86_400.0, 86_400.0), (86_401.0, 86_400.0), (math.inf, 86_400.0)),
+        *((-0.001, None), (-math.inf, None), (math.nan, None)),
+    ],
+)
+def test_a_wait_that_a_function_asks_for_has_bounds(asked: float | None, used: float | None) -> None:
+    """More than a day is a day; what is negative or no number was not asked for."""
+    reply = Reply(ok=False, payload=DOCUMENT, kind=UNHANDLED, type="Busy", message="no", retry_after_seconds=asked)
+    failure = outcome.of_reply(reply, 128)
+
+    assert isinstance(failure, Failure)
+    assert (failure.retry_after_seconds, failure.retryable) == (used, True)
+
+
+def test_a_function_may_say_that_trying_again_is_of_no_use() -> None:
+    """It goes into the outcome as it is."""
+    failure = outcome.of_reply(Reply(ok=False, payload=DOCUMENT, kind=UNHANDLED, type="E", retryable=False), 128)
+
+    assert isinstance(failure, Failure)
+    assert not failure.retryable
 
 
 def test_a_memory_error_is_the_memory_limit() -> None:

@@ -195,6 +195,31 @@ def test_a_start_counts_and_a_second_start_keeps_the_first_time() -> None:
     assert msgspec.json.decode(second.events[-1].detail) == {"attempt": 2, "instanceId": "two"}
 
 
+def test_a_task_that_runs_again_shows_nothing_of_the_attempt_before() -> None:
+    """Error and document go from the row when the next attempt begins; the history keeps the error."""
+    waiting = task_in(Status.RETRYING)
+    task = walk(waiting, [Claimed(7), Started("two")])
+
+    assert (waiting.error, waiting.result) == (UNHANDLED, ERROR.document)
+    assert (task.error, task.result) == ("", b"")
+    detail = msgspec.json.decode(task.events[3].detail)
+    assert (detail["Error"], detail["errorType"], detail["errorMessage"]) == (UNHANDLED, "ValueError", "no")
+
+
+def test_what_a_function_says_about_another_attempt_is_in_the_history() -> None:
+    """The wait it asked for, or that it wants none."""
+    later = msgspec.structs.replace(ERROR, retry_after_seconds=7.5)
+    never = msgspec.structs.replace(ERROR, retryable=False)
+    running = task_in(Status.RUNNING)
+    waits = advance(running, judge(running, later, NOW, Backoff(), 0.0), NOW)
+    ends = advance(running, judge(running, never, NOW, Backoff(), 0.0), NOW)
+
+    assert (waits.status, waits.due_at) == (Status.RETRYING, NOW + 7_500_000)
+    assert msgspec.json.decode(waits.events[-1].detail)["retryAfterSeconds"] == 7.5
+    assert (ends.status, ends.retries) == (Status.FAILED, 0)
+    assert msgspec.json.decode(ends.events[-1].detail)["retryable"] is False
+
+
 def test_a_result_replaces_the_error_of_an_earlier_attempt() -> None:
     """After a retry that succeeds nothing of the failed attempt is left in result and error."""
     task = walk(task_in(Status.RETRYING), [Claimed(7), Started("two"), Returned(Success(result=b"42"))])

@@ -42,8 +42,11 @@ from .function import (
     check_function_name,
 )
 from .store import Store
+from .target import Reach, check_destinations
 
 ACCESS_KEY_BYTES, SECRET_BYTES = 10, 24
+WEBHOOK_SECRET_PREFIX, WEBHOOK_SECRET_BYTES = "whsec_", 24
+"""As Standard Webhooks spells secrets."""
 
 
 class Catalog:
@@ -55,6 +58,7 @@ class Catalog:
     check_runtime: raises `InvalidArgument` for a runtime that nothing here runs.
     multi_account: whether the isolation in force may hold more than one account.
     offline_works: whether the isolation in force can keep a function from the network.
+    reach: what records of finished tasks can be sent to.
 
     """
 
@@ -67,10 +71,11 @@ class Catalog:
         check_runtime: Callable[[str], object],
         multi_account: bool,
         offline_works: bool = True,
+        reach: Reach | None = None,
     ) -> None:
         self._store, self._code, self._clock = store, code, clock
         self._check_runtime, self._multi_account = check_runtime, multi_account
-        self._offline_works = offline_works
+        self._offline_works, self._reach = offline_works, reach or Reach()
         self._accounts: dict[str, Account] = {}
         self._keys: dict[str, AccessKey] = {}
         self._functions: dict[tuple[str, str], Function] = {}
@@ -140,6 +145,21 @@ class Catalog:
         self._keys[key.id] = key
         self.on_account(len(self._accounts), account)
         return key
+
+    async def webhook_secret(self, account_id: str) -> str:
+        """What signs the records of an account; made when it is first asked for."""
+        return self.account(account_id).webhook_secret or await self.rotate_webhook_secret(account_id)
+
+    async def rotate_webhook_secret(self, account_id: str) -> str:
+        """Replace an account's webhook secret by a new one, which signs from now on."""
+        before = self.account(account_id)
+        secret = WEBHOOK_SECRET_PREFIX + base64.b64encode(secrets.token_bytes(WEBHOOK_SECRET_BYTES)).decode()
+        if not await self._store.put_webhook_secret(account_id, before.webhook_secret, secret):
+            # Another call was first, and its answer is as good.
+            (before,) = [account for account in await self._store.accounts() if account.id == account_id]
+            secret = before.webhook_secret
+        self._accounts[account_id] = msgspec.structs.replace(before, webhook_secret=secret)
+        return secret
 
     # Functions --------------------------------------------------------------------------------------------------------
 
@@ -211,11 +231,10 @@ class Catalog:
         return await self._replace(function, config=config, code=code)
 
     async def delete_function(self, account_id: str, name: str) -> None:
-        """Delete a function: its waiting tasks become Invalid, running ones finish."""
+        """Delete a function: its waiting tasks become Invalid, running ones finish; their destinations still hold."""
         await self._replace(
             self.function(account_id, name),
             deleted=True,
-            async_config=None,
             reserved_concurrency=None,
             provision=None,
             scaling=None,
@@ -232,6 +251,8 @@ class Catalog:
         """Create or change a function's asynchronous configuration; it holds for tasks submitted from now on."""
         function = self.function(account_id, name)
         config = changed_async_config(function.async_config, body, self._clock.now())
+        if body.get("destinationConfig"):
+            check_destinations(config.destination_config, account_id, self._reach)
         return await self._replace(function, async_config=config)
 
     async def delete_async_config(self, account_id: str, name: str) -> None:

@@ -28,7 +28,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     leave to those without. An instance idles `linger_seconds` before it is frozen and `idle_seconds` before it
     goes. `grace_seconds` is the time between SIGTERM and SIGKILL of an instance, `drain_seconds` what running tasks
     get when the server is told to end. `submits_pending_max` bounds submits that wait for the disk,
-    `tasks_open_max` tasks that are not over; past either a submit answers 429.
+    `tasks_open_max` tasks that are not over; past either a submit answers 429. `bridge_urls` names
+    where records for message services go, as `mns=URL,eventbridge=URL`, and `webhook_private_addresses` lets webhooks
+    reach addresses that are not public. `deliveries_max` bounds the records that are being sent at a time,
+    `delivery_seconds` is how long one is tried.
     """
 
     data_dir: Path
@@ -49,6 +52,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tasks_open_max: int = 2_000_000
     retry_base_seconds: float = 1.0
     retry_cap_seconds: float = 300.0
+    bridge_urls: str = ""
+    webhook_private_addresses: bool = False
+    deliveries_max: int = 256
+    delivery_seconds: float = 1800.0
     region: str = "local"
     node: str = ""
     account_id: str = ""
@@ -68,6 +75,8 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "drain_seconds": (0, 86_400),
     "submits_pending_max": (1, 1_000_000),
     "tasks_open_max": (1, 100_000_000),
+    "deliveries_max": (1, 10_000),
+    "delivery_seconds": (0, 604_800),
     "retry_base_seconds": (0, 86_400),
     "retry_cap_seconds": (0, 86_400),
 }

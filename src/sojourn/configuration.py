@@ -42,6 +42,7 @@ from .function import (
     matching,
 )
 from .hook import HOOKS, INITIALIZER, Rule
+from .target import changed_destinations
 
 IGNORED_WHEN_EMPTY: tuple[object, ...] = ("", [], {}, None, False)
 
@@ -103,12 +104,18 @@ def changed_async_config(config: AsyncConfig | None, body: Mapping[str, object],
                     "retry_interval_seconds" if field == "retryIntervalSeconds" else "retry_interval_max_seconds"
                 )
                 changes[attribute] = check_integer(field, value, RETRY_INTERVAL_SECONDS_BOUNDS, "seconds")
+            case "destinationConfig" if value not in IGNORED_WHEN_EMPTY:
+                changes["destination_config"] = changed_destinations(config.destination_config, value, field)
             case "queueWeight":
                 changes["queue_weight"] = check_integer(field, value, QUEUE_WEIGHT_BOUNDS)
             case _:
                 if value not in IGNORED_WHEN_EMPTY:
                     raise InvalidArgument(field, value, "is not supported")
-    return msgspec.structs.replace(config, **changes)
+    config = msgspec.structs.replace(config, **changes)
+    first, longest = config.retry_interval_seconds, config.retry_interval_max_seconds
+    if first is not None and longest is not None and longest < first:
+        raise InvalidArgument("retryIntervalMaxSeconds", longest, f"must be at least retryIntervalSeconds ({first})")
+    return config
 
 
 def check_reserved_concurrency(body: Mapping[str, object]) -> int:

@@ -140,6 +140,15 @@ class TaskNotFound(NotFound):
         super().__init__(f"async task '{name}' does not exist")
 
 
+class DeliveryNotFound(NotFound):
+    """The task sends no record anywhere."""
+
+    code = "DeliveryNotFound"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"async task '{name}' is not over, or had no destination when it ended")
+
+
 class AsyncConfigNotFound(NotFound):
     """The function has no asynchronous invocation configuration."""
 

@@ -198,11 +198,15 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant; `owner` marks the first one, which operates the server."""
+    """A tenant; `owner` marks the first one, which operates the server.
+
+    `webhook_secret` signs the records that go to its destinations, "" until there is one.
+    """
 
     id: str
     created_at: int
     owner: bool = False
+    webhook_secret: str = ""
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,16 @@ from collections.abc import Mapping
 import msgspec
 
 from .sandbox import Exit, HookOutcome, Reply
-from .task import HANDLED, INITIALIZATION, INSTANCE_LOST, UNHANDLED, Failure, Outcome, Success
+from .task import (
+    HANDLED,
+    INITIALIZATION,
+    INSTANCE_LOST,
+    RETRY_AFTER_SECONDS_MAX,
+    UNHANDLED,
+    Failure,
+    Outcome,
+    Success,
+)
 
 TIMEOUT = "FunctionTimeoutError"
 OUT_OF_MEMORY = "FunctionOOMError"
@@ -27,7 +36,15 @@ def of_reply(reply: Reply, memory_mb: int) -> Outcome:
     kind = HANDLED if reply.kind == HANDLED else UNHANDLED
     if reply.type == "MemoryError":
         return _out_of_memory(memory_mb, reply.memory_peak_bytes, evidence)
-    return Failure(kind=kind, type=reply.type, message=reply.message, document=reply.payload, evidence=evidence)
+    return Failure(
+        kind=kind,
+        type=reply.type,
+        message=reply.message,
+        document=reply.payload,
+        retryable=reply.retryable,
+        retry_after_seconds=_usable(reply.retry_after_seconds),
+        evidence=evidence,
+    )
 
 
 def of_timeout(exit_: Exit, timeout_seconds: float) -> Failure:
@@ -103,6 +120,13 @@ def _out_of_memory(memory_mb: int, peak_bytes: int, evidence: Mapping[str, objec
 def _failure(type_: str, message: str, evidence: Mapping[str, object]) -> Failure:
     document = msgspec.json.encode({"errorMessage": message, "errorType": type_})
     return Failure(kind=UNHANDLED, type=type_, message=message, document=document, evidence=evidence)
+
+
+def _usable(retry_after_seconds: float | None) -> float | None:
+    """The wait that a function asks for: cut to the longest one; what is no time at all was not asked for."""
+    if retry_after_seconds is None or not retry_after_seconds >= 0:  # not a number is not at least 0 either
+        return None
+    return min(retry_after_seconds, RETRY_AFTER_SECONDS_MAX)
 
 
 def _megabytes(size_bytes: int) -> float:

@@ -2,7 +2,7 @@
 
 It decides which instance an execution gets (one that is in use and takes another, else the one used last, else a frozen
 one, else a new one), when one is frozen, and which one has to go. It leaves the bounds to `capacity`, the clock of
-those that rest to `freezer`, those that must always be there to `minimum`, whose turn it is to `gate`, and how a
+those that rest to `resting`, those that must always be there to `minimum`, whose turn it is to `gate`, and how a
 process is made or ended to the sandbox.
 
 An account has one sandbox, started when its first instance is needed. An instance belongs to one function at one
@@ -12,7 +12,6 @@ revision; when the function changes, its instances finish what they run and go t
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 from . import identity, instance
@@ -24,22 +23,16 @@ from .clock import Clock
 from .ending import Ending
 from .errors import InstanceStartFailed
 from .fleet import Fleet, Instance
-from .freezer import Freezer
 from .function import Function
 from .homes import Homes
-from .hook import HOOKS, PRE_FREEZE
+from .initializing import Initializing
 from .instance import Status
 from .minimum import Minimum
-from .outcome import hook_evidence
 from .output import Output
+from .resting import Resting
 from .sandbox import Exit, HookOutcome, InstanceDied, Invocation, LogSink, Reply, Usage
 
 __all__ = ["Instance", "Pool"]
-
-log = logging.getLogger(__name__)
-
-HOOK_OUTPUT_BYTES_MAX = 2048
-"""Of what PreFreeze writes: it belongs to no task, so it stands with the instance's events."""
 
 
 class Pool:
@@ -63,7 +56,7 @@ class Pool:
         headroom: float = 0.0,
     ) -> None:
         self._homes, self._clock, self._numbers = homes, clock, numbers
-        self._idle_seconds, self._grace_seconds = idle_seconds, grace_seconds
+        self._grace_seconds = grace_seconds
         self.fleet = Fleet()
         self.capacity = Capacity(
             self.fleet,
@@ -74,14 +67,26 @@ class Pool:
         )
         self.background = Background("the pool", self._freed)
         self.minimum = Minimum(self.fleet, self._begin_ahead)
-        self._freezer = Freezer(
+        self._resting = Resting(
+            self.fleet,
             clock,
+            self.minimum,
+            self.background,
             linger_seconds=linger_seconds,
-            idle_seconds=self.idle_seconds,
-            freezes=lambda each: not self.minimum.awake(each),
-            stays=self.minimum.keeps,
-            freeze=self._freeze,
-            reclaim=lambda each: self._send_away(each, "idle"),
+            idle_seconds=idle_seconds,
+            request_id=self.request_id,
+            send_away=self._send_away,
+            freed=self._freed,
+        )
+        self._initializing = Initializing(
+            self.fleet,
+            clock,
+            self.minimum,
+            self.background,
+            request_id=self.request_id,
+            send_away=self._send_away,
+            rest=self._resting.rest,
+            release=self.release,
         )
         self._birth = Birth(homes, clock, self._born, self._not_born)
         self._ending = Ending(clock, grace_seconds, self.request_id, self._forget)
@@ -113,11 +118,6 @@ class Pool:
         if used.sandbox is None or used.status is Status.DESTROYED:
             return Usage()
         return await used.sandbox.usage(used.id)
-
-    def idle_seconds(self, used: Instance) -> float:
-        """How long an instance may rest before it goes."""
-        mine = used.function.config.idle_timeout
-        return self._idle_seconds if mine is None else mine
 
     def request_id(self) -> str:
         """A request id for what no caller asked for."""
@@ -164,26 +164,8 @@ class Pool:
             raise InstanceStartFailed("InstanceLost", f"instance {made.id} went away while it started", lost=True)
 
     async def initialize(self, used: Instance, request_id: str, sink: LogSink) -> HookOutcome:
-        """Run Initializer on an instance that is Initializing; one whose Initializer failed is to be stopped.
-
-        Raises
-        ------
-        InstanceDied: the instance ended before the hook did.
-
-        """
-        if used.sandbox is None or used.status is not Status.INITIALIZING or used.gone is not None:
-            raise InstanceDied(Exit(), lost=True)
-        came = await used.sandbox.initialize(used.id, request_id, sink)
-        used.start_parts["initializerMs"] = came.duration_ms
-        detail = hook_evidence(came) | {"requestId": request_id}
-        if not came.ok:
-            used.tell(self._clock.now(), "InitializationFailed", detail)
-            self.minimum.failed(used.function.id, came.message or "Initializer failed")
-        elif used.status is Status.INITIALIZING:  # else its end has begun meanwhile
-            self._initialized(used, detail)
-            used.note(instance.Invoked(), self._clock.now())
-            self.fleet.occupy(used)
-        return came
+        """Run Initializer on an instance that is Initializing, see `Initializing.run`."""
+        return await self._initializing.run(used, request_id, sink)
 
     async def invoke(self, used: Instance, invocation: Invocation, sink: LogSink, task_name: str = "") -> Reply:
         """Call the handler; raises `InstanceDied` when the instance ends first."""
@@ -207,9 +189,9 @@ class Pool:
                     self.fleet.share(used)
                 else:
                     used.note(instance.Released(), self._clock.now())
-                    self._rest(used)
+                    self._resting.rest(used)
             elif used.status is Status.INITIALIZING and not used.holders:  # its task was lost before it ran
-                self.background.spawn(self._initialize_itself(used))
+                self._initializing.alone(used)
         self._freed()
 
     # How instances end ------------------------------------------------------------------------------------------------
@@ -260,17 +242,12 @@ class Pool:
             if each.id in self.fleet.resting:
                 self._send_away(each, "update")
         self.minimum.change(function)
-        for each in self.fleet.of(function.id):
-            if each.status is Status.FROZEN and self.minimum.awake(each) and each.gone is None:
-                self._thaw(each)
-                self.fleet.thawed(each)
-            if each.id in self.fleet.resting:
-                self._freezer.rest(each)
+        self._resting.change(function.id)
 
     async def close(self, reason: str = "shutdown") -> None:
         """End every instance and every sandbox."""
         self.closing = True
-        self._freezer.close()
+        self._resting.close()
         self.minimum.close()
         starting = [each.started for each in self.instances() if each.started and not each.started.done()]
         if starting:
@@ -293,7 +270,7 @@ class Pool:
                     self._send_away(found, "update")
                 continue
             if found.status is Status.FROZEN:
-                self._thaw(found)
+                self._resting.thaw(found)
             found.note(instance.Invoked(), self._clock.now())
             found.holders += 1
             self.fleet.occupy(found)
@@ -317,91 +294,12 @@ class Pool:
         return True
 
     def _born(self, made: Instance) -> None:
-        """Its process is up."""
-        self.fleet.up(made)
-        made.note(instance.Created(), self._clock.now())
-        made.tell(self._clock.now(), "Created", dict(made.start_parts))
-        if made.gone is not None:  # its end waits for this moment
-            return
-        made.ahead = not made.holders
-        if made.function.config.instance_lifecycle_config.initializer is None:
-            self._initialized(made)
-            if made.holders:
-                made.note(instance.Invoked(), self._clock.now())
-                self.fleet.occupy(made)
-            else:
-                self._rest(made)
-        elif not made.holders:
-            self.background.spawn(self._initialize_itself(made))
+        self._initializing.born(made)
         self._freed()
-
-    async def _initialize_itself(self, made: Instance) -> None:
-        """Run Initializer although nobody waits for it."""
-        made.ahead = True
-        made.holders += 1
-        try:
-            came = await self.initialize(made, self.request_id(), Output().write)
-            if not came.ok:
-                self._send_away(made, "initializer")
-        except InstanceDied:
-            log.info("instance %s ended in its Initializer", made.id)
-        finally:
-            self.release(made)
-
-    def _initialized(self, made: Instance, detail: dict[str, object] | None = None) -> None:
-        made.note(instance.Initialized(), self._clock.now())
-        made.initialized = True
-        made.tell(self._clock.now(), "Initialized", detail)
-        self.minimum.succeeded(made.function.id)
-
-    def _rest(self, used: Instance) -> None:
-        """An instance that is Idle: keep it, or not."""
-        if used.retired or self.closing:
-            self._send_away(used, "shutdown" if self.closing else "update")
-        elif self.idle_seconds(used) <= 0 and not self.minimum.keeps(used):
-            self._send_away(used, "idle")
-        else:
-            used.rested_at = self._clock.monotonic()
-            self.fleet.rest(used)
-            self._freezer.rest(used)
 
     def _not_born(self, made: Instance, why: dict[str, object]) -> None:
         self.minimum.failed(made.function.id, f"{why['why']}: {why['message']}")
         self._forget(made, why)
-
-    def _freeze(self, used: Instance) -> None:
-        used.note(instance.FreezeBegun(), self._clock.now())
-        self.fleet.freezing(used)
-        used.freezing = self.background.spawn(self._freezing(used))
-
-    async def _freezing(self, used: Instance) -> None:
-        assert used.sandbox is not None  # noqa: S101 - it has rested, so it is up
-        request_id, output = self.request_id(), Output()
-        rule = HOOKS[PRE_FREEZE]
-        try:
-            came = await used.sandbox.freeze(used.id, request_id, output.write)
-        except InstanceDied:
-            return
-        if came is not None:
-            detail = hook_evidence(came) | {"requestId": request_id}
-            if (text := output.log(1)) is not None:
-                detail["output"] = text.head[:HOOK_OUTPUT_BYTES_MAX].decode(errors="replace")
-            used.tell(self._clock.now(), rule.name, detail)
-        if used.status is Status.STOPPING:  # its end did not wait any longer, and needs the CPU
-            used.sandbox.thaw(used.id)
-        if used.status is not rule.passage:
-            return
-        used.note(instance.FrozenNow(), self._clock.now())
-        used.tell(self._clock.now(), "Frozen")
-        if used.gone is None:
-            self.fleet.frozen(used)
-            self._freed()
-
-    def _thaw(self, used: Instance) -> None:
-        assert used.sandbox is not None  # noqa: S101 - it was frozen, so it is up
-        used.sandbox.thaw(used.id)
-        used.note(instance.Thawed(), self._clock.now())
-        used.tell(self._clock.now(), "Thawed")
 
     def _make_room(self, function: Function, *, kept_too: bool) -> None:
         """Ask resting instances to go; their end calls `on_free`."""

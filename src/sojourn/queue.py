@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 from . import identity
 from .clock import MICROSECONDS_PER_SECOND, Clock
+from .destination import Delivery
 from .errors import ResourceExhausted, ServiceUnavailable, StoreFailed, TaskAlreadyExists, TaskNotFound
 from .function import AsyncConfig, Function
 from .line import Line
@@ -33,7 +34,8 @@ class Queue:
     """Tasks from their submission to their end.
 
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
-    a row held by another one is held by nobody.
+    a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
+    `on_delivery` is called once that is durable.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class Queue:
         self.closed = False
         self._watchers: dict[int, list[Callable[[Task], None]]] = {}
         self.on_due: Callable[[int], None] = lambda _: None
+        self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
+        self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
     @property
     def open_count(self) -> int:
@@ -178,13 +182,16 @@ class Queue:
         for fact in facts:
             after = advance(after, fact, now)
         self._fresh.pop(task.id, None)
-        if not await self._store.apply(task.epoch, after, log):
+        delivery = self.delivery_of(after) if after.over else None
+        if not await self._store.apply(task.epoch, after, log, delivery):
             return None
         if after.over:
             self._open -= 1
         if self._watchers:
             for watcher in self._watchers.get(after.id, ()):
                 watcher(after)
+        if delivery is not None:
+            self.on_delivery(delivery)
         return after
 
     def watch(self, task_id: int, watcher: Callable[[Task], None]) -> Callable[[], None]:

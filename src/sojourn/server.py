@@ -34,17 +34,21 @@ from .catalog import Catalog
 from .clock import SystemClock
 from .code import CodeStore
 from .config import Settings
+from .deliveries import Deliveries
 from .dispatcher import Dispatcher
 from .errors import InvalidArgument, SandboxUnavailable, SojournError
 from .function import AccessKey, Account, Function
 from .homes import Homes
+from .listener import listen
 from .logs import Logs
 from .pool import Pool
 from .queue import Queue
 from .runtime import Runtime
 from .sandbox import Capabilities, SandboxDriver
 from .store import Store
+from .target import Reach, parse_bridges
 from .task import Backoff
+from .webhook import Webhook
 
 log = logging.getLogger("sojourn")
 
@@ -77,7 +81,7 @@ class Server:
         """
         settings = self.settings
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        listener = _listen(settings.host, settings.port)
+        listener = listen(settings.host, settings.port)
         self.store: Store = _driver("sojourn.stores", "sqlite")(settings.data_dir, on_failed=self._store_failed)
         try:
             incarnation = await self.store.open()
@@ -90,6 +94,7 @@ class Server:
         self.dispatcher.start()
         for function in self.catalog.with_minimum():
             self.pool.change(function)
+        self.deliveries.start()
         self._serve_http(listener)
         self._write_credentials()
         self._ready = True
@@ -131,6 +136,8 @@ class Server:
         await self.pool.close("drain")
         await self.dispatcher.close()
         self.logs.close()
+        await self.deliveries.close()
+        await self.webhook.close()
         if self._http is not None and self._http_task is not None:
             self._http.should_exit = True
             await self._http_task
@@ -140,6 +147,11 @@ class Server:
 
     async def _build(self) -> None:
         settings, clock = self.settings, self.clock
+        reach = Reach(
+            region=settings.region,
+            bridges=parse_bridges(settings.bridge_urls),
+            private_addresses=settings.webhook_private_addresses,
+        )
         mark = _mark(settings.data_dir)
         sandboxes = settings.data_dir / "sandboxes"
         for name in SANDBOX_ORDER:
@@ -168,6 +180,7 @@ class Server:
             check_runtime=self._check_runtime,
             multi_account=self.isolation.multi_account or settings.allow_unisolated,
             offline_works="none" in self.isolation.networks,
+            reach=reach,
         )
         self.catalog.on_account = self.homes.admit
         await self.catalog.load()
@@ -199,6 +212,20 @@ class Server:
             rng=random.Random(secrets.randbits(64)),
         )
         self.logs = Logs(self.queue, self.dispatcher.attempt)
+        self.webhook = Webhook(clock, private_addresses=reach.private_addresses)
+        self.deliveries = Deliveries(
+            self.store,
+            self.queue,
+            clock,
+            post=self.webhook.post,
+            reach=reach,
+            function_of=self.catalog.by_id,
+            function_named=self.catalog.function,
+            secret_of=self.catalog.webhook_secret,
+            give_up_seconds=settings.delivery_seconds,
+            at_a_time=settings.deliveries_max,
+            rng=random.Random(secrets.randbits(64)),
+        )
         self.catalog.on_change = self._function_changed
 
     def _check_runtime(self, runtime: str) -> None:
@@ -241,6 +268,7 @@ class Server:
             dispatcher=self.dispatcher,
             pool=self.pool,
             logs=self.logs,
+            deliveries=self.deliveries,
             runtimes=self.runtimes,
             clock=self.clock,
             numbers=self.numbers,
@@ -364,22 +392,6 @@ async def _isolation(wanted: str) -> tuple[SandboxDriver, Capabilities]:
             return driver, found
         reasons.append(f"{name}: {found.reason}")
     raise SandboxUnavailable("no sandbox works here; " + "; ".join(reasons))
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket, before anything else is touched: a taken port is the most common mistake."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(2048)
-    except OSError as error:
-        raise InvalidArgument(
-            "listen", f"{host}:{port}", f"must be an address that is free ({error.strerror})"
-        ) from None
-    listener.setblocking(False)
-    return listener
 
 
 def _mark(data_dir: Path) -> str:

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from .destination import Delivery
 from .function import AccessKey, Account, Function
 from .task import Status, Task
 
@@ -61,7 +62,7 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store(Protocol):
-    """A durable home for accounts, functions, tasks and logs."""
+    """A durable home for accounts, functions, tasks, logs and deliveries."""
 
     async def open(self) -> int:
         """Open or create the database, migrate it, and return this start's incarnation: 1, 2, 3 …, durable.
@@ -82,8 +83,8 @@ class Store(Protocol):
         """Keep a new task; False, and nothing kept, when its function already has one of this name."""
         ...
 
-    async def apply(self, epoch: int, task: Task, log: Log | None = None) -> bool:
-        """Replace the row of `task.id` if it still stands at `epoch`, with `log` in the same transaction."""
+    async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
+        """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction."""
         ...
 
     async def task(self, task_id: int) -> Task | None:
@@ -106,6 +107,18 @@ class Store(Protocol):
         """What the attempts of a task wrote, in order of attempts."""
         ...
 
+    def open_deliveries(self) -> AsyncIterator[Delivery]:
+        """Every delivery that is not over, in the order of task ids."""
+        ...
+
+    async def deliveries(self, task_ids: Sequence[int]) -> list[Delivery]:
+        """The deliveries of those tasks that have one, in no particular order."""
+        ...
+
+    async def put_delivery(self, epoch: int, delivery: Delivery) -> bool:
+        """Replace what may change of a delivery if its row still stands at `epoch`; whose it is and its target stay."""
+        ...
+
     async def put_function(self, function: Function, revision: int) -> Function | None:
         """Create or replace a function row if it still stands at `revision` (0: it must not exist yet).
 
@@ -123,6 +136,10 @@ class Store(Protocol):
 
     async def accounts(self) -> Sequence[Account]:
         """All accounts, oldest first."""
+        ...
+
+    async def put_webhook_secret(self, account_id: str, before: str, secret: str) -> bool:
+        """Give an account another secret to sign records with, if it still has `before` ("" for none)."""
         ...
 
     async def access_keys(self) -> Sequence[AccessKey]:

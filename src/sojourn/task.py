@@ -214,7 +214,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     the same name is another generation, and never runs the old one's tasks. `attempts` counts starts of user code,
     `retries` those of them that answered a function error, `losses` those lost through our own fault. `owner` is the
     incarnation of the server that holds the task, 0 when nobody does. `error` is the wire's error class of the last
-    failed attempt; `result` the answer, or the error document.
+    attempt when it failed, `result` its answer or its error document; both are empty while an attempt runs.
     """
 
     id: int
@@ -316,7 +316,8 @@ def _consequences(task: Task, fact: Fact, stamp: int) -> tuple[dict[str, Any], M
             cause = fact.cause or (LEASE_LOST if task.status is Status.DEQUEUED else "")
             changes, detail = {"owner": fact.owner, "due_at": 0}, {"cause": cause} if cause else {}
         case Started():
-            changes = {"attempts": task.attempts + 1, "instance_id": fact.instance_id}
+            # What the attempt before came to stays in its event; the row is about this one from now on.
+            changes = {"attempts": task.attempts + 1, "instance_id": fact.instance_id, "error": "", "result": b""}
             changes["started_at"] = task.started_at or stamp
             detail = {"attempt": task.attempts + 1, "instanceId": fact.instance_id}
         case Returned():
@@ -353,6 +354,10 @@ def _failed(task: Task, fact: Faltered | GaveUp) -> tuple[dict[str, Any], Mappin
         charged = "losses" if failure.lost else "retries"
         changes[charged] = getattr(task, charged) + 1
     detail: dict[str, object] = {"Error": failure.kind, "errorType": failure.type, "errorMessage": failure.message}
+    if not failure.retryable:
+        detail["retryable"] = False
     if isinstance(fact, Faltered):
         detail["retryAt"] = fact.due_at // 1_000
+        if failure.retry_after_seconds is not None:
+            detail["retryAfterSeconds"] = failure.retry_after_seconds
     return changes, detail | dict(failure.evidence)

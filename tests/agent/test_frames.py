@@ -79,3 +79,19 @@ def test_a_result_is_read_as_it_was_written() -> None:
 
     assert (kind, request) == (frames.RESULT, 5)
     assert frames.unpack_result(body) == (frames.HANDLED, 123, 456, b"x")
+
+
+@given(st.integers(0, 5), st.integers(0, 2**64 - 1), st.binary(max_size=60))
+def test_a_hooked_has_the_form_of_a_result(outcome: int, duration_us: int, document: bytes) -> None:
+    """An instance may say what a RESULT may say; only the agent adds that the time was over."""
+    ((kind, request, _, body),) = _fed([frames.pack_hooked(5, outcome, duration_us, 7, document)])
+
+    assert (kind, request) == (frames.HOOKED, 5)
+    if outcome <= frames.TIMED_OUT:
+        assert frames.unpack_hooked(body) == (outcome, duration_us, 7, document)
+    else:
+        with pytest.raises(frames.Malformed):
+            frames.unpack_hooked(body)
+    if outcome > frames.HANDLED:
+        with pytest.raises(frames.Malformed):
+            frames.check_result(body)

@@ -56,3 +56,17 @@ def test_what_is_gone_has_no_children_no_parent_no_start() -> None:
     assert tree.children(process.pid) == []
     assert (tree.parent(process.pid), tree.start_time(process.pid)) == (0, 0)
     assert tree.resident_bytes([process.pid]) == 0
+
+
+def test_a_process_shows_its_state_its_time_and_its_peak() -> None:
+    """A busy process runs, a stopped one stands; CPU time and high-water mark are its own; what is gone has none."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        while not tree.cpu_ticks(process.pid):
+            assert process.poll() is None
+        assert tree.states(process.pid) <= {b"R", b"S"}
+        assert tree.high_water_bytes(process.pid) >= tree.resident_bytes([process.pid]) > 0
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        assert tree.states(process.pid) == {b"T"}
+        process.kill()
+    assert (tree.states(process.pid), tree.cpu_ticks(process.pid), tree.high_water_bytes(process.pid)) == (set(), 0, 0)

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import hashlib
 import io
+import random
 import secrets
 import socket
 import threading
@@ -24,6 +25,7 @@ import orjson
 import uvicorn
 import uvloop
 
+from delivering import Targets
 from reference_store import ReferenceStore
 from scripted import Script
 from sojourn import identity, signature
@@ -36,6 +38,7 @@ from sojourn.catalog import Catalog
 from sojourn.clock import SystemClock
 from sojourn.code import CodeStore
 from sojourn.config import Settings
+from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.errors import TaskAlreadyCompleted
 from sojourn.function import AccessKey, Function
@@ -47,6 +50,7 @@ from sojourn.queue import Queue
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
 from sojourn.store import Log
+from sojourn.target import Reach
 from sojourn.task import Ended, Fact, StopRequested, Success, Task
 
 T = TypeVar("T")
@@ -284,8 +288,14 @@ class Door:
         await self.store.open()
         clock, numbers = SystemClock(), identity.Numbers()
         self.runtime = PretendRuntime()
+        reach = Reach(region=REGION, bridges={"mns": "http://bridge.example/"})
         self.catalog = Catalog(
-            self.store, CodeStore(self._directory), clock, check_runtime=lambda _: None, multi_account=True
+            self.store,
+            CodeStore(self._directory),
+            clock,
+            check_runtime=lambda _: None,
+            multi_account=True,
+            reach=reach,
         )
         self.pool = self._pool(clock, numbers)
         self.catalog.on_change = self.pool.change
@@ -293,6 +303,21 @@ class Door:
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
         self.dispatcher = ScriptedDispatcher(self.queue)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
+        self.targets = Targets()
+        self.deliveries = Deliveries(
+            self.store,
+            self.queue,
+            clock,
+            post=self.targets.post,
+            reach=reach,
+            function_of=self.catalog.by_id,
+            function_named=self.catalog.function,
+            secret_of=self.catalog.webhook_secret,
+            give_up_seconds=1800,
+            at_a_time=64,
+            rng=random.Random(1),
+        )
+        self.deliveries.start()
         app = build(
             Backend(
                 catalog=self.catalog,
@@ -300,6 +325,7 @@ class Door:
                 dispatcher=cast(Dispatcher, self.dispatcher),
                 pool=self.pool,
                 logs=self.logs,
+                deliveries=self.deliveries,
                 runtimes={"python": self.runtime},
                 clock=clock,
                 numbers=numbers,
@@ -315,6 +341,7 @@ class Door:
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         self._started.set()
         await serving
+        await self.deliveries.close()
         await self.pool.close()
 
     def _pool(self, clock: SystemClock, numbers: identity.Numbers) -> Pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from alibabacloud_fc20230330 import models
 
 from api.door import Caller
 
@@ -21,6 +22,23 @@ def test_an_async_config_is_put_in_parts(caller: Caller) -> None:
     assert caller("GET", ASYNC).json == caller("GET", ASYNC, {"qualifier": "LATEST"}).json == second
     task = caller.submit()
     assert (task.retries_max, task.expires_at - task.created_at) == (0, 60_000_000)
+
+
+def test_what_is_ours_in_an_async_config_is_shown_when_it_is_set(caller: Caller) -> None:
+    """A typed client of Function Compute sees nothing it does not know unless it was set; ours sees it."""
+    caller.create()
+    plain = caller("PUT", ASYNC, body={"queueWeight": 1}).json
+    assert not {"retryIntervalSeconds", "retryIntervalMaxSeconds", "queueWeight"} & set(plain)
+    ours = {"retryIntervalSeconds": 0, "retryIntervalMaxSeconds": 60, "queueWeight": 7}
+    caller("PUT", ASYNC, body=ours)
+
+    shown = caller("GET", ASYNC).json
+    assert shown == plain | ours | {"lastModifiedTime": shown["lastModifiedTime"]}
+    read = models.AsyncConfig().from_map(shown)
+    assert (read.max_async_retry_attempts, read.function_arn) == (3, shown["functionArn"])
+    refused = caller("PUT", ASYNC, body={"retryIntervalSeconds": 61})
+    refused.refused(400, "InvalidArgument", "retryIntervalMaxSeconds must be at least")
+    assert caller("GET", ASYNC).json == shown
 
 
 def test_an_async_config_that_is_not_there_is_404(caller: Caller) -> None:
@@ -43,6 +61,10 @@ def test_an_async_config_that_is_not_there_is_404(caller: Caller) -> None:
             "maxAsyncEventAgeInSeconds must be a whole number between 1 and 604800 seconds",
         ),
         ({"asyncTask": "yes"}, "asyncTask must be true or false, got 'yes'"),
+        (
+            {"retryIntervalSeconds": 9, "retryIntervalMaxSeconds": 8},
+            "retryIntervalMaxSeconds must be at least retryIntervalSeconds (9), got 8",
+        ),
         ([1], "request body must be a JSON object"),
     ],
 )

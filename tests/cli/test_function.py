@@ -38,6 +38,7 @@ def test_deploy_creates(sojourn: Run, server: FakeServer, code: Path) -> None:
         *("function", "deploy", "fresh", "--code", str(code), "--handler", "index.handler", "--runtime", HERE),
         *("--timeout", "9", "--memory", "128", "--env", "A=1", "--env", "B=x=y", "--description", "words"),
         *("--retries", "0", "--max-age", "60", "--reserved-concurrency", "2"),
+        *("--retry-interval", "5", "--retry-interval-max", "60", "--queue-weight", "4"),
     )
     body = next(seen.json for seen in server.requests if seen.action == "CreateFunction")
 
@@ -53,7 +54,16 @@ def test_deploy_creates(sojourn: Run, server: FakeServer, code: Path) -> None:
         "environmentVariables": {"A": "1", "B": "x=y"},
         "description": "words",
     }
-    assert server.configs["fresh"] == {"asyncTask": True, "maxAsyncRetryAttempts": 0, "maxAsyncEventAgeInSeconds": 60}
+    assert server.configs["fresh"] == {
+        "asyncTask": True,
+        "maxAsyncRetryAttempts": 0,
+        "maxAsyncEventAgeInSeconds": 60,
+        "retryIntervalSeconds": 5,
+        "retryIntervalMaxSeconds": 60,
+        "queueWeight": 4,
+    }
+    shown = sojourn("function", "get", "fresh").lines
+    assert {"Retry interval 5 s", "Longest interval 60 s", "Queue weight 4"} <= set(shown)
     assert server.limits["fresh"] == {"reservedConcurrency": 2}
 
 

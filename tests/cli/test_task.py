@@ -251,3 +251,16 @@ def test_logs_are_followed(sojourn: Run, server: FakeServer, option: str) -> Non
     assert (refused.code, refused.out) == (2, "")
     assert "--follow prints text" in refused.err
     assert sojourn("task", "logs", option, "hello", "none").code == 3
+
+
+def test_deliveries(sojourn: Run, server: FakeServer) -> None:
+    """Where the record went and why not; --resend begins another round."""
+    server.add_task("hello", "t", destinationStatus="Failed")
+    ran = sojourn("task", "deliveries", "hello", "t")
+
+    assert ran.lines[0] == "DESTINATION STATUS ROUND ATTEMPTS NEXT ERROR"
+    assert ran.lines[1] == "https://hook.example/ Failed 1 3 the target answered 404, which is final"
+    again = json.loads(sojourn("task", "deliveries", "hello", "t", "--resend", "-o", "json").out)
+    assert [(one["status"], one["round"]) for one in again] == [("Pending", 2)]
+    assert "Delivery Failed" in sojourn("task", "get", "hello", "t").lines
+    assert sojourn("task", "deliveries", "hello", "none").code == 3

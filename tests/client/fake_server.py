@@ -78,6 +78,19 @@ class FakeServer:
         self.tasks: dict[tuple[str, str], dict[str, Any]] = {}
         self.lives: tuple[str, ...] = ("Enqueued", "Dequeued", "Running", "Succeeded")
         self.accounts = [{"accountId": "owner", "createdTime": "2026-11-24T01:50:00Z", "owner": True}]
+        self.deliveries: list[dict[str, Any]] = [
+            {
+                "taskId": "t",
+                "destination": "https://hook.example/",
+                "status": "Failed",
+                "round": 1,
+                "attempts": 3,
+                "lastError": "the target answered 404, which is final",
+                "createdTime": "2026-11-24T01:50:00.000Z",
+                "nextAttemptTime": "",
+                "endTime": "2026-11-24T01:50:01.000Z",
+            }
+        ]
         self.logs: list[dict[str, Any]] = [{"attempt": 1, "text": "hello\n", "dropped": 0}]
         self.live: list[bytes] = [b"hello\n", "grö".encode()[:3], "grö".encode()[3:] + b"\xff", b"e\n", b""]
         self.on_request: Callable[[Seen], object] = lambda _: None
@@ -184,11 +197,22 @@ class FakeServer:
                 return self._function(seen, name, rest)
             case ["v1", "accounts"]:
                 return self._accounts(seen)
-            case ["v1", "functions", name, "tasks", task_id, "logs"] if (name, task_id) in self.tasks:
-                return Reply(200, list(self.live) if seen.query.get("follow") == "true" else {"logs": self.logs})
-            case ["v1", "functions", _, "tasks", task_id, "logs"]:
-                return error(404, "AsyncTaskNotFound", f"async task '{task_id}' does not exist")
+            case ["v1", "functions", name, "tasks", task_id, what]:
+                return self._native(seen, name, task_id, what)
+            case ["v1", "webhook-secret"]:
+                return Reply(200, {"secret": "whsec_" + ("bmV3" if seen.method == "POST" else "b2xk")})
         return error(404, "PathNotSupported", f"'{seen.method}' against '{seen.path}' is not supported")
+
+    def _native(self, seen: Seen, name: str, task_id: str, what: str) -> Reply:
+        if (name, task_id) not in self.tasks:
+            return error(404, "AsyncTaskNotFound", f"async task '{task_id}' does not exist")
+        if what == "deliveries:resend":
+            again = {"status": "Pending", "round": 2, "attempts": 0, "lastError": ""}
+            self.deliveries = [delivery | again for delivery in self.deliveries]
+            return Reply(202, self.deliveries[0])
+        if what == "deliveries":
+            return Reply(200, {"deliveries": self.deliveries})
+        return Reply(200, list(self.live) if seen.query.get("follow") == "true" else {"logs": self.logs})
 
     def _functions(self, seen: Seen) -> Reply:
         if seen.method == "GET":

@@ -29,6 +29,9 @@ CALLS: list[Call[Any]] = [
     ),
     calls.stop_task("hello", "t-1"),
     calls.logs("hello", "1-00-00-00"),
+    calls.deliveries("hello", "1-00-00-00"),
+    calls.resend("hello", "t"),
+    calls.webhook_secret(rotate=True),
     calls.create_account("b"),
 ]
 

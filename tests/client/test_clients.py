@@ -3,12 +3,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from client.driven import Driven
 from client.fake_server import BEGAN_MS, FakeServer, Reply, error
 from sojourn.client import (
     AsyncClient,
@@ -28,40 +29,6 @@ from sojourn.client import (
 )
 
 HANG_UP = Reply(0)
-
-
-class Driven:
-    """Either client, its verbs called the same way."""
-
-    def __init__(self, kind: str, connection: Connection, **options: Any) -> None:
-        self._kind, self._connection, self._options = kind, connection, options
-
-    def __getattr__(self, verb: str) -> Callable[..., Any]:
-        return lambda *args, **named: self._call(verb, args, named)
-
-    def _call(self, verb: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        if self._kind == "blocking":
-            with Client(self._connection, **self._options) as client:
-                answer = getattr(client, verb)(*args, **named)
-                return list(answer) if isinstance(answer, Iterator) else answer
-        return asyncio.run(self._await(verb, args, named))
-
-    async def _await(self, verb: str, args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        async with AsyncClient(self._connection, **self._options) as client:
-            answer = getattr(client, verb)(*args, **named)
-            return [item async for item in answer] if isinstance(answer, AsyncIterator) else await answer
-
-
-@pytest.fixture(params=["blocking", "asynchronous"])
-def kind(request: pytest.FixtureRequest) -> str:
-    """Which client."""
-    return str(request.param)
-
-
-@pytest.fixture
-def client(kind: str, server: FakeServer) -> Driven:
-    """A client of the fake server."""
-    return Driven(kind, server.connection)
 
 
 @pytest.fixture
@@ -133,6 +100,10 @@ def test_function_verbs(client: Driven, server: FakeServer) -> None:
     assert client.put_async_config("hello", retries=1).max_async_retry_attempts == 1
     assert client.put_async_config("hello", max_age=5).max_async_retry_attempts == 1
     assert client.get_async_config("hello").max_async_event_age_in_seconds == 5
+    assert client.get_async_config("hello").retry_interval_seconds is None
+    waits = client.put_async_config("hello", retry_interval=2, retry_interval_max=9, queue_weight=3)
+    assert (waits.retry_interval_seconds, waits.retry_interval_max_seconds, waits.queue_weight) == (2, 9, 3)
+    assert waits.max_async_retry_attempts == 1
     assert client.delete_async_config("hello") is None
     assert client.put_concurrency("hello", 0).reserved_concurrency == 0
     assert client.get_concurrency("hello").reserved_concurrency == 0
@@ -233,24 +204,21 @@ def test_stop_and_logs(client: Driven, server: FakeServer) -> None:
     assert [(log.attempt, log.text, log.dropped) for log in client.logs("hello", "t")] == [(1, "hello\n", 0)]
 
 
-def test_a_log_is_followed(client: Driven, server: FakeServer) -> None:
-    """Text comes as it was cut, but for characters, which come whole; what is no text is replaced."""
-    server.add_task("hello", "t", "Running")
-
-    assert client.logs("hello", "t", follow=True) == ["hello\n", "gr", "ö\ufffd", "e\n"]
-    assert server.requests[-1].query == {"follow": "true"}
-    server.live = [b"cut \xc3", b""]
-    assert client.logs("hello", "t", follow=True) == ["cut ", "\ufffd"]
-
-
-def test_a_log_that_cannot_be_followed_says_why(client: Driven, server: FakeServer) -> None:
-    """An error of the server, and an answer that breaks off."""
-    with pytest.raises(NotFound):
-        client.logs("hello", "none", follow=True)
-    server.add_task("hello", "t", "Running")
-    server.live = [b"begun\n"]
-    with pytest.raises(Unreachable, match="broke"):
-        client.logs("hello", "t", follow=True)
+def test_deliveries(client: Driven, server: FakeServer) -> None:
+    """Looked at and sent again; destinations go with the configuration, and "" removes one."""
+    server.add_task("hello", "t")
+    (failed,) = client.deliveries("hello", "t")
+    assert (failed.status, failed.attempts, failed.destination) == ("Failed", 3, "https://hook.example/")
+    assert client.resend("hello", "t").round == 2
+    assert (client.webhook_secret(), client.webhook_secret(rotate=True)) == ("whsec_b2xk", "whsec_bmV3")
+    client.put_async_config("hello", on_success="https://a.example/", on_failure="")
+    assert server.requests[-1].json == {
+        "asyncTask": True,
+        "destinationConfig": {
+            "onSuccess": {"destination": "https://a.example/"},
+            "onFailure": {"destination": ""},
+        },
+    }
 
 
 def test_invoke(client: Driven, server: FakeServer) -> None:

@@ -19,6 +19,7 @@ from sojourn.client import (
     conversation,
 )
 from sojourn.client.call import Call
+from sojourn.client.calls import TaskSettings
 from sojourn.client.conversation import Conversation, Deployment, Pace, Pause
 from sojourn.client.errors import ClientError
 from sojourn.client.model import Function, Submission
@@ -115,7 +116,7 @@ def test_deploy_sends_only_what_is_given() -> None:
 
 def test_deploy_configures_tasks_and_concurrency() -> None:
     """Retries, age and concurrency follow the function, each only when given; a retry count of 0 is given."""
-    wanted = Deployment(name="f", archive=b"", retries=0, reserved_concurrency=0)
+    wanted = Deployment(name="f", archive=b"", tasks=TaskSettings(retries=0), reserved_concurrency=0)
     walk = Walk(in_turn(FUNCTION, FUNCTION, None, None))
     walk(conversation.deploy(wanted, None))
 
@@ -232,7 +233,7 @@ def test_throttled_calls_are_tried_again_only_on_request() -> None:
 def test_retries_are_counted_for_each_call() -> None:
     """A long conversation may be interrupted more often than one call may."""
     walk = Walk(in_turn(BROKEN, FUNCTION, BROKEN, FUNCTION, BROKEN, None))
-    wanted = Deployment(name="f", archive=b"", retries=1)
+    wanted = Deployment(name="f", archive=b"", tasks=TaskSettings(retries=1))
     walk(conversation.persistent(conversation.deploy(wanted, None), Retries(connection=1)))
 
     assert walk.asked == ["GetFunction"] * 2 + ["UpdateFunction"] * 2 + ["PutAsyncInvokeConfig"] * 2

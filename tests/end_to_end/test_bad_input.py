@@ -203,7 +203,11 @@ def test_bodies_that_are_no_json(door: Door) -> None:
         ({"maxAsyncEventAgeInSeconds": 0}, "maxAsyncEventAgeInSeconds", "1 and 604800"),
         ({"maxAsyncEventAgeInSeconds": 604_801}, "maxAsyncEventAgeInSeconds", "1 and 604800"),
         ({"asyncTask": "yes"}, "asyncTask", "true or false"),
-        ({"destinationConfig": {"onSuccess": {"destination": "acs:x"}}}, "destinationConfig", "not supported"),
+        (
+            {"destinationConfig": {"onSuccess": {"destination": "acs:x"}}},
+            "destinationConfig.onSuccess.destination",
+            "acs:fc",
+        ),
     ],
 )
 def test_a_configuration_out_of_bounds(door: Door, body: dict[str, Any], field: str, bound: str) -> None:

@@ -77,7 +77,7 @@ def test_tasks_of_a_node_function(server: LiveServer, tmp_path: Path) -> None:
     assert json.loads(run(client, "node", b"once").result)["retried"] == 1
     useless, crashed = run(client, "node", b"never"), run(client, "node", b"exit")
     assert (useless.status, useless.already_retried_times) == (Status.FAILED, 0)
-    assert "useless" in useless.task_error_message
+    assert json.loads(useless.result)["errorMessage"] == "useless"
     assert (crashed.status, crashed.already_retried_times) == (Status.FAILED, 1)
     assert "exit status 5" in json.dumps([event.event_detail for event in crashed.events])
 

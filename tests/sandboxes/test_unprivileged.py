@@ -14,6 +14,17 @@ import pytest
 from live_sandbox import ROOT
 
 TESTS = Path(__file__).resolve().parent
+FILES = (
+    "test_calls.py",
+    "test_stop.py",
+    "test_hooks.py",
+    "test_freeze.py",
+    "test_hostile_stop.py",
+    "test_reports.py",
+    "test_concurrency.py",
+    "test_confinement.py",
+    "test_system_calls.py",
+)
 NOBODY = 65534
 ASKED = "import msgspec, pytest, sojourn.sandboxes.process, live_sandbox"
 
@@ -58,9 +69,7 @@ def test_everything_holds_without_root() -> None:
     python = _reachable_python()
     if python is None:
         pytest.skip(f"no interpreter that user {pwd.getpwuid(NOBODY).pw_name} can execute has the tests' packages")
-    files = [
-        str(TESTS / name) for name in ("test_calls.py", "test_stop.py", "test_confinement.py", "test_system_calls.py")
-    ]
+    files = [str(TESTS / name) for name in FILES]
     answer = _as_nobody([python, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra", "--timeout", "60", *files])
 
     assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -1,7 +1,8 @@
 """What every store must do, by subject.
 
 A store passes when a class of its own inherits `StoreConformance` and gives a fixture `factory`, see `test_sqlite.py`.
-Functions and accounts are in `conformance_functions`, pages in `conformance_pages`, races in `conformance_races`.
+Functions and accounts are in `conformance_functions`, deliveries in `conformance_deliveries`, pages in
+`conformance_pages`, races in `conformance_races`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pytest
 from sojourn.errors import StoreFailed
 from sojourn.store import Log, OpenTask, Store, TaskQuery
 from sojourn.task import Aged, Claimed, Refused, Status, StopRequested, Task
+from stores.conformance_deliveries import DeliveryConformance
 from stores.conformance_functions import AccountConformance, FunctionConformance
 from stores.conformance_pages import PageConformance
 from stores.conformance_races import RaceConformance
@@ -25,6 +27,7 @@ from stores.samples import (
     full_task,
     moved,
     new_account,
+    new_delivery,
     new_function,
     new_key,
     new_task,
@@ -87,6 +90,8 @@ class OpeningConformance:
                 store.task_named(1, "a"),
                 store.page(TaskQuery(function_id=1)),
                 store.logs(1),
+                store.deliveries([1]),
+                store.put_delivery(1, new_delivery(1)),
                 store.functions(),
             )
             answers = await asyncio.gather(*late, return_exceptions=True)
@@ -326,5 +331,6 @@ class StoreConformance(
     AccountConformance,
     PageConformance,
     RaceConformance,
+    DeliveryConformance,
 ):
     """All of it."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, AsyncConfig, Code, Config, Function
 from sojourn.history import append_event
 from sojourn.store import Store
@@ -136,6 +137,20 @@ def revised(function: Function) -> Function:
         reserved_concurrency=0,
         deleted=True,
     )
+
+
+def new_delivery(task_id: int, **fields: Any) -> Delivery:
+    """A delivery as the end of a task makes it."""
+    made = Delivery(
+        task_id=task_id,
+        function_id=1,
+        account_id="1234567890",
+        target="https://example.com/größe?a=b",
+        due_at=NOW,
+        created_at=NOW,
+        begun_at=NOW,
+    )
+    return msgspec.structs.replace(made, **fields)
 
 
 def new_account(account_id: str = "1234567890", at: int = NOW, *, owner: bool = False) -> Account:

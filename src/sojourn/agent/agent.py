@@ -53,7 +53,7 @@ class Agent:
         self._loop = Loop()
         self._host = Stream(self._loop, channel, self._from_host, self._host_gone)
         self._guard = Guard(self._loop, self._over_memory)
-        self._life = Life(self._loop, self._host, self._guard, self._terminating)
+        self._life = Life(self._loop, self._host, self._guard, self._terminating, self._begun)
         self._residents: dict[int, Resident] = {}
         self._zygotes: dict[str, ZygoteHandle] = {}
         self._fallen: list[ZygoteHandle] = []
@@ -122,7 +122,7 @@ class Agent:
             spec["directory"] = make_directory(self._settings.temporary, number)
         resident = Resident(number, request, zygote, spec, self._loop)
         self._residents[number] = resident
-        resident.stream, theirs = self._pair(resident, self._begun)
+        resident.stream, theirs = self._pair(resident, self._life.answered)
         descriptors = [theirs.detach()]
         output_read, output_write = os.pipe()
         descriptors.append(output_write)
@@ -163,11 +163,9 @@ class Agent:
 
     # -- what becomes of instances
 
-    def _begun(self, resident: Resident, kind: int, request: int, body: bytes) -> None:
+    def _begun(self, resident: Resident, kind: int, body: bytes) -> None:
         """Take what an instance says until it is ready."""
-        if resident.ready:
-            self._life.answered(resident, kind, request, body)
-        elif kind == frames.READY:
+        if kind == frames.READY:
             resident.owned()
             resident.ready = True
             if resident.timer is not None and not resident.stopping:

@@ -25,11 +25,20 @@ GOODBYE_SECONDS = 0.2
 class Life:
     """Serves the instances of one agent.
 
-    `on_terminate(resident, grace_seconds)` is told when the signals of a stop begin.
+    `on_terminate(resident, grace_seconds)` is told when the signals of a stop begin, `on_begin(resident, kind, body)`
+    gets what an instance says before it is ready.
     """
 
-    def __init__(self, loop: Loop, host: Stream, guard: Guard, on_terminate: Callable[[Resident, float], None]) -> None:
-        self._loop, self._host, self._guard, self._on_terminate = loop, host, guard, on_terminate
+    def __init__(
+        self,
+        loop: Loop,
+        host: Stream,
+        guard: Guard,
+        on_terminate: Callable[[Resident, float], None],
+        on_begin: Callable[[Resident, int, bytes], None],
+    ) -> None:
+        self._loop, self._host, self._guard = loop, host, guard
+        self._on_terminate, self._on_begin = on_terminate, on_begin
         self._freezer = SignalFreezer()
 
     # -- what the host asks
@@ -54,7 +63,11 @@ class Life:
         else:
             name = frames.unpack_invoke(body)[0].encode()
         resident.requests[request] = name
-        stream.send(frames.pack(frames.INVOKE, request, resident.number, body))
+        frame = frames.pack(frames.INVOKE, request, resident.number, body)
+        if resident.writer == request or not resident.hooks.running:
+            stream.send(frame)
+        else:
+            resident.held.append(frame)  # else its first words would be taken for the hook's last
 
     def initialize(self, resident: Resident, request: int, told: dict[str, str]) -> None:
         """Run Initializer and say what it came to."""
@@ -63,8 +76,12 @@ class Life:
             resident.initialized = body[0] == frames.OK
             self._host.send(frames.pack(frames.HOOKED, request, resident.number, body))
 
-        if resident.ready and not resident.stopping and resident.hooks.has(frames.INITIALIZER):
+        if not resident.ready or resident.stopping:
+            return  # the host learns from its exit
+        if resident.hooks.has(frames.INITIALIZER):
             self._hook(resident, frames.INITIALIZER, request, told, done)
+        else:
+            done(frames.RESULT_HEAD.pack(frames.OK, 0, 0))
 
     def cancel(self, resident: Resident, request: int, body: bytes) -> None:
         """Ask it to give up one of several executions."""
@@ -124,18 +141,21 @@ class Life:
 
         def done(body: bytes) -> None:
             resident.pre_stop = body
-            self._terminate(resident, grace_seconds)
+            self._terminate(resident, request, grace_seconds)
 
         wanted = bool(order.get("pre_stop")) and resident.hooks.has(frames.PRE_STOP)
         if wanted and resident.ready and resident.initialized:
             told = {name: str(order.get(name, "")) for name in ("reason", "task_id", "request_id")}
             self._hook(resident, frames.PRE_STOP, request, told, done)
         else:
-            self._terminate(resident, grace_seconds)
+            self._terminate(resident, request, grace_seconds)
 
-    def _terminate(self, resident: Resident, grace_seconds: float) -> None:
+    def _terminate(self, resident: Resident, request: int, grace_seconds: float) -> None:
+        """The signals of the stop `request`; it gets the last words of an instance that runs nothing."""
         if resident.gone:
             return
+        if resident.ready and not resident.requests:
+            resident.hand_over(request)
         if grace_seconds > 0 and resident.ready:
             resident.signal(signal.SIGTERM)
             resident.timer = self._loop.later(grace_seconds, lambda: resident.signal(signal.SIGKILL))
@@ -156,6 +176,10 @@ class Life:
         def over(body: bytes) -> None:
             if resident.writer == request:
                 resident.hand_back()
+            held, resident.held = resident.held, []
+            for frame in held:
+                if resident.stream is not None:
+                    resident.stream.send(frame)
             self._note_peak(resident, body)
             self._rest(resident)
             done(body)
@@ -183,8 +207,10 @@ class Life:
             if request in resident.requests:  # else its answer and the cancel met on the way
                 self._over(resident, request, b"")
                 self._host.send(frames.pack(frames.CANCELLED, request, resident.number))
-            return
-        self.hostile(resident)
+        elif not resident.ready:
+            self._on_begin(resident, kind, body)
+        else:
+            self.hostile(resident)
 
     def controlled(self, resident: Resident, kind: int, request: int, body: bytes) -> None:
         """Take a frame from PreStop's socket."""
@@ -224,8 +250,7 @@ class Life:
         del resident.requests[request]
         if resident.writer == request:
             resident.writer = 0
-        if body:
-            self._note_peak(resident, body)
+        self._note_peak(resident, body)
         self._rest(resident)
 
     def _rest(self, resident: Resident) -> None:
@@ -236,5 +261,5 @@ class Life:
     @staticmethod
     def _note_peak(resident: Resident, body: bytes) -> None:
         """Remember the peak that a RESULT or HOOKED body tells; a made-up one is the instance's own business."""
-        peak_bytes = int.from_bytes(body[9:17], "big")
-        resident.peak_bytes = max(resident.peak_bytes, peak_bytes, resident.memory.peak_bytes)
+        peak_bytes = max(int.from_bytes(body[9:17], "big"), resident.memory.peak_bytes)
+        resident.peak_bytes = max(resident.peak_bytes, peak_bytes)

@@ -8,7 +8,6 @@ see; this file never decides about retries or status.
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import socket
@@ -48,7 +47,6 @@ class PythonRuntime:
         minor = "python{}.{}".format(*sys.version_info[:2])
         own = [one for one in sys.path if one.startswith((sys.prefix, sys.base_prefix))]
         sys.path[:] = [root, "/opt/python", "/opt/python/lib/" + minor + "/site-packages", *own]
-        importlib.invalidate_caches()
         sys.argv = [""]
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115 - lives as long as the process
         sys.stdout = _text(1)

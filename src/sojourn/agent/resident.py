@@ -40,6 +40,8 @@ class Resident:
         self.ready = False
         self.requests: dict[int, bytes] = {}
         self.writer = 0
+        self.held: list[bytes] = []
+        """Executions that wait for the end of a hook."""
         self.memory = Watched(0, int(spec["memory_mb"]) * frames.MEBIBYTE)
         self.peak_bytes = 0
         """The highest use that was seen in its whole life; `memory` has that of the last execution."""

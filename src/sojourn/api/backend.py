@@ -9,6 +9,7 @@ from sojourn import identity
 from sojourn.catalog import Catalog
 from sojourn.clock import Clock
 from sojourn.config import Settings
+from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.logs import Logs
 from sojourn.pool import Pool
@@ -30,6 +31,7 @@ class Backend:
     dispatcher: Dispatcher
     pool: Pool
     logs: Logs
+    deliveries: Deliveries
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers

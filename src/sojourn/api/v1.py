@@ -9,7 +9,7 @@ from starlette.routing import Route
 from sojourn.errors import AccessDenied
 from sojourn.function import check_account_id
 
-from . import answer, instances, tasklogs
+from . import answer, instances, tasklogs, v1_deliveries
 from .answer import Answer
 from .call import Call
 from .operation import Handler, Limit, Operation, small
@@ -64,6 +64,7 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/instances", instances.page),
     ("GET", "/v1/instances/{instance}", instances.get),
     ("GET", "/v1/instances/{instance}/events", instances.events),
+    *v1_deliveries.OPERATIONS,
 )
 
 

@@ -37,6 +37,9 @@ def deploy(
     requirements: Path | None = None,
     retries: int | None = None,
     max_age: int | None = None,
+    retry_interval: int | None = None,
+    retry_interval_max: int | None = None,
+    queue_weight: int | None = None,
     reserved_concurrency: int | None = None,
     initializer: str | None = None,
     pre_freeze: str | None = None,
@@ -76,6 +79,12 @@ def deploy(
         How often a failed task is tried again, 0 to 8. [default: 3]
     max_age
         Seconds a task may wait before it expires. [default: 86400]
+    retry_interval
+        Seconds before the first retry, doubled for each further one. [default: the server's]
+    retry_interval_max
+        The longest such wait. [default: the server's]
+    queue_weight
+        How many of its tasks get their turn when one of another function does, 1 to 100. [default: 1]
     reserved_concurrency
         How many of its tasks may run at a time. [default: no limit of its own]
     initializer
@@ -105,6 +114,9 @@ def deploy(
                 description=description,
                 retries=retries,
                 max_age=max_age,
+                retry_interval=retry_interval,
+                retry_interval_max=retry_interval_max,
+                queue_weight=queue_weight,
                 reserved_concurrency=reserved_concurrency,
                 settings=_settings(
                     {"initializer": initializer, "preFreeze": pre_freeze, "preStop": pre_stop}, idle_timeout, settings
@@ -240,6 +252,10 @@ def _limits(client: Client, name: str) -> tuple[AsyncConfig | None, Concurrency 
     return config, concurrency
 
 
+def _seconds(count: int | None) -> str:
+    return "" if count is None else f"{count} s"
+
+
 def _facts(
     function: Function, config: AsyncConfig | None, concurrency: Concurrency | None
 ) -> Sequence[tuple[str, str]]:
@@ -258,6 +274,9 @@ def _facts(
         ("Environment", " ".join(f"{name}={value}" for name, value in variables.items())),
         ("Retries", str(config.max_async_retry_attempts) if config else ""),
         ("Maximum age", f"{config.max_async_event_age_in_seconds} s" if config else ""),
+        ("Retry interval", _seconds(config.retry_interval_seconds) if config else ""),
+        ("Longest interval", _seconds(config.retry_interval_max_seconds) if config else ""),
+        ("Queue weight", str(config.queue_weight) if config and config.queue_weight != 1 else ""),
         ("Concurrency", str(concurrency.reserved_concurrency) if concurrency else ""),
         ("Created", function.created_time),
         ("Modified", function.last_modified_time),

@@ -16,7 +16,7 @@ from .display import print_many, print_one
 from .failure import CommandFailed
 from .options import COMMON, Common
 from .payload import milliseconds_of, payload_of
-from .taskview import HEADS, print_task, row
+from .taskview import DELIVERY_HEADS, HEADS, delivery_row, print_task, row
 
 app = cyclopts.App(name="task", help="Submit, watch and stop tasks.", help_format="plaintext")
 PAGE_LIMIT_MAX = 100
@@ -197,6 +197,36 @@ def logs(
         if len(found) > 1:
             print(f"==> attempt {log.attempt} <==")
         print(log.text, end="" if log.text.endswith("\n") or not log.text else "\n")
+
+
+@app.command
+def deliveries(
+    function: str,
+    task_id: str,
+    /,
+    *,
+    resend: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    common: Common = COMMON,
+) -> None:
+    """Show where the record of a finished task goes, and how far it is.
+
+    For example:
+
+        sojourn task deliveries hello first --resend
+
+    Parameters
+    ----------
+    function
+        Its function.
+    task_id
+        The task.
+    resend
+        Send the record again, whatever became of it before.
+
+    """
+    with common.client() as client:
+        found = [client.resend(function, task_id)] if resend else client.deliveries(function, task_id)
+    print_many(common.output, found, DELIVERY_HEADS, delivery_row)
 
 
 def _status(text: str) -> Status:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from sojourn.client import Task, TaskEvent
+from sojourn.client import Delivery, Task, TaskEvent
 
 from .display import Cell, moment, print_facts, print_table, status, zone
 
 HEADS = ("TASK", "STATUS", "STARTED", "DURATION", "RETRIES", "ERROR")
+
+
+DELIVERY_HEADS = ("DESTINATION", "STATUS", "ROUND", "ATTEMPTS", "NEXT", "ERROR")
 
 
 def row(task: Task) -> Sequence[Cell]:
@@ -21,6 +24,18 @@ def row(task: Task) -> Sequence[Cell]:
         duration(task),
         str(task.already_retried_times),
         task.task_error_message,
+    )
+
+
+def delivery_row(delivery: Delivery) -> Sequence[Cell]:
+    """The cells under `DELIVERY_HEADS`."""
+    return (
+        delivery.destination,
+        status(delivery.status),
+        str(delivery.round),
+        str(delivery.attempts),
+        delivery.next_attempt_time,
+        delivery.last_error,
     )
 
 
@@ -38,6 +53,7 @@ def print_task(task: Task) -> None:
             ("Instance", task.instance_id),
             ("Request", task.request_id),
             ("Error", task.task_error_message),
+            ("Delivery", task.destination_status),
             ("Payload", task.task_payload),
             ("Result", task.return_payload),
         )

@@ -15,14 +15,14 @@ import httpx
 
 from sojourn.clock import Clock, SystemClock
 
-from . import calls, conversation, model
+from . import calls, conversation, model, streaming
 from .archive import code_archive
 from .call import Call, Progress, pieces
-from .calls import TaskFilter
+from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
 from .conversation import Conversation, Deployment, Pace, Pause, Retries, Step, ask
 from .errors import ClientError, WaitTimedOut
-from .wire import Wire, answer, utf8
+from .wire import Wire, answer
 
 T = TypeVar("T")
 
@@ -74,6 +74,9 @@ class AsyncClient:
         description: str | None = None,
         retries: int | None = None,
         max_age: int | None = None,
+        retry_interval: int | None = None,
+        retry_interval_max: int | None = None,
+        queue_weight: int | None = None,
         reserved_concurrency: int | None = None,
         settings: Mapping[str, object] | None = None,
         progress: Progress | None = None,
@@ -88,8 +91,13 @@ class AsyncClient:
             memory=memory,
             env=env,
             description=description,
-            retries=retries,
-            max_age=max_age,
+            tasks=TaskSettings(
+                retries=retries,
+                max_age=max_age,
+                retry_interval=retry_interval,
+                retry_interval_max=retry_interval_max,
+                queue_weight=queue_weight,
+            ),
             reserved_concurrency=reserved_concurrency,
             settings=settings,
         )
@@ -119,10 +127,27 @@ class AsyncClient:
         await self._run(ask(calls.delete_function(name)))
 
     async def put_async_config(
-        self, function: str, *, retries: int | None = None, max_age: int | None = None
+        self,
+        function: str,
+        *,
+        retries: int | None = None,
+        max_age: int | None = None,
+        retry_interval: int | None = None,
+        retry_interval_max: int | None = None,
+        queue_weight: int | None = None,
+        on_success: str | None = None,
+        on_failure: str | None = None,
     ) -> model.AsyncConfig:
-        """Set how often its failed tasks are tried again and how many seconds they may wait; None keeps what is."""
-        return await self._run(ask(calls.put_async_config(function, retries, max_age)))
+        """Change how its tasks are treated; None keeps what is. See `Client.put_async_config`."""
+        settings = TaskSettings(
+            retries=retries,
+            max_age=max_age,
+            retry_interval=retry_interval,
+            retry_interval_max=retry_interval_max,
+            queue_weight=queue_weight,
+            destinations=calls.destinations(on_success, on_failure),
+        )
+        return await self._run(ask(calls.put_async_config(function, settings)))
 
     async def get_async_config(self, function: str) -> model.AsyncConfig:
         """Its configuration of tasks, or `NotFound`."""
@@ -245,8 +270,20 @@ class AsyncClient:
     ) -> Coroutine[Any, Any, list[model.AttemptLog]] | AsyncIterator[str]:
         """What each attempt of the task wrote, to be awaited; with `follow` to be iterated, see `Client.logs`."""
         if follow:
-            return self._stream(calls.follow_logs(function, task_id))
+            return streaming.text_async(self._http, self._wire, calls.follow_logs(function, task_id))
         return self._run(ask(calls.logs(function, task_id)))
+
+    async def deliveries(self, function: str, task_id: str) -> list[model.Delivery]:
+        """Where the record of the task goes and how far it is; nothing when it has no destination, or is not over."""
+        return await self._run(ask(calls.deliveries(function, task_id)))
+
+    async def resend(self, function: str, task_id: str) -> model.Delivery:
+        """Send the record of the task to its destination again, or `NotFound` when there is none."""
+        return await self._run(ask(calls.resend(function, task_id)))
+
+    async def webhook_secret(self, *, rotate: bool = False) -> str:
+        """The secret that signs the records of this account; with `rotate` it is replaced by a new one."""
+        return await self._run(ask(calls.webhook_secret(rotate=rotate)))
 
     async def create_account(self, account_id: str) -> model.AccessKey:
         """Make an account with a random key pair; only the owner may."""
@@ -278,23 +315,6 @@ class AsyncClient:
         except StopIteration as end:
             result: T = end.value
             return result
-
-    async def _stream(self, call: Call[None]) -> AsyncIterator[str]:
-        wanted = self._wire.request(call)
-        timeout, headers = self._wire.timeout(call), dict(wanted.headers)
-        try:
-            async with self._http.stream(wanted.method, wanted.url, headers=headers, timeout=timeout) as response:
-                if response.is_error:
-                    await response.aread()
-                    call.read(answer(response))
-                decoder = utf8()
-                async for piece in response.aiter_bytes():
-                    if text := decoder.decode(piece):
-                        yield text
-                if text := decoder.decode(b"", final=True):
-                    yield text
-        except httpx.HTTPError as error:
-            raise self._wire.unreachable(error) from error
 
     async def _send(self, call: Call[T]) -> T:
         wanted = self._wire.request(call)

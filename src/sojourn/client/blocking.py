@@ -5,7 +5,6 @@ A client may be shared by threads. What the verbs put on the wire is said in `ca
 
 from __future__ import annotations
 
-import heapq
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,14 +15,15 @@ import httpx
 
 from sojourn.clock import Clock, SystemClock
 
-from . import calls, conversation, model
+from . import calls, conversation, model, streaming
 from .archive import code_archive
 from .call import Call, Progress, pieces
-from .calls import TaskFilter
+from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
 from .conversation import Conversation, Deployment, Pace, Pause, Retries, Step, ask
 from .errors import ClientError, WaitTimedOut
-from .wire import Wire, answer, utf8
+from .together import together
+from .wire import Wire, answer
 
 T = TypeVar("T")
 
@@ -88,6 +88,9 @@ class Client:
         description: str | None = None,
         retries: int | None = None,
         max_age: int | None = None,
+        retry_interval: int | None = None,
+        retry_interval_max: int | None = None,
+        queue_weight: int | None = None,
         reserved_concurrency: int | None = None,
         settings: Mapping[str, object] | None = None,
         progress: Progress | None = None,
@@ -106,6 +109,7 @@ class Client:
         description: free text.
         retries: how often a failed task is tried again.
         max_age: seconds a task may wait before it expires.
+        retry_interval, retry_interval_max, queue_weight: see `put_async_config`.
         reserved_concurrency: how many of its tasks may run at a time.
         settings: further fields as the API spells them, such as
             `{"instanceLifecycleConfig": {"preStop": {"handler": "index.pre_stop", "timeout": 10}}}`.
@@ -125,8 +129,13 @@ class Client:
             memory=memory,
             env=env,
             description=description,
-            retries=retries,
-            max_age=max_age,
+            tasks=TaskSettings(
+                retries=retries,
+                max_age=max_age,
+                retry_interval=retry_interval,
+                retry_interval_max=retry_interval_max,
+                queue_weight=queue_weight,
+            ),
             reserved_concurrency=reserved_concurrency,
             settings=settings,
         )
@@ -153,10 +162,39 @@ class Client:
         self._run(ask(calls.delete_function(name)))
 
     def put_async_config(
-        self, function: str, *, retries: int | None = None, max_age: int | None = None
+        self,
+        function: str,
+        *,
+        retries: int | None = None,
+        max_age: int | None = None,
+        retry_interval: int | None = None,
+        retry_interval_max: int | None = None,
+        queue_weight: int | None = None,
+        on_success: str | None = None,
+        on_failure: str | None = None,
     ) -> model.AsyncConfig:
-        """Set how often its failed tasks are tried again and how many seconds they may wait; None keeps what is."""
-        return self._run(ask(calls.put_async_config(function, retries, max_age)))
+        """Change how its tasks are treated; None keeps what is.
+
+        Parameters
+        ----------
+        function: the function.
+        retries: how often a failed task is tried again.
+        max_age: seconds a task may wait.
+        retry_interval: seconds before the first retry; doubled for each further one.
+        retry_interval_max: the longest such wait, in seconds.
+        queue_weight: how many of its tasks get their turn when one of another function does.
+        on_success, on_failure: where the record of an ended task goes, an ARN or a URL; "" for nowhere.
+
+        """
+        settings = TaskSettings(
+            retries=retries,
+            max_age=max_age,
+            retry_interval=retry_interval,
+            retry_interval_max=retry_interval_max,
+            queue_weight=queue_weight,
+            destinations=calls.destinations(on_success, on_failure),
+        )
+        return self._run(ask(calls.put_async_config(function, settings)))
 
     def get_async_config(self, function: str) -> model.AsyncConfig:
         """Its configuration of tasks, or `NotFound`."""
@@ -263,7 +301,7 @@ class Client:
         ]
         over: dict[int, model.Task] = {}
         late: list[WaitTimedOut] = []
-        for number, result in self._run_together(waits):
+        for number, result in together(waits, self._retries, self._clock, self._advance):
             if isinstance(result, WaitTimedOut):
                 late.append(result)
                 continue
@@ -287,8 +325,20 @@ class Client:
         a line stands before each. Leave the iterator with its `close()` to stop earlier.
         """
         if follow:
-            return self._stream(calls.follow_logs(function, task_id))
+            return streaming.text(self._http, self._wire, calls.follow_logs(function, task_id))
         return self._run(ask(calls.logs(function, task_id)))
+
+    def deliveries(self, function: str, task_id: str) -> list[model.Delivery]:
+        """Where the record of the task goes and how far it is; nothing when it has no destination, or is not over."""
+        return self._run(ask(calls.deliveries(function, task_id)))
+
+    def resend(self, function: str, task_id: str) -> model.Delivery:
+        """Send the record of the task to its destination again, or `NotFound` when there is none."""
+        return self._run(ask(calls.resend(function, task_id)))
+
+    def webhook_secret(self, *, rotate: bool = False) -> str:
+        """The secret that signs the records of this account; with `rotate` it is replaced by a new one."""
+        return self._run(ask(calls.webhook_secret(rotate=rotate)))
 
     def create_account(self, account_id: str) -> model.AccessKey:
         """Make an account with a random key pair; only the owner may."""
@@ -322,48 +372,6 @@ class Client:
         except ClientError as error:
             return talk.throw(error)
         return talk.send(told)
-
-    def _run_together(
-        self, talks: Sequence[Conversation[model.Task]]
-    ) -> Iterator[tuple[int, model.Task | WaitTimedOut]]:
-        """Walk all of them, each when it is due, and yield (its number, how it ended)."""
-        running = {number: conversation.persistent(talk, self._retries) for number, talk in enumerate(talks)}
-        queue = [(self._clock.monotonic(), number) for number in running]
-        steps: dict[int, Step] = {}
-        while queue:
-            due, number = heapq.heappop(queue)
-            time.sleep(max(0.0, due - self._clock.monotonic()))
-            try:
-                step = steps[number] if number in steps else next(running[number])
-                if isinstance(step, Pause):  # it is slept already
-                    step = running[number].send(None)
-                while not isinstance(step, Pause):
-                    step = self._advance(running[number], step)
-            except StopIteration as end:
-                yield number, end.value
-            except WaitTimedOut as late:
-                yield number, late
-            else:
-                steps[number] = step
-                heapq.heappush(queue, (self._clock.monotonic() + step.seconds, number))
-
-    def _stream(self, call: Call[None]) -> Iterator[str]:
-        """The text of an answer that comes bit by bit."""
-        wanted = self._wire.request(call)
-        timeout, headers = self._wire.timeout(call), dict(wanted.headers)
-        try:
-            with self._http.stream(wanted.method, wanted.url, headers=headers, timeout=timeout) as response:
-                if response.is_error:
-                    response.read()
-                    call.read(answer(response))
-                decoder = utf8()
-                for piece in response.iter_bytes():
-                    if text := decoder.decode(piece):
-                        yield text
-                if text := decoder.decode(b"", final=True):
-                    yield text
-        except httpx.HTTPError as error:
-            raise self._wire.unreachable(error) from error
 
     def _send(self, call: Call[T]) -> T:
         wanted = self._wire.request(call)

@@ -60,13 +60,26 @@ def delete_function(name: str) -> Call[None]:
     return Call("DeleteFunction", "DELETE", _function(name), _nothing, idempotent=True)
 
 
-def put_async_config(name: str, retries: int | None, age_seconds: int | None) -> Call[model.AsyncConfig]:
-    """PutAsyncInvokeConfig; None keeps what is."""
-    body: dict[str, object] = {"asyncTask": True}
-    if retries is not None:
-        body["maxAsyncRetryAttempts"] = retries
-    if age_seconds is not None:
-        body["maxAsyncEventAgeInSeconds"] = age_seconds
+class TaskSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How a function's tasks are treated, see `Client.put_async_config`; None keeps what is, times are in seconds."""
+
+    retries: int | None = msgspec.field(default=None, name="maxAsyncRetryAttempts")
+    max_age: int | None = msgspec.field(default=None, name="maxAsyncEventAgeInSeconds")
+    retry_interval: int | None = msgspec.field(default=None, name="retryIntervalSeconds")
+    retry_interval_max: int | None = msgspec.field(default=None, name="retryIntervalMaxSeconds")
+    queue_weight: int | None = msgspec.field(default=None, name="queueWeight")
+    destinations: dict[str, dict[str, str]] | None = msgspec.field(default=None, name="destinationConfig")
+
+
+def destinations(on_success: str | None, on_failure: str | None) -> dict[str, dict[str, str]] | None:
+    """Where records of ended tasks go, as the wire has it; None keeps what is, "" is nowhere."""
+    ends = {"onSuccess": on_success, "onFailure": on_failure}
+    return {end: {"destination": target} for end, target in ends.items() if target is not None} or None
+
+
+def put_async_config(name: str, settings: TaskSettings) -> Call[model.AsyncConfig]:
+    """PutAsyncInvokeConfig."""
+    body: dict[str, object] = {"asyncTask": True} | msgspec.to_builtins(settings)
     return Call(
         "PutAsyncInvokeConfig",
         "PUT",
@@ -182,12 +195,38 @@ def logs(name: str, task_id: str) -> Call[list[model.AttemptLog]]:
     def decode(answer: Answer) -> list[model.AttemptLog]:
         return msgspec.json.decode(answer.body, type=_Logs).logs
 
-    return Call("GetTaskLogs", "GET", _logs(name, task_id), decode, idempotent=True)
+    return Call("GetTaskLogs", "GET", _native(name, task_id, "logs"), decode, idempotent=True)
 
 
 def follow_logs(name: str, task_id: str) -> Call[None]:
     """What the attempts of a task write, as it comes; the answer is text without an end, so it is never decoded."""
-    return Call("FollowTaskLogs", "GET", _logs(name, task_id), _nothing, query={"follow": "true"}, timeout_seconds=0)
+    path = _native(name, task_id, "logs")
+    return Call("FollowTaskLogs", "GET", path, _nothing, query={"follow": "true"}, timeout_seconds=0)
+
+
+def deliveries(name: str, task_id: str) -> Call[list[model.Delivery]]:
+    """Where the record of a task goes, and how far it is."""
+
+    def decode(answer: Answer) -> list[model.Delivery]:
+        return msgspec.json.decode(answer.body, type=_Deliveries).deliveries
+
+    return Call("GetTaskDeliveries", "GET", _native(name, task_id, "deliveries"), decode, idempotent=True)
+
+
+def resend(name: str, task_id: str) -> Call[model.Delivery]:
+    """Send the record of a task again."""
+    return Call("ResendTaskDelivery", "POST", _native(name, task_id, "deliveries:resend"), _json(model.Delivery))
+
+
+def webhook_secret(*, rotate: bool) -> Call[str]:
+    """The secret that signs records, or another one from now on."""
+
+    def decode(answer: Answer) -> str:
+        return msgspec.json.decode(answer.body, type=_Secret).secret
+
+    if rotate:
+        return Call("RotateWebhookSecret", "POST", "/v1/webhook-secret", decode)
+    return Call("GetWebhookSecret", "GET", "/v1/webhook-secret", decode, idempotent=True)
 
 
 def create_account(account_id: str) -> Call[model.AccessKey]:
@@ -214,6 +253,14 @@ class _Logs(msgspec.Struct):
     logs: list[model.AttemptLog]
 
 
+class _Deliveries(msgspec.Struct):
+    deliveries: list[model.Delivery]
+
+
+class _Secret(msgspec.Struct):
+    secret: str
+
+
 class _Accounts(msgspec.Struct):
     accounts: list[model.Account]
 
@@ -234,8 +281,8 @@ def _task(name: str, task_id: str) -> str:
     return _function(name, "async-tasks", segment("task_id", task_id))
 
 
-def _logs(name: str, task_id: str) -> str:
-    return f"/v1/functions/{segment('function', name)}/tasks/{segment('task_id', task_id)}/logs"
+def _native(name: str, task_id: str, below: str) -> str:
+    return f"/v1/functions/{segment('function', name)}/tasks/{segment('task_id', task_id)}/{below}"
 
 
 def _invocation(

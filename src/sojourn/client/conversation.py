@@ -17,6 +17,7 @@ from sojourn.clock import Clock
 
 from . import calls, model
 from .call import Call, Progress
+from .calls import TaskSettings
 from .errors import Conflict, NotFound, Throttled, Unreachable, WaitTimedOut, refused
 
 T = TypeVar("T")
@@ -67,7 +68,7 @@ class Pace:
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """A function to create or to update; None leaves the server's default, or what is there.
 
-    `archive` is the zip. Memory in MB, timeout and age in seconds. `settings` are further fields of the function as the
+    `archive` is the zip. Memory in MB, timeout in seconds. `settings` are further fields of the function as the
     API spells them, `instanceLifecycleConfig` and the like; they win over the others.
     """
 
@@ -79,8 +80,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     memory: int | None = None
     env: Mapping[str, str] | None = None
     description: str | None = None
-    retries: int | None = None
-    max_age: int | None = None
+    tasks: TaskSettings = TaskSettings()
     reserved_concurrency: int | None = None
     settings: Mapping[str, object] | None = None
 
@@ -119,8 +119,8 @@ def deploy(wanted: Deployment, progress: Progress | None) -> Conversation[model.
             function = yield calls.update_function(wanted.name, update, progress)
     else:
         function = yield calls.update_function(wanted.name, update, progress)
-    if wanted.retries is not None or wanted.max_age is not None:
-        yield calls.put_async_config(wanted.name, wanted.retries, wanted.max_age)
+    if wanted.tasks != TaskSettings():
+        yield calls.put_async_config(wanted.name, wanted.tasks)
     if wanted.reserved_concurrency is not None:
         yield calls.put_concurrency(wanted.name, wanted.reserved_concurrency)
     return function

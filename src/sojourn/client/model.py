@@ -55,12 +55,15 @@ class FunctionPage(_Answer, frozen=True, kw_only=True, rename="camel"):
 
 
 class AsyncConfig(_Answer, frozen=True, kw_only=True, rename="camel"):
-    """How a function's tasks are retried, and for how many seconds they may wait."""
+    """How a function's tasks are retried, and for how many seconds they may wait; None is the server's own setting."""
 
     function_arn: str = ""
     async_task: bool = True
     max_async_retry_attempts: int = 0
     max_async_event_age_in_seconds: int = 0
+    retry_interval_seconds: int | None = None
+    retry_interval_max_seconds: int | None = None
+    queue_weight: int = 1
     created_time: str = ""
     last_modified_time: str = ""
 
@@ -176,6 +179,24 @@ class AttemptLog(_Answer, frozen=True, kw_only=True, rename="camel"):
     attempt: int
     text: str
     dropped: int = 0
+
+
+class Delivery(_Answer, frozen=True, kw_only=True, rename="camel"):
+    """The record of a task on its way to its destination.
+
+    `status` is Pending, Succeeded or Failed. `round` grows when the record is sent again on request; `attempts` and
+    `last_error` are of this round. Times are text in UTC, "" for one that is not or will not be.
+    """
+
+    task_id: str
+    destination: str
+    status: str
+    round: int = 1
+    attempts: int = 0
+    last_error: str = ""
+    created_time: str = ""
+    next_attempt_time: str = ""
+    end_time: str = ""
 
 
 class Account(_Answer, frozen=True, kw_only=True, rename="camel"):

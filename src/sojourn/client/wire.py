@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 import secrets
 import ssl
@@ -79,11 +78,6 @@ def answer(response: httpx.Response) -> Answer:
     """What `response` says."""
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Answer(response.status_code, headers, response.content)
-
-
-def utf8() -> codecs.IncrementalDecoder:
-    """Decodes text that comes in pieces, which may be cut in the middle of a character; what is none is replaced."""
-    return codecs.getincrementaldecoder("utf-8")("replace")
 
 
 def _reason(error: httpx.HTTPError) -> str:

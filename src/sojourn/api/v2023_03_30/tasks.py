@@ -34,7 +34,8 @@ async def get(call: Call) -> Answer:
     function = _function(call)
     backend = call.backend
     task = await backend.queue.find(function, call.path["task"])
-    return answer.of_json(task_object(task, function, backend.settings.region, backend.clock.now()))
+    delivery = (await backend.deliveries.of([task])).get(task.id)
+    return answer.of_json(task_object(task, function, backend.settings.region, backend.clock.now(), delivery=delivery))
 
 
 async def page(call: Call) -> Answer:
@@ -47,10 +48,14 @@ async def page(call: Call) -> Answer:
     if len(tasks) == query.limit:  # a full page may be the last one: a look ahead spares callers an empty page
         next_query = msgspec.structs.replace(query, after=tasks[-1].id, limit=1, bodies=False)
         more = bool(await queue.page(next_query))
+    deliveries = await backend.deliveries.of(tasks)
     now, region = backend.clock.now(), backend.settings.region
     return answer.of_json(
         {
-            "tasks": [task_object(task, function, region, now, bodies=query.bodies) for task in tasks],
+            "tasks": [
+                task_object(task, function, region, now, delivery=deliveries.get(task.id), bodies=query.bodies)
+                for task in tasks
+            ],
             "nextToken": paging.token(LIST, str(tasks[-1].id)) if more else "",
         }
     )

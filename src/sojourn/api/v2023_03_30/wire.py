@@ -1,8 +1,9 @@
 """What callers of API 2023-03-30 see of tasks and functions: pure, one function for each kind of object.
 
 Every field is always there, so that a typed client may use it unasked; a time that has not come is 0. What is ours and
-not Function Compute's: `runtimeNote` of a function, and `taskPayloadEncoding` and `returnPayloadEncoding` of a task,
-which are there only when the bytes are no UTF-8 text and stand as base64.
+not Function Compute's: `runtimeNote` of a function, the waits between attempts and the weight in the queue of an
+asynchronous configuration, which are there only when they are set, and `taskPayloadEncoding` and
+`returnPayloadEncoding` of a task, which are there only when the bytes are no UTF-8 text and stand as base64.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 from sojourn import function as functions
 from sojourn import identity
 from sojourn.clock import MICROSECONDS_PER_SECOND, milliseconds
+from sojourn.destination import Delivery
 from sojourn.errors import InvalidArgument
 from sojourn.function import Function
 from sojourn.history import Event
@@ -26,7 +28,15 @@ from sojourn.task import Status, Task
 _ENDS_ATTEMPT = {status.value for status in (Status.RETRYING, Status.SUCCEEDED, Status.FAILED, Status.STOPPED)}
 
 
-def task_object(task: Task, function: Function, region: str, now: int, *, bodies: bool = True) -> dict[str, object]:
+def task_object(
+    task: Task,
+    function: Function,
+    region: str,
+    now: int,
+    *,
+    delivery: Delivery | None = None,
+    bodies: bool = True,
+) -> dict[str, object]:
     """AsyncTask.
 
     Parameters
@@ -34,6 +44,7 @@ def task_object(task: Task, function: Function, region: str, now: int, *, bodies
     task, function: the task, and the function it is a task of.
     region: for the ARN.
     now: microseconds; an attempt that runs has run until now.
+    delivery: how far the record of the task is on its way to a destination, None when there is none.
     bodies: whether payload and result are shown; else they are "".
 
     """
@@ -47,7 +58,7 @@ def task_object(task: Task, function: Function, region: str, now: int, *, bodies
         "endTime": milliseconds(task.ended_at),
         "durationMs": milliseconds(last_attempt_duration(events, now)),
         "alreadyRetriedTimes": task.retries,
-        "destinationStatus": "",
+        "destinationStatus": delivery.status.value if delivery is not None else "",
         "taskErrorMessage": task.error,
         "requestId": identity.request_id(task.id),
         "instanceId": task.instance_id,
@@ -109,17 +120,27 @@ def function_object(function: Function, region: str, runtimes: Iterable[Runtime]
 
 
 def async_config_object(function: Function, region: str) -> dict[str, object]:
-    """AsyncConfig of a function that has one."""
+    """AsyncConfig of a function that has one; what is ours is there only when it was set."""
     config = function.async_config or functions.AsyncConfig()
+    ours: dict[str, object] = {
+        "retryIntervalSeconds": config.retry_interval_seconds,
+        "retryIntervalMaxSeconds": config.retry_interval_max_seconds,
+        "queueWeight": config.queue_weight if config.queue_weight != functions.AsyncConfig().queue_weight else None,
+    }
+    ends = config.destination_config
     return {
         "functionArn": functions.arn(function.account_id, function.name, region),
         "asyncTask": config.async_task,
         "maxAsyncRetryAttempts": config.max_async_retry_attempts,
         "maxAsyncEventAgeInSeconds": config.max_async_event_age_in_seconds,
-        "destinationConfig": {},
+        "destinationConfig": {
+            name: {"destination": destination.destination}
+            for name, destination in (("onSuccess", ends.on_success), ("onFailure", ends.on_failure))
+            if destination is not None
+        },
         "createdTime": rfc3339(config.created_at),
         "lastModifiedTime": rfc3339(config.modified_at),
-    }
+    } | {name: value for name, value in ours.items() if value is not None}
 
 
 def concurrency_object(function: Function, region: str) -> dict[str, object]:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 import apsw
+import orjson
 
+from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
 from sojourn.store import Log, OpenTask
@@ -28,7 +31,7 @@ from .pages import INTEGER_MAX
 T = TypeVar("T")
 
 THREADS_MAX = 2
-OPEN_TASKS_CHUNK = 2_000
+CHUNK = 2_000
 
 _TASK = f"SELECT {rows.COLUMNS} FROM task WHERE id = ?"  # noqa: S608 - constant text
 _TASK_NAMED = (
@@ -40,8 +43,16 @@ _OPEN_TASKS = (
     "WHERE status < 10 ORDER BY id"
 )
 _LOGS = "SELECT attempt, head, tail, dropped FROM task_log WHERE task_id = ? ORDER BY attempt"
+_DELIVERIES = (
+    f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery "  # noqa: S608 - constant text
+    "WHERE task_id IN (SELECT value FROM json_each(?))"
+)
+_OPEN_DELIVERIES = (
+    f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery INDEXED BY delivery_open "  # noqa: S608 - constant text
+    "WHERE status = 0 ORDER BY task_id"
+)
 _FUNCTIONS = f"SELECT id, {rows.FUNCTION_COLUMNS} FROM function ORDER BY account_id, name"  # noqa: S608 - constant text
-_ACCOUNTS = "SELECT id, created_at, owner FROM account ORDER BY created_at, rowid"
+_ACCOUNTS = "SELECT id, created_at, owner, webhook_secret FROM account ORDER BY created_at, rowid"
 _ACCESS_KEYS = "SELECT id, secret, account_id, created_at FROM access_key ORDER BY created_at, rowid"
 
 
@@ -69,15 +80,22 @@ class Readers:
 
     async def open_tasks(self) -> AsyncGenerator[OpenTask, None]:
         """Every task that was open at one moment, in the order of ids."""
-        connection = await self._call(self._open)
+        async with aclosing(self._walk(_OPEN_TASKS)) as found:
+            async for task_id, function_id, code, owner, due_at, expires_at in found:
+                yield OpenTask(task_id, function_id, rows.STATUSES[code], owner, due_at, expires_at)
+
+    async def open_deliveries(self) -> AsyncGenerator[Delivery, None]:
+        """Every delivery that was open at one moment, in the order of task ids."""
+        async with aclosing(self._walk(_OPEN_DELIVERIES)) as found:
+            async for row in found:
+                yield rows.delivery_of(row)
+
+    def deliveries(self, task_ids: Sequence[int]) -> list[Delivery]:
+        """The deliveries of few tasks, read on the calling thread, which must be the loop's."""
         try:
-            cursor = await self._call(lambda: connection.execute(_OPEN_TASKS))
-            while chunk := await self._call(lambda: list(islice(cursor, OPEN_TASKS_CHUNK))):
-                for task_id, function_id, code, owner, due_at, expires_at in chunk:
-                    yield OpenTask(task_id, function_id, rows.STATUSES[code], owner, due_at, expires_at)
-        finally:
-            self._opened.discard(connection)
-            connection.close(force=True)
+            return deliveries(self._own, task_ids)
+        except apsw.Error as error:
+            raise _unreadable(error) from error
 
     async def close(self) -> None:
         """Finish what is being read, then close all connections."""
@@ -85,6 +103,18 @@ class Readers:
         for connection in self._opened:
             connection.close(force=True)
         self._opened.clear()
+
+    async def _walk(self, text: str) -> AsyncGenerator[rows.Row, None]:
+        """The rows of a statement as they were at one moment, read in chunks on a connection of their own."""
+        connection = await self._call(self._open)
+        try:
+            cursor = await self._call(lambda: connection.execute(text))
+            while chunk := await self._call(lambda: list(islice(cursor, CHUNK))):
+                for row in chunk:
+                    yield row
+        finally:
+            self._opened.discard(connection)
+            connection.close(force=True)
 
     def _one(self, text: str, values: tuple[int | str, ...]) -> Task | None:
         try:
@@ -121,6 +151,12 @@ def logs(connection: apsw.Connection, task_id: int) -> list[Log]:
     return [Log(*row) for row in found]
 
 
+def deliveries(connection: apsw.Connection, task_ids: Sequence[int]) -> list[Delivery]:
+    """The deliveries of those tasks that have one."""
+    wanted = orjson.dumps([number for number in task_ids if 0 <= number <= INTEGER_MAX]).decode()
+    return [rows.delivery_of(row) for row in connection.execute(_DELIVERIES, (wanted,))]
+
+
 def functions(connection: apsw.Connection) -> list[Function]:
     """All functions, in the order of account and name."""
     return [rows.function_of(row) for row in connection.execute(_FUNCTIONS)]
@@ -128,7 +164,10 @@ def functions(connection: apsw.Connection) -> list[Function]:
 
 def accounts(connection: apsw.Connection) -> list[Account]:
     """All accounts, oldest first."""
-    return [Account(id=row[0], created_at=row[1], owner=bool(row[2])) for row in connection.execute(_ACCOUNTS)]
+    return [
+        Account(id=row[0], created_at=row[1], owner=bool(row[2]), webhook_secret=row[3])
+        for row in connection.execute(_ACCOUNTS)
+    ]
 
 
 def access_keys(connection: apsw.Connection) -> list[AccessKey]:

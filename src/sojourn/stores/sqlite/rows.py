@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from sojourn.destination import Delivery, DeliveryStatus
 from sojourn.function import AsyncConfig, Code, Config, Function, Provision, Scaling
 from sojourn.history import CODES, NAMES
 from sojourn.task import Status, Task
@@ -125,6 +126,76 @@ def task_of(row: Row) -> Task:
         history=row[20],
         result=row[21],
         payload=row[22],
+    )
+
+
+DELIVERY_CODES: dict[DeliveryStatus, int] = {
+    DeliveryStatus.PENDING: 0,
+    DeliveryStatus.SUCCEEDED: 1,
+    DeliveryStatus.FAILED: 2,
+}
+"""Stored for good: never renumber them."""
+_DELIVERY_STATUSES = {code: status for status, code in DELIVERY_CODES.items()}
+DELIVERY_COLUMNS = (
+    "task_id, function_id, account_id, target, status, epoch, round, attempts, due_at, last_error, "
+    "created_at, begun_at, ended_at"
+)
+DELIVERY_UPDATE_COLUMNS = (
+    "status = ?, epoch = ?, round = ?, attempts = ?, due_at = ?, last_error = ?, begun_at = ?, ended_at = ?"
+)
+
+
+def delivery_values(delivery: Delivery) -> Row:
+    """The values of `DELIVERY_COLUMNS`."""
+    return (
+        delivery.task_id,
+        delivery.function_id,
+        delivery.account_id,
+        delivery.target,
+        DELIVERY_CODES[delivery.status],
+        delivery.epoch,
+        delivery.round,
+        delivery.attempts,
+        delivery.due_at,
+        delivery.last_error,
+        delivery.created_at,
+        delivery.begun_at,
+        delivery.ended_at,
+    )
+
+
+def delivery_update_values(delivery: Delivery, epoch: int) -> Row:
+    """The values of `DELIVERY_UPDATE_COLUMNS`, then the task id and the epoch that the row must stand at."""
+    return (
+        DELIVERY_CODES[delivery.status],
+        delivery.epoch,
+        delivery.round,
+        delivery.attempts,
+        delivery.due_at,
+        delivery.last_error,
+        delivery.begun_at,
+        delivery.ended_at,
+        delivery.task_id,
+        epoch,
+    )
+
+
+def delivery_of(row: Row) -> Delivery:
+    """The delivery that a row of `DELIVERY_COLUMNS` holds."""
+    return Delivery(
+        task_id=row[0],
+        function_id=row[1],
+        account_id=row[2],
+        target=row[3],
+        status=_DELIVERY_STATUSES[row[4]],
+        epoch=row[5],
+        round=row[6],
+        attempts=row[7],
+        due_at=row[8],
+        last_error=row[9],
+        created_at=row[10],
+        begun_at=row[11],
+        ended_at=row[12],
     )
 
 

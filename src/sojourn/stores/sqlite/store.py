@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import apsw
 
+from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
 from sojourn.store import Log, OpenTask, TaskQuery
@@ -90,13 +91,13 @@ class SqliteStore:
         size = len(task.payload) + len(task.result)
         return await self._writer.write(lambda cursor: writes.insert_task(cursor, task), size, starts_a_task=True)
 
-    async def apply(self, epoch: int, task: Task, log: Log | None = None) -> bool:
-        """Replace the row of `task.id` if it still stands at `epoch`, with `log` in the same transaction.
+    async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
+        """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction.
 
         What a task is submitted with (function, name, payload) stays as it was.
         """
         size = len(task.result) + (len(log.head) + len(log.tail) if log else 0)
-        return await self._writer.write(lambda cursor: writes.apply_task(cursor, epoch, task, log), size)
+        return await self._writer.write(lambda cursor: writes.apply_task(cursor, epoch, task, log, delivery), size)
 
     async def task(self, task_id: int) -> Task | None:
         """The task of this id, bodies included."""
@@ -120,6 +121,22 @@ class SqliteStore:
         """What the attempts of a task wrote, in order of attempts."""
         return await self._readers.run(lambda connection: reader.logs(connection, task_id))
 
+    async def open_deliveries(self) -> AsyncIterator[Delivery]:
+        """Every delivery that is not over, in the order of task ids."""
+        async with aclosing(self._readers.open_deliveries()) as found:
+            async for delivery in found:
+                yield delivery
+
+    async def deliveries(self, task_ids: Sequence[int]) -> list[Delivery]:
+        """The deliveries of those tasks that have one."""
+        if len(task_ids) == 1:
+            return self._readers.deliveries(task_ids)
+        return await self._readers.run(lambda connection: reader.deliveries(connection, task_ids)) if task_ids else []
+
+    async def put_delivery(self, epoch: int, delivery: Delivery) -> bool:
+        """Replace what may change of a delivery if its row still stands at `epoch`."""
+        return await self._writer.write(lambda cursor: writes.put_delivery(cursor, epoch, delivery))
+
     async def put_function(self, function: Function, revision: int) -> Function | None:
         """Create or replace a function row if it still stands at `revision` (0: it must not exist yet)."""
         return await self._writer.write(lambda cursor: writes.put_function(cursor, function, revision))
@@ -135,6 +152,10 @@ class SqliteStore:
     async def accounts(self) -> Sequence[Account]:
         """All accounts, oldest first."""
         return await self._readers.run(reader.accounts)
+
+    async def put_webhook_secret(self, account_id: str, before: str, secret: str) -> bool:
+        """Give an account another webhook secret, if it still has `before`."""
+        return await self._writer.write(lambda cursor: writes.put_webhook_secret(cursor, account_id, before, secret))
 
     async def access_keys(self) -> Sequence[AccessKey]:
         """All keys of all accounts."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import apsw
 import msgspec
 
+from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, Function
 from sojourn.store import Log
 from sojourn.task import Task
@@ -27,6 +28,8 @@ _PUT_RESULT = (
 )
 _DROP_RESULT = "DELETE FROM task_result WHERE id = ?"
 _PUT_LOG = "INSERT OR REPLACE INTO task_log(task_id, attempt, head, tail, dropped) VALUES (?, ?, ?, ?, ?)"
+_INSERT_DELIVERY = f"INSERT INTO delivery({rows.DELIVERY_COLUMNS}) VALUES ({', '.join('?' * 13)})"  # noqa: S608 - constant text
+_UPDATE_DELIVERY = f"UPDATE delivery SET {rows.DELIVERY_UPDATE_COLUMNS} WHERE task_id = ? AND epoch = ?"  # noqa: S608 - constant text
 
 _INSERT_FUNCTION = (
     f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 13)}) "  # noqa: S608 - constant text
@@ -37,9 +40,10 @@ _UPDATE_FUNCTION = (
     "WHERE id = ? AND revision = ? AND account_id = ? AND name = ?"
 )
 _INSERT_ACCOUNT = (
-    "INSERT INTO account(id, created_at, owner) SELECT ?, ?, ? WHERE NOT EXISTS "
+    "INSERT INTO account(id, created_at, owner, webhook_secret) SELECT ?, ?, ?, ? WHERE NOT EXISTS "
     "(SELECT 1 FROM access_key WHERE id = ?) ON CONFLICT(id) DO NOTHING"
 )
+_PUT_WEBHOOK_SECRET = "UPDATE account SET webhook_secret = ? WHERE id = ? AND webhook_secret = ?"  # noqa: S105 - a statement
 _INSERT_KEY = "INSERT INTO access_key(id, secret, account_id, created_at) VALUES (?, ?, ?, ?)"
 
 
@@ -55,8 +59,8 @@ def insert_task(cursor: apsw.Cursor, task: Task) -> bool:
     return True
 
 
-def apply_task(cursor: apsw.Cursor, epoch: int, task: Task, log: Log | None) -> bool:
-    """Replace what may change of a task that stands at `epoch`; False, and no log, when it stands elsewhere."""
+def apply_task(cursor: apsw.Cursor, epoch: int, task: Task, log: Log | None, delivery: Delivery | None = None) -> bool:
+    """Replace what may change of a task that stands at `epoch`; False, and nothing else, when it stands elsewhere."""
     cursor.execute(_UPDATE_TASK, rows.update_values(task, epoch))
     if not cursor.connection.changes():
         return False
@@ -68,7 +72,15 @@ def apply_task(cursor: apsw.Cursor, epoch: int, task: Task, log: Log | None) -> 
         cursor.execute(_DROP_RESULT, (task.id,))
     if log is not None:
         cursor.execute(_PUT_LOG, (task.id, log.attempt, log.head, log.tail, log.dropped))
+    if delivery is not None:
+        cursor.execute(_INSERT_DELIVERY, rows.delivery_values(delivery))
     return True
+
+
+def put_delivery(cursor: apsw.Cursor, epoch: int, delivery: Delivery) -> bool:
+    """Replace what may change of a delivery that stands at `epoch`; False when it stands elsewhere."""
+    cursor.execute(_UPDATE_DELIVERY, rows.delivery_update_values(delivery, epoch))
+    return bool(cursor.connection.changes())
 
 
 def put_function(cursor: apsw.Cursor, function: Function, revision: int) -> Function | None:
@@ -83,8 +95,16 @@ def put_function(cursor: apsw.Cursor, function: Function, revision: int) -> Func
 
 def put_account(cursor: apsw.Cursor, account: Account, key: AccessKey) -> bool:
     """Keep a new account and its first key; False when either id is taken."""
-    cursor.execute(_INSERT_ACCOUNT, (account.id, account.created_at, int(account.owner), key.id))
+    cursor.execute(
+        _INSERT_ACCOUNT, (account.id, account.created_at, int(account.owner), account.webhook_secret, key.id)
+    )
     if not cursor.connection.changes():
         return False
     cursor.execute(_INSERT_KEY, (key.id, key.secret, key.account_id, key.created_at))
     return True
+
+
+def put_webhook_secret(cursor: apsw.Cursor, account_id: str, before: str, secret: str) -> bool:
+    """Give an account another webhook secret; False when it has not `before`."""
+    cursor.execute(_PUT_WEBHOOK_SECRET, (secret, account_id, before))
+    return bool(cursor.connection.changes())
