@@ -301,8 +301,13 @@ def _check_handler(config: Config) -> None:
     """A handler names a function in a module, or the file of a compiled program; a custom runtime may do without."""
     if config.runtime in _COMPILED:
         matching("handler", config.handler, _PROGRAM, "must be the name of the program's file, such as main")
-    else:
-        matching("handler", config.handler, HANDLER, "must be spelled module.function, such as index.handler")
+        return
+    bound = "must be spelled module.function, such as index.handler"
+    matching("handler", config.handler, HANDLER, bound)
+    for name, rule in HOOKS.items():
+        hook = getattr(config.instance_lifecycle_config, rule.attribute)
+        if hook is not None:
+            matching(f"instanceLifecycleConfig.{name}.handler", hook.handler, HANDLER, bound)
 
 
 def _check_cpu_ratio(config: Config) -> None:
