@@ -54,6 +54,11 @@ class Handler(BaseHTTPRequestHandler):
                         x_fc_retry_after="7.5", x_fc_retry="false")
         elif body == b"plain":
             self.answer(b"just words", 200, x_fc_status="404")
+        elif body == b"much":
+            kept = []
+            while True:
+                kept.append(bytearray(10_000_000))
+                time.sleep(0.001)
         elif body == b"exit":
             os._exit(7)
         elif body == b"reset":

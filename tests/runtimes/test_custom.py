@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 
 import pytest
 
 from live_sandbox import BOTH, Live, Output, run
 from programs import FACTS, POLLER, SERVER, SHEBANG
+from sojourn.agent import custom_runtime, ports
+from sojourn.agent.failure import StartFailed
+from sojourn.agent.headers import Headers
+from sojourn.agent.runtime_api import RuntimeApi
 from sojourn.errors import InstanceStartFailed
 from sojourn.function import CustomRuntime, HealthCheck
 from sojourn.sandbox import InstanceDied, Reply
@@ -261,16 +266,50 @@ def test_instances_with_networks_of_their_own_may_all_use_one_port() -> None:
     run(body)
 
 
-def test_a_program_that_listens_elsewhere_than_told_is_told_what_helps() -> None:
-    """When another instance has the port already."""
+def test_a_program_that_always_listens_on_one_port_waits_for_it() -> None:
+    """Until the other instance that has it is gone; then it is started again."""
 
     async def body() -> None:
         async with Live("process") as live:
-            await made(live)
-            said = await refused(live, environment={"FIXED_PORT": "9000"})
-        assert said.startswith("CAExited: ")
-        assert "told by FC_SERVER_PORT to listen on" in said
-        assert "internetAccess" in said
+            fixed = {"FIXED_PORT": "9000"}
+            first = await made(live, environment=fixed)
+            second = asyncio.ensure_future(made(live, environment=fixed))
+            assert (await live.call(first, b"x")).payload == b"x"
+            assert not second.done()
+            await live.stop(first, 1.0)
+            assert (await live.call(await second, b"y")).payload == b"y"
+
+    run(body)
+
+
+def test_a_program_that_does_not_get_its_port_is_told_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How it ended, what it was told, and what to change."""
+    told: list[object] = []
+    monkeypatch.setattr(custom_runtime, "wait_for", lambda *asked: told.append(asked))
+    monkeypatch.setattr(custom_runtime, "_held", [])
+    with socket.create_server(("", 0)) as other:
+        wanted = other.getsockname()[1]
+        port = ports.choose(wanted)
+        api = RuntimeApi(Headers({"context": {}, "id": "c-1"}))
+        with pytest.raises(StartFailed) as caught:
+            custom_runtime._started(["false"], "/code", api, port, wanted)
+    assert told == [(wanted, 120.0)]
+    assert caught.value.cause == "CAExited"
+    assert f"port {wanted} is in use, and the program was told by FC_SERVER_PORT to listen on {port.number}" in (
+        caught.value.message
+    )
+
+
+@BOTH
+def test_memory_over_the_limit_ends_the_instance(level: str) -> None:
+    """What counts is the program's memory, wherever in the tree it is."""
+
+    async def body() -> None:
+        async with Live(level) as live:
+            name = await made(live, memory_mb=128)
+            with pytest.raises(InstanceDied) as caught:
+                await live.call(name, b"much")
+        assert caught.value.exit.oom
 
     run(body)
 

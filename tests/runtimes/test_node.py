@@ -368,6 +368,25 @@ def test_garbage_is_collected_before_the_memory_limit() -> None:
     run(body)
 
 
+@BOTH
+def test_memory_over_the_limit_ends_the_instance(level: str) -> None:
+    """Buffers count too, which V8's own bound does not see."""
+
+    async def body() -> None:
+        async with room(level) as live:
+            source = """\
+            const kept = [];
+            exports.handler = async () => {
+                for (;;) { kept.push(Buffer.alloc(1e7, 1)); await new Promise((resolve) => setTimeout(resolve, 1)); }
+            };
+            """
+            with pytest.raises(InstanceDied) as caught:
+                await live.call(await made(live, source, memory_mb=128))
+        assert caught.value.exit.oom
+
+    run(body)
+
+
 def test_large_events_and_answers_pass() -> None:
     """As large as they may be."""
 

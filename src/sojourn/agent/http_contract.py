@@ -125,7 +125,7 @@ class HttpContract:
             if sum(len(key) + len(value) + 4 for key, value in response.getheaders()) > _HEADER_BYTES_MAX:
                 raise Refused(f"{method} {path}: the response's headers are larger than {_HEADER_BYTES_MAX} bytes")  # noqa: TRY301 - one way out
             answer = _Answer(response, response.read(frames.PAYLOAD_BYTES_MAX + 1))
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             connection.close()
             if self._ended.wait(_GOODBYE_SECONDS):
                 threading.Event().wait()  # a crash is told by the end of this process, which is due now, and not by us

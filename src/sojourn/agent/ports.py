@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 
 _LOWEST, _HIGHEST = 10_000, 32_767
 """Below the ports that the kernel gives to outgoing connections, so that none of those takes a chosen one meanwhile."""
 _TRIES = 200
+_PAUSE_SECONDS = 0.05
 
 
 class Port:
@@ -35,6 +37,16 @@ def choose(wanted: int) -> Port:
             return found
         found = _take(_LOWEST + int.from_bytes(os.urandom(4), "big") % (_HIGHEST - _LOWEST))
     raise OSError("no port is free for the program to listen on")
+
+
+def wait_for(number: int, seconds: float) -> Port | None:
+    """Port `number` once it is free; None when it is not within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = _take(number)
+        if found is not None or time.monotonic() > deadline:
+            return found
+        time.sleep(_PAUSE_SECONDS)
 
 
 def _take(number: int) -> Port | None:

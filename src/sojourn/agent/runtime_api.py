@@ -8,6 +8,7 @@ The address is the loopback's, and only programs of this user are answered.
 from __future__ import annotations
 
 import collections
+import contextlib
 import json
 import os
 import socket
@@ -122,7 +123,7 @@ class RuntimeApi:
             threading.Thread(target=self._serve, args=(connection, address), daemon=True).start()
 
     def _serve(self, connection: socket.socket, address: tuple[str, int]) -> None:
-        with connection:
+        with connection, contextlib.suppress(OSError, ValueError):  # what it sent is no HTTP, or it hung up
             if _user_of(address) == os.getuid():
                 _Conversation(connection, address, cast("Any", self))
 

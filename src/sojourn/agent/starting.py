@@ -20,7 +20,7 @@ START_SECONDS_MAX = 120.0
 _PAUSE_SECONDS_MIN, _PAUSE_SECONDS_MAX = 0.002, 0.1
 
 
-def wait_until_served(program: Program, api: RuntimeApi, port: int | None, note: str = "") -> bool:
+def wait_until_served(program: Program, api: RuntimeApi, port: int | None) -> bool:
     """Wait until the program serves; True when it does so on `port`, False when it asks the runtime API.
 
     Parameters
@@ -28,7 +28,6 @@ def wait_until_served(program: Program, api: RuntimeApi, port: int | None, note:
     program: was started just now.
     api: what it may ask.
     port: where it may listen; None when it must ask.
-    note: what to add to the message when it does not.
 
     Raises
     ------
@@ -42,7 +41,7 @@ def wait_until_served(program: Program, api: RuntimeApi, port: int | None, note:
         if api.init_error:
             raise StartFailed(NOT_STARTED, "The program reported that it cannot start: " + api.init_error)
         if ended:
-            raise StartFailed(EXITED, program.exit_message() + note)
+            raise StartFailed(EXITED, program.exit_message())
         if port is not None and _accepts(port):
             return True
         if api.asked.wait(pause):
@@ -51,7 +50,7 @@ def wait_until_served(program: Program, api: RuntimeApi, port: int | None, note:
     seconds = str(int(START_SECONDS_MAX))
     if port is None:
         raise StartFailed(NOT_STARTED, "Function instance did not ask for an invocation in " + seconds + " seconds")
-    raise StartFailed(NOT_STARTED, health_message(port) + note)
+    raise StartFailed(NOT_STARTED, health_message(port))
 
 
 def health_message(port: int) -> str:
