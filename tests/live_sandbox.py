@@ -162,6 +162,7 @@ class Live:
         program: Path | None = None,
         custom: CustomRuntime | None = None,
         concurrency: int = 1,
+        offline: bool = False,
     ) -> str:
         """A new instance; returns its id.
 
@@ -182,6 +183,7 @@ class Live:
             custom=custom,
             lifecycle=_lifecycle(hooks or {}),
             concurrency=concurrency,
+            offline=offline,
         )
         self.names.append(name)
         await self.sandbox.create(spec)

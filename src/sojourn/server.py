@@ -179,6 +179,7 @@ class Server:
             clock,
             check_runtime=self._check_runtime,
             multi_account=self.isolation.multi_account or settings.allow_unisolated,
+            offline_works="none" in self.isolation.networks,
             reach=reach,
         )
         self.catalog.on_account = self.homes.admit

@@ -126,11 +126,15 @@ def _move_in(spec: dict[str, Any], *, namespaces: bool, code: str) -> str:
     digest = str(spec["code_digest"])
     if namespaces:
         namespace.furnish(digest, int(spec["tmp_mb"]))
+        if spec.get("offline"):
+            namespace.go_offline()
         root = namespace.CODE
     else:
         root = code + "/" + digest
         if not os.path.isdir(root):  # noqa: PTH112 - pathlib is not loaded here
             raise namespace.CodeMissing("the code of digest " + digest + " is not there")
+        if spec.get("offline"):
+            raise OSError("without namespaces an instance cannot be kept from the network")
     os.chdir(root)
     return root
 

@@ -59,6 +59,12 @@ def furnish(digest: str, tmp_mb: int) -> None:
     kernel.mount("tmpfs", ROOM, "tmpfs", private | kernel.MS_NOEXEC | kernel.MS_RDONLY, "mode=000,size=4k")
 
 
+def go_offline() -> None:
+    """Take a network of our own: a loopback, and no way out."""
+    kernel.unshare(kernel.CLONE_NEWNET)
+    kernel.raise_loopback()
+
+
 def confine(*, must: bool) -> None:
     """Give up all rights and filter system calls; with `must` a failure raises `OSError`, else as much as goes."""
     try:

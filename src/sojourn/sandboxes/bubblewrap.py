@@ -135,6 +135,7 @@ def _line(spec: SandboxSpec, binary: Path, descriptors: list[int]) -> list[str]:
     line = [str(binary), "--unshare-all", "--unshare-user", "--disable-userns"]
     line += ["--share-net"] if shared else ["--hostname", "sojourn"]
     line += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
+    line += ["--cap-add", "CAP_NET_ADMIN"]  # over networks that are made in here only: to bring an instance's up
     line += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
     line += ["--setenv", records.VARIABLE, spec.mark, "--setenv", records.ID_VARIABLE, spec.id]
     line += ["--setenv", "LANG", "C.UTF-8", "--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin"]
