@@ -53,4 +53,5 @@ def spec_of(function: Function, instance_id: str, homes: Homes) -> InstanceSpec:
         custom=config.custom_runtime_config,
         lifecycle=config.instance_lifecycle_config,
         concurrency=config.instance_concurrency,
+        cpu=config.cpu,
     )

@@ -24,6 +24,7 @@ FILES = (
     "test_concurrency.py",
     "test_confinement.py",
     "test_system_calls.py",
+    "test_limits.py",
 )
 NOBODY = 65534
 ASKED = "import msgspec, pytest, sojourn.sandboxes.process, live_sandbox"

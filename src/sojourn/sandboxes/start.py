@@ -26,8 +26,10 @@ from sojourn.sandbox import Exit, SandboxSpec
 from . import records
 from .agent_sandbox import AgentSandbox
 from .enclosure import Enclosure
+from .groups import Estate
 
 HELLO_SECONDS_MAX = 20.0
+_ENTER = 'echo $$ > "$0"; exec "$@"'
 AGENT_PACKAGE = Path(agent.__file__).resolve().parent
 
 
@@ -80,6 +82,7 @@ async def start(
     command: Callable[[int], list[str]],
     reach: Iterable[Path],
     descriptors: Sequence[int] = (),
+    estate: Estate | None = None,
     namespaces: bool,
 ) -> AgentSandbox:
     """Start a sandbox and wait for its agent.
@@ -92,6 +95,7 @@ async def start(
     command: what to execute, given the number of the channel's descriptor.
     reach: paths that the sandbox's user must be able to enter.
     descriptors: further descriptors to hand over.
+    estate: its control groups, which are removed with it.
     namespaces: whether the command's only child becomes the first process of a pid namespace.
 
     Raises
@@ -105,6 +109,8 @@ async def start(
         argv = command(theirs.fileno())
         if os.geteuid() == 0:
             argv = _launched(argv, spec.uid or 0, reach)
+        if estate is not None and estate.entrance is not None:
+            argv = ["/bin/sh", "-c", _ENTER, str(estate.entrance), *argv]
         # In this thread: with --die-with-parent a sandbox dies with the thread that started it.
         process = subprocess.Popen(  # noqa: ASYNC220 - the call returns after the fork, in a millisecond
             argv,
@@ -118,6 +124,8 @@ async def start(
         )
     except OSError as error:
         ours.close()
+        if estate is not None:
+            estate.remove()
         raise SandboxUnavailable(f"the sandbox does not start: {error}") from error
     finally:
         theirs.close()
@@ -126,7 +134,7 @@ async def start(
         same = variables.get(records.VARIABLE) == spec.mark
         return same and (variables.get(records.ID_VARIABLE) == spec.id or sandbox.owns(variables))
 
-    enclosure = Enclosure(process, spec.directory, spec.mark, namespaces=namespaces, mine=mine)
+    enclosure = Enclosure(process, spec.directory, spec.mark, namespaces=namespaces, mine=mine, estate=estate)
     ours.setblocking(False)
     channel = await Channel.over(ours, sandbox.exited, sandbox.lost)
     try:
