@@ -29,7 +29,6 @@ from .enclosure import Enclosure
 from .groups import Estate
 
 HELLO_SECONDS_MAX = 20.0
-_ENTER = 'echo $$ > "$0"; exec "$@"'
 AGENT_PACKAGE = Path(agent.__file__).resolve().parent
 
 
@@ -107,10 +106,9 @@ async def start(
     sandbox = AgentSandbox(spec, on_exit, on_lost, zygotes_seen=not namespaces)
     try:
         argv = command(theirs.fileno())
-        if os.geteuid() == 0:
-            argv = _launched(argv, spec.uid or 0, reach)
-        if estate is not None and estate.entrance is not None:
-            argv = ["/bin/sh", "-c", _ENTER, str(estate.entrance), *argv]
+        entrance = estate.entrance if estate is not None else None
+        if os.geteuid() == 0 or entrance is not None:
+            argv = _launched(argv, spec.uid, reach, entrance)
         # In this thread: with --die-with-parent a sandbox dies with the thread that started it.
         process = subprocess.Popen(  # noqa: ASYNC220 - the call returns after the fork, in a millisecond
             argv,
@@ -152,9 +150,9 @@ async def start(
     return sandbox
 
 
-def _launched(argv: list[str], uid: int, reach: Iterable[Path]) -> list[str]:
-    """`argv` behind the launcher, which makes the way free and becomes the user."""
+def _launched(argv: list[str], uid: int | None, reach: Iterable[Path], entrance: Path | None) -> list[str]:
+    """`argv` behind the launcher, which walks into a control group, makes the way free and becomes the user."""
     interpreter = own_interpreter()
-    wanted = {"uid": uid, "reach": sorted(str(path) for path in reach), "command": argv}
+    wanted = {"uid": uid, "reach": sorted(str(path) for path in reach), "command": argv, "group": str(entrance or "")}
     program = bootstrap(str(AGENT_PACKAGE), "launcher")
     return [str(interpreter.executable), "-I", "-S", "-c", program, json.dumps(wanted)]
