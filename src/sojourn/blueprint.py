@@ -58,6 +58,7 @@ def spec_of(function: Function, instance_id: str, homes: Homes) -> InstanceSpec:
         lifecycle=config.instance_lifecycle_config,
         concurrency=config.instance_concurrency,
         offline=not config.internet_access or (resolved.kind == "custom" and _apart(function, homes)),
+        cpu=config.cpu,
     )
 
 

@@ -336,7 +336,7 @@ class Server:
             log.warning("listening beyond this machine without TLS: put a TLS proxy that keeps Host in front")
         sys.stdout.write(
             f"sojourn {__version__} ready on {self.url} · isolation level {isolation.level} ({isolation.driver}): "
-            f"{isolation.text}\n"
+            f"{isolation.text} {isolation.limits}\n"
         )
         sys.stdout.flush()
 

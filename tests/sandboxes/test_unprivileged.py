@@ -25,6 +25,7 @@ FILES = (
     "test_confinement.py",
     "test_system_calls.py",
     "test_offline.py",
+    "test_limits.py",
 )
 RUNTIMES = ("../runtimes/test_custom.py", "../runtimes/test_compiled.py", "../runtimes/test_node.py")
 NOBODY = 65534

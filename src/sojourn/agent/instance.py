@@ -50,7 +50,9 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
         module = _runtime(kind)
         root = _move_in(spec, namespaces=namespaces, code=code)
         _take_environment(spec, root)
-        namespace.limit(int(spec["memory_mb"]), int(spec["tmp_mb"]), namespaces=namespaces, own_user=own_user)
+        held = spec.get("held", ())
+        bounds = int(spec["memory_mb"]), int(spec["tmp_mb"])
+        namespace.limit(*bounds, namespaces=namespaces, own_user=own_user, held=held)
         namespace.confine(must=namespaces)
     except namespace.CodeMissing as error:
         _fail(channel, CODE_MISSING, str(error))
