@@ -1,0 +1,167 @@
+"""What a file asks for: a function, its code, and the configurations beside it, checked as the server checks them.
+
+The checks are the server's own (`sojourn.configuration`), so that a file that is read can be applied, as far as that
+can be known without asking. What is decided here is which key belongs to which configuration, and in which line a
+refused value stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sojourn.configuration import changed_async_config, check_reserved_concurrency, new_config
+from sojourn.errors import InvalidArgument
+from sojourn.function import MIN_INSTANCES_BOUNDS, check_function_name, check_integer
+
+from .document import Node
+from .problem import Problem
+
+CONFIGS: Mapping[str, str] = {
+    "asyncInvokeConfig": "async-invoke-config",
+    "concurrencyConfig": "concurrency",
+    "provisionConfig": "provision-config",
+    "scalingConfig": "scaling-config",
+}
+"""Keys that are configurations of their own, and the last part of their path on the wire."""
+_NO_SETTING = frozenset({"functionName", "code", "region", *CONFIGS})
+
+Locate = Callable[[str], Node]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One resource of a file.
+
+    `settings` is the body of the function without its code, `configs` the bodies of its other configurations by the key
+    of the file; both as the wire spells them. `line` is where the resource begins.
+    """
+
+    resource: str
+    function: str
+    line: int
+    settings: Mapping[str, object]
+    code: Path | None
+    configs: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+
+class Checker:
+    """Turns the `props` of one resource into what they ask for, and collects what is wrong with them.
+
+    Parameters
+    ----------
+    resource, path: the name of the resource, and the path of its props for people to find.
+    props: in the newer form, all values in place, all keys known.
+    file, directory: how the file is named, and where its relative paths begin.
+
+    """
+
+    def __init__(self, resource: str, path: str, props: Node, file: str, directory: Path) -> None:
+        self._resource, self._path, self._props = resource, path, props
+        self._file, self._directory = file, directory
+        self.problems: list[Problem] = []
+
+    def wanted(self, line: int) -> Wanted | None:
+        """What the props ask for; None when `problems` tell why they cannot."""
+        name = self._checked(
+            {"functionName": self._plain("functionName")}, lambda body: check_function_name(body.get("functionName"))
+        )
+        settings = {
+            key: node.plain()
+            for key, node in self._props.fields.items()
+            if key not in _NO_SETTING and node.value is not None
+        }
+        self._checked(settings, new_config)
+        configs = {key: self._config(key) for key in CONFIGS if self._plain(key) is not None}
+        code = self._code()
+        if self.problems or not isinstance(name, str):
+            return None
+        return Wanted(self._resource, name, line, settings, code, {k: v for k, v in configs.items() if v})
+
+    def _plain(self, key: str) -> object:
+        node = self._props.fields.get(key)
+        return None if node is None else node.plain()
+
+    def _config(self, key: str) -> Mapping[str, object]:
+        body = self._plain(key)
+        if not isinstance(body, dict):
+            self._say(self._props.fields[key], f"{self._shown(key)} must be a map, got {body!r}")
+            return {}
+        body = {name: value for name, value in body.items() if value is not None}
+        self._checked(body, _CHECKS[key], f"{key}.")
+        return body
+
+    def _code(self) -> Path | None:
+        code = self._plain("code")
+        where = self._props.fields.get("code", self._props)
+        if isinstance(code, dict):
+            where = where.fields.get("src", where)
+            code = code.get("src")
+        if code is None:
+            self._say(where, f"{self._shown('code')} is required: a directory or a zip, from where the file lies")
+        elif not isinstance(code, str) or not code:
+            self._say(where, f"{self._shown('code')} must be the path of a directory or a zip, got {code!r}")
+        elif not (path := self._directory / code).exists():
+            self._say(where, f"{self._shown('code')} must be a directory or a zip; there is nothing at {code!r}")
+        else:
+            return path
+        return None
+
+    def _checked(
+        self, body: Mapping[str, object], check: Callable[[dict[str, object]], object], prefix: str = ""
+    ) -> object:
+        """What `check` makes of `body`; each field it refuses is told and left out, so that all of them are told."""
+        left = dict(body)
+        while True:
+            try:
+                return check(left)
+            except InvalidArgument as error:
+                self._refused(error, prefix)
+                field_name = error.field.partition(".")[0]
+                if left.pop(field_name, None) is None or field_name in ("runtime", "handler", "functionName"):
+                    return None
+
+    def _refused(self, error: InvalidArgument, prefix: str) -> None:
+        path = prefix + error.field
+        node, found = self._props, ""
+        for name in path.split("."):
+            if name not in node.fields:
+                break
+            node = node.fields[name]
+            found = node.named or (f"{found}.{name}" if found else f"{self._path}.{name}")
+        rest = path.split(".")[len(found.removeprefix(f"{self._path}.").split(".")) :] if found else path.split(".")
+        shown = self._shown(path) if not node.named else ".".join([node.named, *rest])
+        got = str(error)[len(error.field) :]
+        if path.startswith("environmentVariables"):  # a value may be a secret
+            got = f" {error.bound}" + ("" if isinstance(error.value, str) else ": write the value in quotes")
+        self._say(node, shown + got)
+
+    def _shown(self, path: str) -> str:
+        node = self._props.fields.get(path)
+        return node.named if node is not None and node.named else f"{self._path}.{path}"
+
+    def _say(self, node: Node, text: str) -> None:
+        self.problems.append(Problem(self._file, node.line, text))
+
+
+def _provision(body: dict[str, object]) -> None:
+    for name in ("defaultTarget", "target"):
+        if name in body:
+            check_integer(name, body[name], MIN_INSTANCES_BOUNDS)
+    if len({"defaultTarget", "target"} & body.keys()) != 1:
+        raise InvalidArgument("defaultTarget", body.get("defaultTarget"), "is required, once")
+    if not isinstance(body.get("alwaysAllocateCPU", False), bool):
+        raise InvalidArgument("alwaysAllocateCPU", body["alwaysAllocateCPU"], "must be true or false")
+
+
+def _scaling(body: dict[str, object]) -> None:
+    check_integer("minInstances", body.get("minInstances"), MIN_INSTANCES_BOUNDS)
+
+
+_CHECKS: Mapping[str, Callable[[dict[str, object]], object]] = {
+    "asyncInvokeConfig": lambda body: changed_async_config(None, body, 0),
+    "concurrencyConfig": check_reserved_concurrency,
+    "provisionConfig": _provision,
+    "scalingConfig": _scaling,
+}
