@@ -31,7 +31,7 @@ from .api.app import build
 from .api.backend import Backend
 from .api.protocol import Protocol
 from .catalog import Catalog
-from .clock import SystemClock
+from .clock import clock_of, pace_of
 from .code import CodeStore
 from .config import Settings
 from .deliveries import Deliveries
@@ -45,6 +45,7 @@ from .pool import Pool
 from .queue import Queue
 from .runtime import Runtime
 from .sandbox import Capabilities, SandboxDriver
+from .sandboxes.overheard import Listener, overheard
 from .store import Store
 from .target import Reach, parse_bridges
 from .task import Backoff
@@ -59,9 +60,9 @@ SANDBOX_ORDER = ("bubblewrap", "process")
 class Server:
     """One server on one data directory: `start`, then `run` until it is told to end, then `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.clock = SystemClock()
+    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:  # it hears what functions write
+        self.settings, self._listener = settings, listener
+        self.clock = clock_of(settings.time_scale)
         self.numbers = identity.Numbers()
         self.url = ""
         self._ending = asyncio.Event()
@@ -159,6 +160,7 @@ class Server:
             if left:
                 log.warning("ended %d processes that an earlier server left behind", left)
         driver, self.isolation = await _isolation(settings.sandbox)
+        driver = overheard(driver, self._listener)
         self.runtimes: dict[str, Runtime] = {
             entry.name: entry.load()() for entry in entry_points(group="sojourn.runtimes")
         }
@@ -334,8 +336,8 @@ class Server:
         if not config.is_loopback(settings.host):
             log.warning("listening beyond this machine without TLS: put a TLS proxy that keeps Host in front")
         sys.stdout.write(
-            f"sojourn {__version__} ready on {self.url} · isolation level {isolation.level} ({isolation.driver}): "
-            f"{isolation.text}\n"
+            f"sojourn {__version__} ready on {self.url} · {pace_of(settings.time_scale)}isolation level "
+            f"{isolation.level} ({isolation.driver}): {isolation.text}\n"
         )
         sys.stdout.flush()
 

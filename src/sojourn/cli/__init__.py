@@ -47,6 +47,11 @@ app.command(
     help="Deploy the functions of a Serverless Devs file.\n\nFor example:\n\n    sojourn deploy -t s.yaml --dry-run",
 )
 app.command(
+    "sojourn.cli.dev:dev",
+    name="dev",
+    help="Run the functions of a directory and follow their changes.\n\nFor example:\n\n    sojourn dev hello/",
+)
+app.command(
     "sojourn.cli.invoke:invoke",
     name="invoke",
     help="Call a function and print its answer.\n\nFor example:\n\n    sojourn invoke hello --payload world --tail",

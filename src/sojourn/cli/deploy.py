@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
-from sojourn.client import Client, ClientError
+from sojourn.client import Client, Refused
 from sojourn.client.connection import account_id
 from sojourn.manifest import Change, ManifestInvalid, Options, Step, Wanted, apply, plan, read_file
 from sojourn.manifest.reading import NAMES, find
@@ -128,9 +128,10 @@ def _read(path: Path, options: Options) -> list[Wanted]:
 def _planned(client: Client, wanted: Wanted, path: Path) -> Step:
     try:
         return plan(client, wanted)
-    except ClientError as error:
-        error.args = (f"{path}:{wanted.line}: {error.message}",) if not error.request_id else error.args
-        raise
+    except Refused as error:
+        if error.request_id:  # it is the server that refuses
+            raise
+        raise CommandFailed(f"{path}:{wanted.line}: {error.message}", "correct the code or the file") from None
 
 
 def _agreed(count: int, *, yes: bool) -> bool:
