@@ -95,7 +95,11 @@ def parse_document(data: bytes, file: str) -> Node:
         _refuse(file, line, f"holds a character that YAML does not allow (U+{_number(error.character):04X})")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        _refuse(file, mark.line + 1 if mark else 1, f"is not YAML: {error.problem or error.context}")
+        begun = error.context_mark
+        if mark is not None and begun is not None and mark.index >= len(text.rstrip()):
+            mark = begun  # what has no end is best told where it begins
+        told = ", ".join(part for part in (error.context, error.problem) if part)
+        _refuse(file, mark.line + 1 if mark else 1, f"is not YAML: {told}")
     except YAMLError as error:
         _refuse(file, 1, f"is not YAML: {error}")
 

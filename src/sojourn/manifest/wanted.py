@@ -112,30 +112,31 @@ class Checker:
         self, body: Mapping[str, object], check: Callable[[dict[str, object]], object], prefix: str = ""
     ) -> object:
         """What `check` makes of `body`; each field it refuses is told and left out, so that all of them are told."""
-        left = dict(body)
+        left, told = dict(body), set[str]()
         while True:
             try:
                 return check(left)
             except InvalidArgument as error:
+                name = error.field.partition(".")[0]
+                if name in told:  # it is missing only because it was left out
+                    return None
+                told.add(name)
                 self._refused(error, prefix)
-                field_name = error.field.partition(".")[0]
-                if left.pop(field_name, None) is None or field_name in ("runtime", "handler", "functionName"):
+                if left.pop(name, None) is None:
                     return None
 
     def _refused(self, error: InvalidArgument, prefix: str) -> None:
         path = prefix + error.field
-        node, found = self._props, ""
-        for name in path.split("."):
-            if name not in node.fields:
-                break
+        node, shown = self._props, self._path
+        names = path.split(".")
+        while names and names[0] in node.fields:
+            name = names.pop(0)
             node = node.fields[name]
-            found = node.named or (f"{found}.{name}" if found else f"{self._path}.{name}")
-        rest = path.split(".")[len(found.removeprefix(f"{self._path}.").split(".")) :] if found else path.split(".")
-        shown = self._shown(path) if not node.named else ".".join([node.named, *rest])
+            shown = node.named or f"{shown}.{name}"
         got = str(error)[len(error.field) :]
         if path.startswith("environmentVariables"):  # a value may be a secret
             got = f" {error.bound}" + ("" if isinstance(error.value, str) else ": write the value in quotes")
-        self._say(node, shown + got)
+        self._say(node, ".".join([shown, *names]) + got)
 
     def _shown(self, path: str) -> str:
         node = self._props.fields.get(path)
