@@ -57,7 +57,8 @@ def test_what_is_called_refused_is_refused(form: str, path: str, tmp_path: Path)
         body = "functionName: a\nruntime: python3.12\nhandler: index.handler\ncode: ./code\n"
         text = head + "".join(f"      {line}\n" for line in body.splitlines()) + f"      {name}: VALUE\n"
     else:
-        head = "edition: 1.0.0\nservices:\n  a:\n    component: fc\n    props:\n      service: {name: s}\n      function:\n"
+        head = "edition: 1.0.0\nservices:\n  a:\n    component: fc\n    props:\n"
+        head += "      service: {name: s}\n      function:\n"
         body = "name: a\nruntime: python3.12\nhandler: index.handler\ncodeUri: ./code\n"
         text = head + "".join(f"        {line}\n" for line in body.splitlines()) + f"        {name}: VALUE\n"
     options = Options(without_services=True)

@@ -202,7 +202,7 @@ resources:
     assert (a.settings["timeout"], b.settings["timeout"]) == (5, 9)
 
 
-WORDS = "yes on ~ True 0755 0x1f 1e3 -.5 .inf 2020-01-01 '5' \"${x}\" 12:30:00".split()
+WORDS = ["yes", "on", "~", "True", "0755", "0x1f", "1e3", "-.5", ".inf", "2020-01-01", "'5'", '"${x}"', "12:30:00"]
 VALUES = ["yes", "on", None, True, 755, 31, 1000.0, -0.5, float("inf"), "2020-01-01", "5", "${x}", "12:30:00"]
 
 

@@ -1,7 +1,7 @@
 """The stock Serverless Devs command reads a file as we do, expression by expression.
 
-Its `preview` works without a network. Its `deploy` does not: the component fc3 is no npm package but a download from the
-tool's own registry (docs/compat.md). Where npm or the package cannot be had, this is skipped and says so.
+Its `preview` works without a network. Its `deploy` does not: the component fc3 is no npm package but a download from
+the tool's own registry (docs/compat.md). Where npm or the package cannot be had, this is skipped and says so.
 """
 
 from __future__ import annotations

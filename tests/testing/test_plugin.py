@@ -112,7 +112,7 @@ def test_a_project_without_sojourn_tests_does_not_load_it(tmp_path: Path) -> Non
 def test_the_server_ends_with_its_starter() -> None:
     """Also when that is killed: its standard input has ended then."""
     code = (
-        "import sys, time; from sojourn.testing.local import LocalServer; server = LocalServer({'sandbox': 'process'}); "
+        "import time; from sojourn.testing.local import LocalServer; server = LocalServer({'sandbox': 'process'}); "
         "server.start(); print(server._process.pid, server.directory, flush=True); time.sleep(600)"
     )
     starter = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
