@@ -31,7 +31,7 @@ from .api.app import build
 from .api.backend import Backend
 from .api.protocol import Protocol
 from .catalog import Catalog
-from .clock import clock_of, pace_of
+from .clock import clock_of, pace_of, unscaled
 from .code import CodeStore
 from .config import Settings
 from .deliveries import Deliveries
@@ -213,7 +213,7 @@ class Server:
             rng=random.Random(secrets.randbits(64)),
         )
         self.logs = Logs(self.queue, self.dispatcher.attempt)
-        self.webhook = Webhook(clock, private_addresses=reach.private_addresses)
+        self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
         self.deliveries = Deliveries(
             self.store,
             self.queue,

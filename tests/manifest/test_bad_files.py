@@ -79,8 +79,14 @@ FILES: dict[str, str] = {
     "age beyond": props("asyncInvokeConfig:", "  maxAsyncEventAgeInSeconds: 604801 #! between 1 and 604800 seconds"),
     "a configuration as text": props("asyncInvokeConfig: auto #! asyncInvokeConfig must be a map, got 'auto'"),
     "concurrency below": props("concurrencyConfig:", "  reservedConcurrency: -1 #! between 0 and 100000"),
-    "provision twice": props("provisionConfig: {target: 1, defaultTarget: 1} #! is required, once"),
-    "provision as text": props("provisionConfig:", "  defaultTarget: many #! between 0 and 10000, got 'many'"),
+    "provision twice": props("provisionConfig: {target: 1, defaultTarget: 2} #! must be absent or defaultTarget (2)"),
+    "provision of nothing": props("provisionConfig: {alwaysAllocateCPU: true} #! target must be a whole number"),
+    "a destination of no kind": props(
+        "asyncInvokeConfig:", "  destinationConfig: {onFailure: {destination: nowhere}} #! onFailure.destination must"
+    ),
+    "provision as text": props(
+        "provisionConfig:", "  defaultTarget: many #! between 0 and 10000 instances, got 'many'"
+    ),
     "scaling below": props("scalingConfig:", "  minInstances: -1 #! between 0 and 10000"),
     "function name with a dot": HEAD
     + GOOD.replace("functionName: job", "functionName: a.b #! must start with a letter"),
@@ -159,7 +165,7 @@ FILES: dict[str, str] = {
     "2.0 instance type": FC2 + "        instanceType: g1 #! must be one of e1, c1, got 'g1'\n",
     "2.0 port": FC2 + "        caPort: 9000 #! goes with a custom runtime\n",
     "2.0 retries": FC2
-    + "        asyncConfiguration:\n          maxAsyncRetryAttempts: 9 #! asyncConfiguration.maxAsyncRetryAttempts must\n",
+    + "        asyncConfiguration:\n          maxAsyncRetryAttempts: 9 #! asyncConfiguration.maxAsyncRetryAttempts\n",
 }
 MARK = re.compile(r"#! (.+)$")
 
@@ -243,6 +249,15 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     found = problems(props("timeout: 0", "memorySize: 1", "colour: x", "layers: [a]", "cpu: x"), tmp_path)
 
     assert [line for line, _ in found] == [12, 13, 14, 15, 16]
+
+
+def test_a_missing_field_does_not_hide_the_others(tmp_path: Path) -> None:
+    """The line of what is missing is that of the props, and the rest is looked at as well."""
+    text = props("timeout: 0").replace("      handler: index.handler\n", "").replace("python3.12", "[x]")
+    found = problems(text, tmp_path)
+
+    assert [line for line, _ in found] == [7, 9, 11]
+    assert "handler is required" in found[0][1]
 
 
 def test_a_secret_is_not_repeated(tmp_path: Path) -> None:

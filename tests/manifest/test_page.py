@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sojourn import configuration
+from sojourn.function import AsyncConfig, CustomRuntime, HealthCheck, Lifecycle
 from sojourn.manifest import ManifestInvalid, Options, read
-from sojourn.manifest.keys import FC2, FC3, HOOKS, TABLES, Table
+from sojourn.manifest.keys import ASYNC, CUSTOM, FC2, FC3, HEALTH, HOOKS, TABLES, Table
 from sojourn.manifest.variables import FUNCTIONS
 
 PAGE = (Path(__file__).resolve().parent.parent.parent / "docs" / "deploy.md").read_text(encoding="utf-8")
@@ -30,15 +32,20 @@ def test_every_function_of_expressions_is_told() -> None:
         assert f"| `${{{name}(…)}}` | {words} |" in PAGE
 
 
+def wire_names(kind: type[msgspec.Struct]) -> set[str]:
+    """The fields of a configuration as the wire spells them."""
+    return {field.encode_name for field in msgspec.structs.fields(kind)}
+
+
 def test_every_setting_of_a_function_has_a_key() -> None:
     """What the server takes of a function can be said in a file: nothing is forgotten when a field comes."""
     fields = {*configuration._RULES, "instanceLifecycleConfig"}
 
     assert fields <= {name for name, key in FC3.items() if key.use == "applied"}
-    assert set(configuration._HOOKS) == set(HOOKS)
-    assert {*configuration._HEALTH_BOUNDS, "httpGetUrl"} == set(
-        FC3["customRuntimeConfig"].inside["healthCheckConfig"].inside
-    )  # type: ignore[index, arg-type]
+    assert wire_names(Lifecycle) == set(HOOKS)
+    assert wire_names(CustomRuntime) == set(CUSTOM)
+    assert wire_names(HealthCheck) == set(HEALTH)
+    assert wire_names(AsyncConfig) - {"createdAt", "modifiedAt"} == set(ASYNC)
 
 
 REFUSED = [("fc3", name) for name, key in FC3.items() if key.use == "refused"] + [

@@ -11,7 +11,7 @@ import msgspec
 from cyclopts import Parameter
 from rich.text import Text
 
-from sojourn.client import Client, Refused
+from sojourn.client import Client, ClientError, Refused
 from sojourn.client.connection import account_id
 from sojourn.manifest import Change, ManifestInvalid, Options, Step, Wanted, apply, plan, read_file
 from sojourn.manifest.reading import NAMES, find
@@ -93,8 +93,7 @@ def deploy(
         done: set[str] = set()
         try:
             for step in todo if agreed else ():
-                with upload(f"Deploying {step.wanted.function}") as progress:
-                    apply(client, step, progress)
+                _apply(client, step, path)
                 done.add(step.wanted.function)
                 if common.output == "table":
                     print(f"Deployed {step.wanted.function}.")
@@ -132,6 +131,16 @@ def _planned(client: Client, wanted: Wanted, path: Path) -> Step:
         if error.request_id:  # it is the server that refuses
             raise
         raise CommandFailed(f"{path}:{wanted.line}: {error.message}", "correct the code or the file") from None
+
+
+def _apply(client: Client, step: Step, path: Path) -> None:
+    try:
+        with upload(f"Deploying {step.wanted.function}") as progress:
+            apply(client, step, progress)
+    except ClientError:
+        where = f"{path}:{step.wanted.line}"
+        print(f"{where}: {step.wanted.resource} is not deployed as the file wants it", file=sys.stderr)
+        raise
 
 
 def _agreed(count: int, *, yes: bool) -> bool:

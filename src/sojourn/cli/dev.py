@@ -33,6 +33,8 @@ from .failure import CommandFailed
 from .serve import Network
 
 DRAIN_SECONDS = 2.0
+ACCOUNT_ID = "1000000000000000"
+"""The account of a private server when nobody names another: `${config('AccountID')}` in a file is this one."""
 LINE_BYTES_MAX = 4096
 """A line that is longer is shown in pieces."""
 
@@ -100,12 +102,13 @@ def dev(
     if not directory.is_dir():
         raise CommandFailed(f"there is no directory {directory}", "name the directory of the function")
     flags = {"handler": handler, "runtime": runtime, "name": name, "timeout": timeout, "memory": memory, "env": env}
+    account = account_id({"SOJOURN_DATA_DIR": str(data_dir)} if data_dir is not None else os.environ) or ACCOUNT_ID
     template = find(directory)
     if template is not None:
         given = [f"--{flag}" for flag, value in flags.items() if value is not None]
         if given:
             raise CommandFailed(f"{template} says what {' and '.join(given)} would", "leave one of them out")
-        options = Options(os.environ, lambda: account_id(os.environ), frozenset(skip or ()), without_services)
+        options = Options(os.environ, lambda: account, frozenset(skip or ()), without_services)
         project = Project(directory, lambda: read_file(template, options))
     else:
         wanted = _wanted(directory, flags)
@@ -120,6 +123,7 @@ def dev(
         "network": network,
         "time_scale": time_scale,
         "drain_seconds": DRAIN_SECONDS,
+        "account_id": account,
     }
     if data_dir is not None:
         return _run(project, settings | {"data_dir": data_dir})

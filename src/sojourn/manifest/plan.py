@@ -2,7 +2,7 @@
 
 What a change would come to is computed with the server's own rules (`sojourn.configuration`), so a default that is
 spelled out in the file is no change. Code is compared by the archive's CRC-64, which functions report. What a file does
-not name is left as it is; of hooks and environment variables it names all or none.
+not name is left as it is; of hooks, destinations and environment variables it names all or none.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ import msgspec
 from sojourn.client import Client, NotFound, ServerError, code_archive, documents
 from sojourn.code import checksum
 from sojourn.configuration import changed_async_config, changed_config
-from sojourn.function import AsyncConfig, Config
+from sojourn.function import AsyncConfig, Config, Scaling
+from sojourn.provisioning import new_provision, new_scaling
 
 from .keys import HOOKS
 from .wanted import CONFIGS, Wanted
@@ -69,9 +70,9 @@ def plan(client: Client, wanted: Wanted) -> Step:
     body, changes = _function(wanted, remote)
     configs: dict[str, Mapping[str, object]] = {}
     for key, asked in wanted.configs.items():
-        found = _config(client, wanted, key, asked) if remote is not None else _given(asked)
+        body_of_config, found = _config(client, wanted, key, asked) if remote is not None else (asked, _given(asked))
         if found:
-            configs[key] = asked
+            configs[key] = body_of_config
             changes += [Change(f"{key}.{change.field}", change.old, change.new) for change in found]
     action: Action = "create" if remote is None else "change" if changes else "none"
     return Step(wanted, action, changes, body, configs)
@@ -119,27 +120,51 @@ def _whole(settings: Mapping[str, object], before: Config) -> dict[str, object]:
     return whole
 
 
-def _config(client: Client, wanted: Wanted, key: str, asked: Mapping[str, object]) -> list[Change]:
+def _whole_config(asked: Mapping[str, object], before: AsyncConfig) -> Mapping[str, object]:
+    """`asked`, with destinations that are configured and not named in it taken away."""
+    ends = asked.get("destinationConfig")
+    if not isinstance(ends, dict):
+        return asked
+    had = msgspec.to_builtins(before.destination_config)
+    gone = {name: {"destination": ""} for name, end in had.items() if end and ends.get(name) is None}
+    return {**asked, "destinationConfig": ends | gone}
+
+
+def _config(
+    client: Client, wanted: Wanted, key: str, asked: Mapping[str, object]
+) -> tuple[Mapping[str, object], list[Change]]:
+    """The body to put, and what it changes."""
     try:
         remote = client.ask(documents.get_config(wanted.function, CONFIGS[key]))
     except NotFound:
-        return _given(asked)
-    if key == "asyncInvokeConfig":
-        config = _decoded(remote, AsyncConfig)
-        before = msgspec.to_builtins(config)
-        after = msgspec.to_builtins(changed_async_config(config, asked, 0))
-        for time in _TIMES:
-            before.pop(time), after.pop(time)
-    else:
-        before = {name: _kept(remote, name) for name in asked}
-        after = dict(asked)
-    return list(_differences(before, after, ""))
+        return asked, _given(asked)
+    before: Any
+    after: Any
+    match key:
+        case "asyncInvokeConfig":
+            before = _decoded(remote, AsyncConfig)
+            asked = _whole_config(asked, before)
+            after = changed_async_config(before, asked, 0)
+        case "provisionConfig":  # the whole of it is replaced, and so is the next one
+            before, after = _provision(remote), _provision(asked)
+        case "scalingConfig":
+            before, after = _decoded(remote, Scaling), new_scaling(asked)
+        case _:
+            before, after = {name: remote.get(name) for name in asked}, dict(asked)
+    return asked, list(_differences(_fields(before), _fields(after), ""))
 
 
-def _kept(remote: Mapping[str, Any], name: str) -> object:
-    """What the server has under `name`; its two names of one number are the same."""
-    other = {"target": "defaultTarget", "defaultTarget": "target"}.get(name, name)
-    return remote.get(name, remote.get(other))
+def _provision(body: Mapping[str, object]) -> dict[str, object]:
+    """A provision configuration under the wire's names, with its defaults."""
+    given = {name: body[name] for name in ("target", "defaultTarget", "alwaysAllocateCPU") if name in body}
+    provision = new_provision(given)
+    return {"defaultTarget": provision.target, "alwaysAllocateCPU": provision.always_allocate_cpu}
+
+
+def _fields(config: object) -> dict[str, Any]:
+    """A configuration as the wire spells it, without the times of its changes."""
+    fields: dict[str, Any] = msgspec.to_builtins(config)
+    return {name: value for name, value in fields.items() if name not in _TIMES}
 
 
 def _decoded(remote: documents.Document, kind: type[Any]) -> Any:

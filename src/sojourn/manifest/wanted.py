@@ -13,7 +13,8 @@ from pathlib import Path
 
 from sojourn.configuration import changed_async_config, check_reserved_concurrency, new_config
 from sojourn.errors import InvalidArgument
-from sojourn.function import MIN_INSTANCES_BOUNDS, check_function_name, check_integer
+from sojourn.function import check_function_name
+from sojourn.provisioning import new_provision, new_scaling
 
 from .document import Node
 from .problem import Problem
@@ -25,6 +26,8 @@ CONFIGS: Mapping[str, str] = {
     "scalingConfig": "scaling-config",
 }
 """Keys that are configurations of their own, and the last part of their path on the wire."""
+STAND_INS: Mapping[str, str] = {"runtime": "python3", "handler": "index.handler"}
+"""What stands in the place of fields that are needed and wrong, so that the others can be looked at."""
 _NO_SETTING = frozenset({"functionName", "code", "region", *CONFIGS})
 
 Locate = Callable[[str], Node]
@@ -118,11 +121,13 @@ class Checker:
                 return check(left)
             except InvalidArgument as error:
                 name = error.field.partition(".")[0]
-                if name in told:  # it is missing only because it was left out
-                    return None
+                if name in told or (told - STAND_INS.keys() and name not in left):
+                    return None  # it is missing only because something was left out
                 told.add(name)
                 self._refused(error, prefix)
-                if left.pop(name, None) is None:
+                if name in STAND_INS:
+                    left[name] = STAND_INS[name]
+                elif left.pop(name, None) is None:
                     return None
 
     def _refused(self, error: InvalidArgument, prefix: str) -> None:
@@ -146,23 +151,9 @@ class Checker:
         self.problems.append(Problem(self._file, node.line, text))
 
 
-def _provision(body: dict[str, object]) -> None:
-    for name in ("defaultTarget", "target"):
-        if name in body:
-            check_integer(name, body[name], MIN_INSTANCES_BOUNDS)
-    if len({"defaultTarget", "target"} & body.keys()) != 1:
-        raise InvalidArgument("defaultTarget", body.get("defaultTarget"), "is required, once")
-    if not isinstance(body.get("alwaysAllocateCPU", False), bool):
-        raise InvalidArgument("alwaysAllocateCPU", body["alwaysAllocateCPU"], "must be true or false")
-
-
-def _scaling(body: dict[str, object]) -> None:
-    check_integer("minInstances", body.get("minInstances"), MIN_INSTANCES_BOUNDS)
-
-
 _CHECKS: Mapping[str, Callable[[dict[str, object]], object]] = {
     "asyncInvokeConfig": lambda body: changed_async_config(None, body, 0),
     "concurrencyConfig": check_reserved_concurrency,
-    "provisionConfig": _provision,
-    "scalingConfig": _scaling,
+    "provisionConfig": new_provision,
+    "scalingConfig": new_scaling,
 }
