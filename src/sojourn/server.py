@@ -160,13 +160,12 @@ class Server:
             if left:
                 log.warning("ended %d processes that an earlier server left behind", left)
         driver, self.isolation = await _isolation(settings.sandbox)
-        driver = overheard(driver, self._listener)
         self.runtimes: dict[str, Runtime] = {
             entry.name: entry.load()() for entry in entry_points(group="sojourn.runtimes")
         }
         code = CodeStore(settings.data_dir / "code")
         self.homes = Homes(
-            driver,
+            overheard(driver, self._listener),
             self.runtimes.values(),
             sandboxes,
             code.directory,
@@ -335,10 +334,8 @@ class Server:
             log.warning("%s", isolation.text)
         if not config.is_loopback(settings.host):
             log.warning("listening beyond this machine without TLS: put a TLS proxy that keeps Host in front")
-        sys.stdout.write(
-            f"sojourn {__version__} ready on {self.url} · {pace_of(settings.time_scale)}isolation level "
-            f"{isolation.level} ({isolation.driver}): {isolation.text}\n"
-        )
+        line = f"sojourn {__version__} ready on {self.url} · {pace_of(settings.time_scale)}isolation level "
+        sys.stdout.write(f"{line}{isolation.level} ({isolation.driver}): {isolation.text}\n")
         sys.stdout.flush()
 
 
