@@ -110,7 +110,7 @@ class Attempt:
         loop = asyncio.get_running_loop()
         config = function.config
         began = self._began = loop.time()
-        alarm = loop.call_later(config.timeout, self._time_out)
+        alarm = loop.call_later(self._pool.timeout_seconds(config.timeout), self._time_out)
         self.output.begin(INVOKE, invocation.request_id, quiet=True)
         try:
             reply = await self._pool.invoke(self._used, invocation, self.output.write, self.task_name)
