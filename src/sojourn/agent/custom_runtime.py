@@ -77,6 +77,7 @@ def _started(command: list[str], root: str, api: RuntimeApi, port: Port, wanted:
     except StartFailed as error:
         if port.number == wanted:
             raise
+        _held.pop().release()
         free = wait_for(wanted, START_SECONDS_MAX) if error.cause == EXITED else None
         if free is None:
             raise StartFailed(error.cause, error.message + _note(wanted, port.number)) from None
