@@ -295,7 +295,7 @@ def test_a_program_that_does_not_get_its_port_is_told_what_helps(monkeypatch: py
         api = cast("RuntimeApi", SimpleNamespace(asked=threading.Event(), init_error=""))
         with pytest.raises(StartFailed) as caught:
             custom_runtime._started(["false"], "/code", api, port, wanted)
-    assert told == [(wanted, 120.0)]
+    assert told == [(wanted, 30.0)]
     assert caught.value.cause == "CAExited"
     assert f"port {wanted} is in use, and the program was told by FC_SERVER_PORT to listen on {port.number}" in (
         caught.value.message
