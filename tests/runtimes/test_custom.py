@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+import threading
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -12,7 +15,6 @@ from live_sandbox import BOTH, Live, Output, run
 from programs import FACTS, POLLER, SERVER, SHEBANG
 from sojourn.agent import custom_runtime, ports
 from sojourn.agent.failure import StartFailed
-from sojourn.agent.headers import Headers
 from sojourn.agent.runtime_api import RuntimeApi
 from sojourn.errors import InstanceStartFailed
 from sojourn.function import CustomRuntime, HealthCheck
@@ -290,10 +292,10 @@ def test_a_program_that_does_not_get_its_port_is_told_what_helps(monkeypatch: py
     with socket.create_server(("", 0)) as other:
         wanted = other.getsockname()[1]
         port = ports.choose(wanted)
-        api = RuntimeApi(Headers({"context": {}, "id": "c-1"}))
+        api = cast("RuntimeApi", SimpleNamespace(asked=threading.Event(), init_error=""))
         with pytest.raises(StartFailed) as caught:
             custom_runtime._started(["false"], "/code", api, port, wanted)
-    assert told == [(wanted, 120.0)]
+    assert told == [(wanted, 30.0)]
     assert caught.value.cause == "CAExited"
     assert f"port {wanted} is in use, and the program was told by FC_SERVER_PORT to listen on {port.number}" in (
         caught.value.message

@@ -17,10 +17,12 @@ from .ports import Port, choose, wait_for
 from .program import EXITED, NOT_STARTED, Program
 from .runtime_api import RuntimeApi
 from .shim import Shim, settle
-from .starting import START_SECONDS_MAX, Health, wait_until_served
+from .starting import Health, wait_until_served
 
 _BOOTSTRAP = "/code/bootstrap"
 _PORT_VARIABLES = ("FC_SERVER_PORT", "FC_CUSTOM_LISTEN_PORT", "PORT")
+_PORT_SECONDS_MAX = 30.0
+"""How long a program that insists on a port waits for it: one that fails for another reason fails so much later."""
 _held: list[Port] = []
 """The ports of this instance, the last one in use; held until its end."""
 
@@ -77,7 +79,8 @@ def _started(command: list[str], root: str, api: RuntimeApi, port: Port, wanted:
     except StartFailed as error:
         if port.number == wanted:
             raise
-        free = wait_for(wanted, START_SECONDS_MAX) if error.cause == EXITED else None
+        _held.pop().release()
+        free = wait_for(wanted, _PORT_SECONDS_MAX) if error.cause == EXITED else None
         if free is None:
             raise StartFailed(error.cause, error.message + _note(wanted, port.number)) from None
         return _started(command, root, api, free, wanted)
