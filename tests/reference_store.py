@@ -15,12 +15,14 @@ from sojourn import identity
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
+from sojourn.service import Service
 from sojourn.store import Log, OpenTask, TaskQuery
 from sojourn.task import Status, Task
+from sojourn.trigger import Trigger
 
 Which = Callable[[Task | Delivery], bool]
 
-FIXED = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload")
+FIXED = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload", "snapshot_id")
 """What a task is submitted with, for good."""
 DELIVERY_FIXED = ("task_id", "function_id", "account_id", "target", "created_at")
 """What a delivery is made with, for good."""
@@ -59,6 +61,8 @@ class Data:
         self.functions: dict[int, Function] = {}
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, AccessKey] = {}
+        self.services: dict[tuple[str, str], Service] = {}
+        self.triggers: dict[tuple[int, str], Trigger] = {}
 
 
 class ReferenceStore:
@@ -142,7 +146,7 @@ class ReferenceStore:
         for task in sorted(self.data.tasks.values(), key=lambda row: row.id):
             await self._read()
             if not task.over:
-                yield OpenTask(task.id, task.function_id, task.status, task.owner, task.due_at, task.expires_at)
+                yield OpenTask(task.id, task.function_id, task.status, task.owner, task.due_at, task.expires_at, task.snapshot_id)
 
     async def logs(self, task_id: int) -> list[Log]:
         """Logs in order of attempts."""
@@ -168,8 +172,9 @@ class ReferenceStore:
     async def put_function(self, function: Function, revision: int) -> Function | None:
         """Create or replace."""
         await self._read()
-        same = (function.account_id, function.name)
-        found = next((one for one in self.data.functions.values() if (one.account_id, one.name) == same), None)
+        same = (function.account_id, function.name, function.version)
+        known = self.data.functions.values()
+        found = next((one for one in known if (one.account_id, one.name, one.version) == same), None)
         if (found.revision if found else 0) != revision:
             return None
         if found is not None and found.id != function.id:
@@ -181,7 +186,7 @@ class ReferenceStore:
     async def functions(self) -> Sequence[Function]:
         """All of them."""
         await self._read()
-        return sorted(self.data.functions.values(), key=lambda one: (one.account_id, one.name))
+        return sorted(self.data.functions.values(), key=lambda one: (one.account_id, one.name, one.version))
 
     async def put_account(self, account: Account, key: AccessKey) -> bool:
         """Keep both or neither."""
@@ -209,6 +214,54 @@ class ReferenceStore:
         """All of them."""
         await self._read()
         return list(self.data.keys.values())
+
+    async def put_access_key(self, key: AccessKey) -> bool:
+        """Keep another one."""
+        await self._read()
+        if key.id in self.data.keys or key.account_id not in self.data.accounts:
+            return False
+        self.data.keys[key.id] = key
+        return True
+
+    async def drop_access_keys(self, expired_before: int) -> None:
+        """Forget those that are over."""
+        await self._read()
+        kept = {key.id: key for key in self.data.keys.values() if not 0 < key.expires_at <= expired_before}
+        self.data.keys.clear()
+        self.data.keys.update(kept)
+
+    async def put_service(self, service: Service, revision: int) -> bool:
+        """Compare and set."""
+        await self._read()
+        found = self.data.services.get((service.account_id, service.name))
+        if (found.revision if found else 0) != revision:
+            return False
+        self.data.services[service.account_id, service.name] = service
+        return True
+
+    async def services(self) -> Sequence[Service]:
+        """All of them."""
+        await self._read()
+        return [service for _, service in sorted(self.data.services.items())]
+
+    async def put_trigger(self, trigger: Trigger, epoch: int) -> bool:
+        """Compare and set."""
+        await self._read()
+        found = self.data.triggers.get((trigger.function_id, trigger.name))
+        if (found.epoch if found else 0) != epoch:
+            return False
+        self.data.triggers[trigger.function_id, trigger.name] = trigger
+        return True
+
+    async def drop_trigger(self, function_id: int, name: str) -> None:
+        """Forget one."""
+        await self._read()
+        self.data.triggers.pop((function_id, name), None)
+
+    async def triggers(self) -> Sequence[Trigger]:
+        """All of them."""
+        await self._read()
+        return [trigger for _, trigger in sorted(self.data.triggers.items())]
 
     # How --------------------------------------------------------------------------------------------------------------
 
@@ -284,6 +337,7 @@ def _matches(task: Task, query: TaskQuery) -> bool:
         task.function_id == query.function_id
         and (not query.statuses or task.status in query.statuses)
         and name.startswith(query.name_prefix)
+        and query.qualifier in ("", task.qualifier)
         and (query.began_from is None or began >= query.began_from)
         and (query.began_to is None or began <= query.began_to)
         and (query.after is None or (task.id > query.after if query.ascending else task.id < query.after))

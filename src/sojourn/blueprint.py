@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .function import LATEST, Function
+from .function import Function
 from .homes import Homes
 from .sandbox import InstanceSpec
 
@@ -21,11 +21,11 @@ def spec_of(function: Function, instance_id: str, homes: Homes) -> InstanceSpec:
         **config.environment_variables,
         "FC_ACCOUNT_ID": function.account_id,
         "FC_REGION": homes.region,
-        "FC_FUNCTION_NAME": function.name,
+        "FC_FUNCTION_NAME": function.short_name,
         "FC_FUNCTION_HANDLER": config.handler,
         "FC_FUNCTION_MEMORY_SIZE": str(config.memory_size),
-        "FC_FUNCTION_VERSION": LATEST,
-        "FC_QUALIFIER": LATEST,
+        "FC_FUNCTION_VERSION": function.qualifier,
+        "FC_QUALIFIER": function.qualifier,
         "FC_RUNTIME": config.runtime,
         "FC_TIMEOUT": str(config.timeout),
     }
@@ -33,16 +33,18 @@ def spec_of(function: Function, instance_id: str, homes: Homes) -> InstanceSpec:
     if initializer is not None:
         variables["FC_INITIALIZER_HANDLER"] = initializer.handler
         variables["FC_INITIALIZATION_TIMEOUT"] = str(initializer.timeout)
-    context = {
+    context: dict[str, object] = {
         "account_id": function.account_id,
         "region": homes.region,
-        "name": function.name,
+        "name": function.short_name,
         "handler": config.handler,
         "memory": config.memory_size,
         "timeout": config.timeout,
-        "qualifier": LATEST,
-        "version_id": LATEST,
+        "qualifier": function.qualifier,
+        "version_id": function.qualifier,
     }
+    if function.service:
+        variables["FC_SERVICE_NAME"] = context["service"] = function.service
     return InstanceSpec(
         id=instance_id,
         interpreter=resolved.interpreter,

@@ -59,7 +59,7 @@ class Calls:
         """
         if not self._concurrency.allows(function):
             raise ResourceExhausted(f"function '{function.name}' has no concurrency left")
-        self._concurrency.take(function.id)
+        self._concurrency.take(function)
         used: Instance | None = None
         try:
             used = await self._acquire(function)
@@ -71,7 +71,7 @@ class Calls:
                 self.background.spawn(attempt.end("cancel"))
                 raise
         finally:
-            self._concurrency.give(function.id)
+            self._concurrency.give(function)
             if used is not None:  # also when the caller goes away during the start: whoever comes next gets it
                 self._pool.release(used)
         megabytes = float(str(ended.evidence.get("maxMemoryUsageMB", 0)))

@@ -1,4 +1,4 @@
-"""Accounts and functions by name: the only writer of function state.
+"""Functions and their versions by name: the only writer of function state.
 
 Everything is held in memory and in the store; a change is durable before anybody sees it. Code lies in files below
 `code`, and a function names only code that is completely on disk. What a change means for instances and waiting
@@ -8,48 +8,41 @@ tasks is left to those who listen (`on_change`).
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
-import secrets
 from collections.abc import Callable, Mapping
 
 import msgspec
 
+from .accounts import Accounts
+from .alias import version_for
 from .clock import Clock
 from .code import CodeStore
-from .code import checksum as crc_64
 from .configuration import changed_async_config, changed_config, new_config
 from .errors import (
-    AccessDenied,
-    AccountAlreadyExists,
-    AccountNotFound,
     AsyncConfigNotFound,
     Conflict,
     FunctionAlreadyExists,
     FunctionNotFound,
     InvalidArgument,
+    QualifierNotFound,
 )
 from .function import (
-    AccessKey,
-    Account,
+    LATEST,
+    Alias,
     AsyncConfig,
-    Code,
     Config,
+    Disabled,
     Function,
     Provision,
     Scaling,
-    check_account_id,
     check_function_name,
 )
+from .refusals import VersionInUse
 from .store import Store
 from .target import Reach, check_destinations
-
-ACCESS_KEY_BYTES, SECRET_BYTES = 10, 24
-WEBHOOK_SECRET_PREFIX, WEBHOOK_SECRET_BYTES = "whsec_", 24
-"""As Standard Webhooks spells secrets."""
+from .uploads import upload
 
 
-class Catalog:
+class Catalog(Accounts):
     """What exists on this server.
 
     Parameters
@@ -73,93 +66,23 @@ class Catalog:
         offline_works: bool = True,
         reach: Reach | None = None,
     ) -> None:
-        self._store, self._code, self._clock = store, code, clock
-        self._check_runtime, self._multi_account = check_runtime, multi_account
+        super().__init__(store, clock, multi_account=multi_account)
+        self._code, self._check_runtime = code, check_runtime
         self._offline_works, self._reach = offline_works, reach or Reach()
-        self._accounts: dict[str, Account] = {}
-        self._keys: dict[str, AccessKey] = {}
         self._functions: dict[tuple[str, str], Function] = {}
         self._by_id: dict[int, Function] = {}
+        self._versions: dict[int, dict[str, Function]] = {}
         self.on_change: Callable[[Function], None] = lambda _: None
-        self.on_account: Callable[[int, Account], None] = lambda *_: None
+        self.aliases_of: Callable[[Function], Mapping[str, Alias]] = lambda function: function.aliases
 
     async def load(self) -> None:
         """Read everything from the store, and drop code that nothing names any more."""
-        for place, account in enumerate(await self._store.accounts(), start=1):
-            self._accounts[account.id] = account
-            self.on_account(place, account)
-        self._keys = {key.id: key for key in await self._store.access_keys()}
-        for function in await self._store.functions():
+        await self.load_accounts()
+        for function in sorted(await self._store.functions(), key=lambda each: each.root_id > 0):
             self._remember(function)
         for account_id in self._accounts:
             keep = {one.code.digest for one in self._by_id.values() if one.account_id == account_id and not one.deleted}
             await asyncio.to_thread(self._code.collect, account_id, keep)
-
-    # Accounts ---------------------------------------------------------------------------------------------------------
-
-    def key(self, access_key_id: str) -> AccessKey | None:
-        """The key pair of this id."""
-        return self._keys.get(access_key_id)
-
-    def account(self, account_id: str) -> Account:
-        """The account of this id, or `AccountNotFound`."""
-        account = self._accounts.get(account_id)
-        if account is None:
-            raise AccountNotFound(account_id)
-        return account
-
-    def accounts(self) -> list[Account]:
-        """All accounts, oldest first."""
-        return list(self._accounts.values())
-
-    def keys_of(self, account_id: str) -> list[AccessKey]:
-        """An account's key pairs."""
-        return [key for key in self._keys.values() if key.account_id == account_id]
-
-    async def create_account(self, account_id: str, key: AccessKey | None = None) -> AccessKey:
-        """Create an account with a key pair, a random one unless `key` is given.
-
-        Raises
-        ------
-        InvalidArgument: the id cannot be one.
-        AccountAlreadyExists: the account or the key exists.
-        AccessDenied: the isolation in force keeps no two accounts apart.
-
-        """
-        check_account_id(account_id)
-        if account_id in self._accounts or (key is not None and key.id in self._keys):
-            raise AccountAlreadyExists(account_id)
-        if self._accounts and not self._multi_account:
-            raise AccessDenied(
-                "the isolation in force does not keep accounts apart, so there is one account only; "
-                "serve with --sandbox bubblewrap, or --allow-unisolated if every account is trusted"
-            )
-        now = self._clock.now()
-        account = Account(id=account_id, created_at=now, owner=not self._accounts)
-        if key is None:
-            key_id, secret = f"SJ{secrets.token_hex(ACCESS_KEY_BYTES).upper()}", secrets.token_hex(SECRET_BYTES)
-            key = AccessKey(id=key_id, secret=secret, account_id=account_id, created_at=now)
-        if not await self._store.put_account(account, key):
-            raise AccountAlreadyExists(account_id)
-        self._accounts[account_id] = account
-        self._keys[key.id] = key
-        self.on_account(len(self._accounts), account)
-        return key
-
-    async def webhook_secret(self, account_id: str) -> str:
-        """What signs the records of an account; made when it is first asked for."""
-        return self.account(account_id).webhook_secret or await self.rotate_webhook_secret(account_id)
-
-    async def rotate_webhook_secret(self, account_id: str) -> str:
-        """Replace an account's webhook secret by a new one, which signs from now on."""
-        before = self.account(account_id)
-        secret = WEBHOOK_SECRET_PREFIX + base64.b64encode(secrets.token_bytes(WEBHOOK_SECRET_BYTES)).decode()
-        if not await self._store.put_webhook_secret(account_id, before.webhook_secret, secret):
-            # Another call was first, and its answer is as good.
-            (before,) = [account for account in await self._store.accounts() if account.id == account_id]
-            secret = before.webhook_secret
-        self._accounts[account_id] = msgspec.structs.replace(before, webhook_secret=secret)
-        return secret
 
     # Functions --------------------------------------------------------------------------------------------------------
 
@@ -178,8 +101,46 @@ class Catalog:
         return function
 
     def by_id(self, function_id: int) -> Function:
-        """A function by its number, also a deleted one."""
+        """A function or one of its versions by its number, also a deleted one."""
         return self._by_id[function_id]
+
+    def qualified(self, account_id: str, name: str, qualifier: str | None, number: int = 0) -> Function:
+        """The version of a function that a qualifier names; `number` decides when an alias names two.
+
+        Raises
+        ------
+        FunctionNotFound, QualifierNotFound: there is none.
+
+        """
+        function = self.function(account_id, name)
+        if qualifier in (None, "", LATEST):
+            return function
+        alias = self.aliases_of(function).get(str(qualifier))
+        version = version_for(alias, number) if alias is not None else str(qualifier)
+        found = self._versions.get(function.id, {}).get(version)
+        if found is None or found.deleted:
+            raise QualifierNotFound(name, str(qualifier))
+        return found
+
+    def check_qualifier(self, function: Function, qualifier: str | None) -> str:
+        """`qualifier` when it names a version or an alias of `function`; LATEST for none.
+
+        Raises
+        ------
+        QualifierNotFound: it names nothing.
+
+        """
+        if qualifier in (None, "", LATEST):
+            return LATEST
+        found = self._versions.get(function.id, {}).get(str(qualifier))
+        if (found is None or found.deleted) and str(qualifier) not in self.aliases_of(function):
+            raise QualifierNotFound(function.name, str(qualifier))
+        return str(qualifier)
+
+    def versions(self, function: Function) -> list[Function]:
+        """The published versions of a function, oldest first."""
+        found = self._versions.get(function.id, {}).values()
+        return sorted((each for each in found if not each.deleted), key=lambda each: int(each.version))
 
     def with_minimum(self) -> list[Function]:
         """The functions of all accounts that always have instances."""
@@ -187,7 +148,7 @@ class Catalog:
 
     def functions(self, account_id: str, prefix: str = "") -> list[Function]:
         """The account's functions whose names begin with `prefix`, by name."""
-        mine = (one for one in self._by_id.values() if one.account_id == account_id and not one.deleted)
+        mine = (one for one in self._functions.values() if one.account_id == account_id and not one.deleted)
         return sorted((one for one in mine if one.name.startswith(prefix)), key=lambda one: one.name)
 
     async def create_function(self, account_id: str, body: Mapping[str, object]) -> Function:
@@ -200,7 +161,7 @@ class Catalog:
         before = self._functions.get((account_id, name))
         if before is not None and not before.deleted:
             raise FunctionAlreadyExists(name)
-        code = await self._upload(account_id, body.get("code"))
+        code = await upload(self._code, account_id, body.get("code"))
         now = self._clock.now()
         function = Function(
             id=before.id if before else 0,
@@ -227,50 +188,117 @@ class Catalog:
         self._check_network(config)
         code = function.code
         if body.get("code") is not None:
-            code = await self._upload(account_id, body["code"])
-        return await self._replace(function, config=config, code=code)
+            code = await upload(self._code, account_id, body["code"])
+        return await self.replace(function, config=config, code=code)
 
     async def delete_function(self, account_id: str, name: str) -> None:
         """Delete a function: its waiting tasks become Invalid, running ones finish; their destinations still hold."""
-        await self._replace(
+        await self.replace(
             self.function(account_id, name),
             deleted=True,
             reserved_concurrency=None,
             provision=None,
             scaling=None,
+            disabled=None,
+            aliases={},
         )
 
-    def async_config(self, account_id: str, name: str) -> AsyncConfig:
-        """A function's asynchronous configuration, or `AsyncConfigNotFound`."""
-        config = self.function(account_id, name).async_config
+    def async_config(self, account_id: str, name: str, qualifier: str = LATEST) -> AsyncConfig:
+        """The asynchronous configuration of a function and a qualifier, or `AsyncConfigNotFound`."""
+        config = self.function(account_id, name).async_config_of(qualifier)
         if config is None:
             raise AsyncConfigNotFound(name)
         return config
 
-    async def put_async_config(self, account_id: str, name: str, body: Mapping[str, object]) -> Function:
-        """Create or change a function's asynchronous configuration; it holds for tasks submitted from now on."""
+    async def put_async_config(
+        self, account_id: str, name: str, body: Mapping[str, object], qualifier: str = LATEST
+    ) -> Function:
+        """Create or change an asynchronous configuration; it holds for tasks submitted from now on."""
         function = self.function(account_id, name)
-        config = changed_async_config(function.async_config, body, self._clock.now())
+        config = changed_async_config(function.async_config_of(qualifier), body, self._clock.now())
         if body.get("destinationConfig"):
             check_destinations(config.destination_config, account_id, self._reach)
-        return await self._replace(function, async_config=config)
+        return await self._put_async(function, qualifier, config)
 
-    async def delete_async_config(self, account_id: str, name: str) -> None:
+    async def delete_async_config(self, account_id: str, name: str, qualifier: str = LATEST) -> None:
         """Return to the defaults."""
-        self.async_config(account_id, name)
-        await self._replace(self.function(account_id, name), async_config=None)
+        self.async_config(account_id, name, qualifier)
+        await self._put_async(self.function(account_id, name), qualifier, None)
+
+    async def _put_async(self, function: Function, qualifier: str, config: AsyncConfig | None) -> Function:
+        if qualifier == LATEST:
+            return await self.replace(function, async_config=config)
+        configs = {name: each for name, each in function.async_configs.items() if name != qualifier}
+        if config is not None:
+            configs[qualifier] = config
+        return await self.replace(function, async_configs=configs)
 
     async def put_concurrency(self, account_id: str, name: str, reserved: int | None) -> Function:
         """Set or lift the bound on executions at a time."""
-        return await self._replace(self.function(account_id, name), reserved_concurrency=reserved)
+        return await self.replace(self.function(account_id, name), reserved_concurrency=reserved)
 
-    async def put_provision(self, account_id: str, name: str, provision: Provision | None) -> Function:
-        """Set or lift the number of provisioned instances."""
-        return await self._replace(self.function(account_id, name), provision=provision)
+    async def put_provision(self, function: Function, provision: Provision | None) -> Function:
+        """Set or lift the number of provisioned instances of a function or a version."""
+        return await self.replace(function, provision=provision)
 
-    async def put_scaling(self, account_id: str, name: str, scaling: Scaling | None) -> Function:
-        """Set or lift the least number of instances."""
-        return await self._replace(self.function(account_id, name), scaling=scaling)
+    async def put_scaling(self, function: Function, scaling: Scaling | None) -> Function:
+        """Set or lift the least number of instances of a function or a version."""
+        return await self.replace(function, scaling=scaling)
+
+    async def disable(self, function: Function, reason: str) -> Function:
+        """Let a function take no invocations; its tasks wait."""
+        return await self.replace(function, disabled=Disabled(reason=reason, at=self._clock.now()))
+
+    async def enable(self, function: Function) -> Function:
+        """Let a function take invocations again."""
+        return await self.replace(function, disabled=None)
+
+    async def publish(self, function: Function, description: str, version: str = "") -> Function:
+        """Keep a function as it stands now as a version, the next one unless `version` says which.
+
+        Raises
+        ------
+        Conflict: somebody else published at the same time.
+
+        """
+        known = self._versions.get(function.id, {})
+        version = version or str(max((int(each) for each in known), default=0) + 1)
+        now = self._clock.now()
+        made = Function(
+            id=0,
+            account_id=function.account_id,
+            name=function.name,
+            version=version,
+            version_description=description,
+            root_id=function.id,
+            generation=function.generation,
+            revision=1,
+            config=function.config,
+            code=function.code,
+            created_at=now,
+            modified_at=now,
+        )
+        stored = await self._store.put_function(made, 0)
+        if stored is None:
+            raise Conflict(f"version {version} of function '{function.name}' was published by somebody else meanwhile")
+        return self._changed(stored)
+
+    async def delete_version(self, function: Function, version: str) -> None:
+        """Delete a published version: its waiting tasks become Invalid, running ones finish.
+
+        Raises
+        ------
+        QualifierNotFound: there is none.
+        Conflict: an alias names it.
+
+        """
+        found = self.qualified(function.account_id, function.name, version)
+        if found.version != version:
+            raise QualifierNotFound(function.name, version)
+        for name, alias in self.aliases_of(function).items():
+            if version == alias.version_id or version in alias.additional_version_weight:
+                raise VersionInUse(version, name)
+        await self.replace(found, deleted=True, provision=None, scaling=None)
 
     def _check_network(self, config: Config) -> None:
         if not config.internet_access and not self._offline_works:
@@ -278,24 +306,8 @@ class Catalog:
                 "internetAccess", False, "must be true: the isolation in force cannot keep a function from the network"
             )
 
-    async def _upload(self, account_id: str, code: object) -> Code:
-        if not isinstance(code, dict) or not isinstance(code.get("zipFile"), str):
-            raise InvalidArgument("code", code, "must be an object with zipFile, a base64 zip archive")
-        if any(value is not None and field not in ("zipFile", "checksum") for field, value in code.items()):
-            raise InvalidArgument("code", sorted(code), "must hold zipFile and at most checksum")
-        return await asyncio.to_thread(self._unpack, account_id, code["zipFile"], code.get("checksum"))
-
-    def _unpack(self, account_id: str, text: str, checksum: object) -> Code:
-        """Decode, compare, keep: off the loop, because 100 MB take their time."""
-        try:
-            archive = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            raise InvalidArgument("code.zipFile", text, "must be base64") from None
-        if checksum not in (None, "") and checksum != (expected := crc_64(archive)):
-            raise InvalidArgument("code.checksum", checksum, f"must be the archive's CRC-64, {expected}")
-        return self._code.put(account_id, archive)
-
-    async def _replace(self, function: Function, **changes: object) -> Function:
+    async def replace(self, function: Function, **changes: object) -> Function:
+        """Change fields of a function or a version; `Conflict` when somebody else was first."""
         after = msgspec.structs.replace(
             function, revision=function.revision + 1, modified_at=self._clock.now(), **changes
         )
@@ -305,10 +317,35 @@ class Catalog:
         return self._changed(stored)
 
     def _changed(self, function: Function) -> Function:
-        self._remember(function)
-        self.on_change(function)
-        return function
+        for each in self._remember(function):
+            self.on_change(each)
+        return self._by_id[function.id]
 
-    def _remember(self, function: Function) -> None:
-        self._functions[function.account_id, function.name] = function
-        self._by_id[function.id] = function
+    def _remember(self, function: Function) -> list[Function]:
+        """Hold a function or a version as it stands now; returns it, and the versions that its change changes."""
+        if function.root_id:
+            function = _of_root(function, self._by_id[function.root_id])
+            self._versions.setdefault(function.root_id, {})[function.version] = function
+            self._by_id[function.id] = function
+            return [function]
+        self._functions[function.account_id, function.name] = self._by_id[function.id] = function
+        versions = self._versions.get(function.id, {})
+        changed = [function]
+        for version in list(versions):
+            after = versions[version] = _of_root(before := versions[version], function)
+            self._by_id[after.id] = after
+            if after != before:
+                changed.append(after)
+        return changed
+
+
+def _of_root(version: Function, root: Function) -> Function:
+    """A version with what it has from its function."""
+    return msgspec.structs.replace(
+        version,
+        deleted=version.deleted or root.deleted or version.generation != root.generation,
+        reserved_concurrency=root.reserved_concurrency,
+        disabled=root.disabled,
+        async_configs=root.async_configs,
+        async_config=root.async_configs.get(version.version),
+    )

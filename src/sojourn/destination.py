@@ -130,7 +130,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 def delivery_of(task: Task, function: Function, now: int) -> Delivery | None:
     """The delivery that the end of `task` asks for, by the configuration of its function as it stands now."""
-    config = function.async_config
+    config = function.async_config_of(task.qualifier)
     if config is None:
         return None
     ends = config.destination_config

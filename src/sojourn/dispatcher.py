@@ -201,7 +201,7 @@ class Dispatcher:
         function = self._function_of(function_id)
         used, refusal = None, DELETED
         if not function.deleted:
-            held = self._concurrency.held(function_id)
+            held = self._concurrency.held(function)
             if not self._concurrency.allows(function) or held >= EXECUTIONS_OF_FUNCTION_MAX:
                 return Begun.LIMITED
             if self._pool.capacity.possible(function):
@@ -214,7 +214,7 @@ class Dispatcher:
         task_id = line.take(now)
         assert task_id is not None  # noqa: S101 - it has just been asked
         execution = self._executions[task_id] = Execution(task_id, used, refusal)
-        self._concurrency.take(function_id)
+        self._concurrency.take(function)
         self.background.spawn(self._execute(execution, function))
         return Begun.STARTED
 
@@ -225,7 +225,7 @@ class Dispatcher:
             del self._executions[execution.task_id]
             if execution.instance is not None:
                 self._pool.release(execution.instance)
-            self._concurrency.give(function.id)
+            self._concurrency.give(function)
             self._free()
 
     # What is not a normal run -----------------------------------------------------------------------------------------

@@ -98,6 +98,18 @@ class SignatureMismatch(AccessDenied):
         super().__init__(f"{text}: {why}" if why else text)
 
 
+class SecurityTokenInvalid(AccessDenied):
+    """A key for a time needs its token, and another key has none."""
+
+    code = "SecurityTokenInvalid"
+
+
+class SecurityTokenExpired(AccessDenied):
+    """The time of a key is over."""
+
+    code = "SecurityTokenExpired"
+
+
 class UnknownAccessKey(AccessDenied):
     """No account holds this access key."""
 
@@ -119,7 +131,7 @@ class FunctionNotFound(NotFound):
     code = "FunctionNotFound"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"function '{name}' does not exist")
+        super().__init__(f"{named(name)} does not exist{within(name)}")
 
 
 class QualifierNotFound(NotFound):
@@ -216,7 +228,7 @@ class FunctionAlreadyExists(Conflict):
     code = "FunctionAlreadyExists"
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"function '{name}' already exists")
+        super().__init__(f"{named(name)} already exists{within(name)}")
 
 
 class TaskAlreadyExists(Conflict):
@@ -325,3 +337,14 @@ class InstanceStartFailed(SojournError):
     def __init__(self, cause: str, message: str, *, lost: bool = False) -> None:
         self.cause, self.lost = cause, lost
         super().__init__(message)
+
+
+def named(function: str) -> str:
+    """A function as messages call it, by its name within its service."""
+    return f"function '{function.rpartition('$')[2]}'"
+
+
+def within(function: str) -> str:
+    """Where it is, when it is in a service."""
+    service = function.rpartition("$")[0]
+    return f" in service '{service}'" if service else ""

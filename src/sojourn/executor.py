@@ -116,7 +116,7 @@ class Executor:
 
     async def settle(self, task: Task, ended: Outcome, attempt: Attempt | None) -> bool:
         """Judge what an attempt came to and make it durable; False when somebody else moved the task first."""
-        backoff = self._backoff_of(self._function_of(task.function_id))
+        backoff = self._backoff_of(self._function_of(task.runs), task.qualifier)
         fact = judge(task, ended, self._clock.now(), backoff, self._rng.uniform(-1.0, 1.0))
         after = await self.insist(task, fact, log=attempt.output.log(attempt.number) if attempt else None)
         if after is not None and isinstance(fact, Faltered):
@@ -173,7 +173,7 @@ class Executor:
 
     def _refusal(self, task: Task) -> Fact | None:
         """Why a claimed task cannot be triggered, if so."""
-        function = self._function_of(task.function_id)
+        function = self._function_of(task.runs)
         if function.deleted or function.generation != task.generation:
             return Refused("FunctionDeleted", f"function '{function.name}' was deleted after the task was submitted")
         if task.expires_at and self._clock.now() > task.expires_at:
@@ -204,9 +204,9 @@ class Executor:
         )
         return await execution.attempt.run(function, invocation)
 
-    def _backoff_of(self, function: Function) -> Backoff:
+    def _backoff_of(self, function: Function, qualifier: str) -> Backoff:
         """The waits before retries of a function: its own where it has them, else the server's."""
-        mine, config = self._backoff, function.async_config
+        mine, config = self._backoff, function.async_config_of(qualifier)
         if config is None:
             return mine
         base, cap = config.retry_interval_seconds, config.retry_interval_max_seconds

@@ -11,11 +11,13 @@ import re
 
 import msgspec
 
-from .errors import InvalidArgument, QualifierNotFound
+from .errors import InvalidArgument
 
 LATEST = "LATEST"
 
-FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+SERVICE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
+FUNCTION_NAME = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_-]{0,127}\$)?[A-Za-z_][A-Za-z0-9_-]{0,63}")
+"""One `$` stands between the service and the function of the generations that had services."""
 TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 HANDLER = re.compile(r"[A-Za-z_][\w/-]*(\.[A-Za-z_]\w*)+")
@@ -166,12 +168,33 @@ class Scaling(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     min_instances: int = 0
 
 
-class Function(msgspec.Struct, frozen=True, kw_only=True):
-    """A function as it is stored.
+class Alias(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """A name for a version; `additional_version_weight` sends that share of invocations to another one instead."""
 
-    `id` identifies (account, name) for ever; `generation` counts creations under that name, `revision` counts updates
-    across all of them, so an instance of an older revision is recognisably old. A deleted function keeps its row, so
-    that its tasks stay queryable. Times are microseconds since 1970.
+    version_id: str
+    description: str = ""
+    additional_version_weight: dict[str, float] = {}
+    created_at: int = 0
+    modified_at: int = 0
+
+
+class Disabled(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why and since when a function takes no invocations (FC: DisableFunctionInvocation)."""
+
+    reason: str = ""
+    at: int = 0
+
+
+class Function(msgspec.Struct, frozen=True, kw_only=True):
+    """A function as it is stored, or one of its published versions.
+
+    `id` identifies (account, name, version) for ever; `generation` counts creations under that name, `revision` counts
+    updates across all of them, so an instance of an older revision is recognisably old. A deleted function keeps its
+    row, so that its tasks stay queryable. Times are microseconds since 1970.
+
+    A version has the `root_id` of its function and keeps the configuration and the code of the moment it was published;
+    what bounds or switches a function as a whole (`reserved_concurrency`, `disabled`, `async_configs`) it has from
+    there. `async_config` is that of the qualifier LATEST, `async_configs` those of all others.
     """
 
     id: int
@@ -188,6 +211,36 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     provision: Provision | None = None
     scaling: Scaling | None = None
     deleted: bool = False
+    root_id: int = 0
+    version: str = ""
+    version_description: str = ""
+    aliases: dict[str, Alias] = {}
+    async_configs: dict[str, AsyncConfig] = {}
+    disabled: Disabled | None = None
+
+    @property
+    def root(self) -> int:
+        """The id of the function, also of its versions."""
+        return self.root_id or self.id
+
+    @property
+    def qualifier(self) -> str:
+        """Which version it is, as callers name it."""
+        return self.version or LATEST
+
+    @property
+    def service(self) -> str:
+        """The service it belongs to, "" for none."""
+        return self.name.rpartition("$")[0]
+
+    @property
+    def short_name(self) -> str:
+        """Its name within its service."""
+        return self.name.rpartition("$")[2]
+
+    def async_config_of(self, qualifier: str) -> AsyncConfig | None:
+        """How tasks that were submitted with `qualifier` are treated; None for the defaults."""
+        return self.async_config if qualifier == LATEST else self.async_configs.get(qualifier)
 
     @property
     def min_instances(self) -> int:
@@ -210,12 +263,14 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key pair of an account."""
+    """A key pair of an account; one for a time has an end (`expires_at`, else 0) and a `token` to be sent with it."""
 
     id: str
     secret: str
     account_id: str
     created_at: int
+    expires_at: int = 0
+    token: str = ""
 
 
 def is_custom(runtime: str) -> bool:
@@ -229,9 +284,15 @@ def arn(account_id: str, name: str, region: str) -> str:
 
 
 def check_function_name(name: object) -> str:
-    """`name` when it is a function name (FC: letters, digits, `_`, `-`; at most 64)."""
+    """`name` when it is a function name (FC: letters, digits, `_`, `-`; at most 64), maybe after a service and `$`."""
     bound = "must start with a letter or '_' and hold at most 64 letters, digits, '_' or '-'"
     return matching("functionName", name, FUNCTION_NAME, bound)
+
+
+def check_service_name(name: object) -> str:
+    """`name` when it is a service name (FC: letters, digits, `_`, `-`; at most 128)."""
+    bound = "must start with a letter or '_' and hold at most 128 letters, digits, '_' or '-'"
+    return matching("serviceName", name, SERVICE_NAME, bound)
 
 
 def check_task_name(name: object, field: str = "x-fc-async-task-id") -> str:
@@ -244,13 +305,6 @@ def check_account_id(name: object) -> str:
     """`name` when it can be an account id."""
     bound = "must start with a letter or digit and hold at most 64 letters, digits, '_' or '-'"
     return matching("accountId", name, ACCOUNT_ID, bound)
-
-
-def check_qualifier(function: str, qualifier: str | None) -> str:
-    """The qualifier a call means; only LATEST exists, and no qualifier means it too."""
-    if qualifier in (None, "", LATEST):
-        return LATEST
-    raise QualifierNotFound(function, str(qualifier))
 
 
 def check_integer(field: str, value: object, bounds: tuple[int, int], unit: str = "") -> int:

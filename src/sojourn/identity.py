@@ -52,6 +52,11 @@ def number_of(text: str) -> int | None:
     return number if request_id(number) == text else None
 
 
+def fraction(number: int) -> float:
+    """A number in [0, 1) that looks like chance and is always the same for `number`."""
+    return _mixed(number) / (_MASK_64 + 1)
+
+
 def _mixed(number: int) -> int:
     """A fixed scramble of 64 bits, so that a mistyped id is not somebody else's task (splitmix64's finalizer)."""
     mixed = (number + 0x9E3779B97F4A7C15) & _MASK_64

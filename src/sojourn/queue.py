@@ -76,11 +76,11 @@ class Queue:
             if row.status in (Status.RUNNING, Status.STOPPING):
                 orphans.append(row)
             else:
-                self.line(row.function_id).add(row.id, row.due_at, row.expires_at, now)
+                self.line(row.runs).add(row.id, row.due_at, row.expires_at, now)
         return orphans
 
     def line(self, function_id: int) -> Line:
-        """The line of a function."""
+        """The line of a function, or of one of its versions."""
         line = self._lines.get(function_id)
         if line is None:
             line = self._lines[function_id] = Line(function_id)
@@ -98,16 +98,18 @@ class Queue:
         name: str | None = None,
         delay_seconds: int = 0,
         number: int | None = None,
+        qualifier: str = "",
     ) -> Task:
         """Accept a task; on return it is durable and Enqueued.
 
         Parameters
         ----------
-        function: the function to run.
+        function: the function to run, or one of its versions.
         payload: the event, handed to the handler as it is.
         name: the task id of the caller's choice.
         delay_seconds: how long it waits before it is due; counts toward its age.
         number: the number of the request it came by, which becomes its own; None for a new one.
+        qualifier: how the caller named the version; "" when by its own name.
 
         Raises
         ------
@@ -118,14 +120,17 @@ class Queue:
         """
         self._admit()
         now = self._clock.now()
-        config = function.async_config or AsyncConfig()
+        qualifier = qualifier or function.qualifier
+        config = function.async_config_of(qualifier) or AsyncConfig()
         task = submit(
             Task(
                 id=self._numbers.next(now) if number is None else number,
                 account_id=function.account_id,
-                function_id=function.id,
+                function_id=function.root,
+                snapshot_id=function.id if function.root_id else 0,
                 generation=function.generation,
                 name=name,
+                qualifier=qualifier,
                 retries_max=config.max_async_retry_attempts,
                 expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
                 payload=payload,
@@ -161,8 +166,8 @@ class Queue:
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""
-        self.line(task.function_id).add(task.id, task.due_at, task.expires_at, self._clock.now())
-        self.on_due(task.function_id)
+        self.line(task.runs).add(task.id, task.due_at, task.expires_at, self._clock.now())
+        self.on_due(task.runs)
 
     async def read(self, task_id: int) -> Task | None:
         """The task as its row stands; a task read for the first time since its submission comes from memory."""
@@ -215,8 +220,8 @@ class Queue:
 
         """
         number = identity.number_of(name)
-        found = await (self._store.task_named(function.id, name) if number is None else self._store.task(number))
-        if found is None or found.function_id != function.id or wire_name(found) != name:
+        found = await (self._store.task_named(function.root, name) if number is None else self._store.task(number))
+        if found is None or found.function_id != function.root or wire_name(found) != name:
             raise TaskNotFound(name)
         return found
 

@@ -45,9 +45,11 @@ from .queue import Queue
 from .runtime import Runtime
 from .sandbox import Capabilities, SandboxDriver
 from .sandboxes.overheard import Listener, overheard
+from .services import Services
 from .store import Store
 from .target import Reach, parse_bridges
 from .task import Backoff
+from .timers import Timers
 from .webhook import Webhook
 
 log = logging.getLogger("sojourn")
@@ -95,6 +97,7 @@ class Server:
         for function in self.catalog.with_minimum():
             self.pool.change(function)
         self.deliveries.start()
+        self.timers.start()
         self._serve_http(listener)
         owner = self._owner()
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
@@ -131,6 +134,7 @@ class Server:
         log.info("draining: nothing new starts, running tasks get %g s", self.settings.drain_seconds)
         drain = asyncio.ensure_future(self.dispatcher.drain(self.settings.drain_seconds))
         hurry = asyncio.ensure_future(self._hurry.wait())
+        await self.timers.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
             each.cancel()
@@ -185,6 +189,8 @@ class Server:
         )
         self.catalog.on_account = self.homes.admit
         await self.catalog.load()
+        self.services = Services(self.store, clock, self.catalog)
+        await self.services.load()
         await self._first_account()
         self.pool = Pool(
             self.homes,
@@ -212,6 +218,8 @@ class Server:
             backoff=Backoff(base_seconds=settings.retry_base_seconds, cap_seconds=settings.retry_cap_seconds),
             rng=random.Random(secrets.randbits(64)),
         )
+        self.timers = Timers(self.store, clock, self.catalog, self.queue)
+        await self.timers.load()
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
         self.deliveries = Deliveries(
@@ -265,6 +273,8 @@ class Server:
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         backend = Backend(
             catalog=self.catalog,
+            services=self.services,
+            timers=self.timers,
             queue=self.queue,
             dispatcher=self.dispatcher,
             pool=self.pool,
@@ -276,6 +286,7 @@ class Server:
             settings=self.settings,
             isolation=self.isolation,
             ready=lambda: self._ready,
+            url=self.url,
         )
         self._http = _Http(
             uvicorn.Config(

@@ -43,7 +43,7 @@ class Stops:
             after = await self._queue.apply(task, *facts)
             if after is None:
                 continue  # it moved meanwhile: look where it is now
-            self._queue.line(function.id).remove(task.id)
+            self._queue.line(task.runs).remove(task.id)
             self._executor.starts_lost.pop(task.id, None)
             if execution is not None:
                 self._executor.background.spawn(self._prove(after, execution))

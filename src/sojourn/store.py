@@ -17,7 +17,9 @@ import msgspec
 
 from .destination import Delivery
 from .function import AccessKey, Account, Function
+from .service import Service
 from .task import Status, Task
+from .trigger import Trigger
 
 PAGE_LIMIT_MAX = 100
 
@@ -31,6 +33,12 @@ class OpenTask(msgspec.Struct, frozen=True):
     owner: int
     due_at: int
     expires_at: int
+    snapshot_id: int = 0
+
+    @property
+    def runs(self) -> int:
+        """The id of the function value that runs it, as `Task.runs`."""
+        return self.snapshot_id or self.function_id
 
 
 class Log(msgspec.Struct, frozen=True):
@@ -45,7 +53,7 @@ class Log(msgspec.Struct, frozen=True):
 class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which tasks of one function a page shows, in the order of their ids (which is the order of submission).
 
-    `after` is the id that the previous page ended with; `name_prefix` matches the task id as the wire shows it.
+    `qualifier` is what they were submitted with, "" for whatever it was. `after` is the id that the previous page ended with; `name_prefix` matches the task id as the wire shows it.
     `began_from` and `began_to` bound, inclusively and in microseconds, the time a task started, or was enqueued while
     it has not started. `bodies` asks for payload and result; without it they may come back empty.
     """
@@ -53,6 +61,7 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
     function_id: int
     statuses: tuple[Status, ...] = ()
     name_prefix: str = ""
+    qualifier: str = ""
     began_from: int | None = None
     began_to: int | None = None
     ascending: bool = False
@@ -62,7 +71,7 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store(Protocol):
-    """A durable home for accounts, functions, tasks, logs and deliveries."""
+    """A durable home for accounts, services, functions, triggers, tasks, logs and deliveries."""
 
     async def open(self) -> int:
         """Open or create the database, migrate it, and return this start's incarnation: 1, 2, 3 …, durable.
@@ -144,4 +153,32 @@ class Store(Protocol):
 
     async def access_keys(self) -> Sequence[AccessKey]:
         """All keys of all accounts."""
+        ...
+
+    async def put_access_key(self, key: AccessKey) -> bool:
+        """Keep another key of an account; False when its id is taken, or there is no such account."""
+        ...
+
+    async def drop_access_keys(self, expired_before: int) -> None:
+        """Forget the keys for a time whose time was over before that moment (microseconds since 1970)."""
+        ...
+
+    async def put_service(self, service: Service, revision: int) -> bool:
+        """Create or replace a service if it still stands at `revision` (0: it must not exist yet)."""
+        ...
+
+    async def services(self) -> Sequence[Service]:
+        """All services of all accounts, deleted ones included, in the order of account and name."""
+        ...
+
+    async def put_trigger(self, trigger: Trigger, epoch: int) -> bool:
+        """Create or replace a trigger of a function if it still stands at `epoch` (0: it must not exist yet)."""
+        ...
+
+    async def drop_trigger(self, function_id: int, name: str) -> None:
+        """Forget a trigger; forgetting one that is not there is fine."""
+        ...
+
+    async def triggers(self) -> Sequence[Trigger]:
+        """All triggers of all functions, in the order of function and name."""
         ...

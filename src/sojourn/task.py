@@ -211,7 +211,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` is time-ordered and unique on all nodes; `name` is the task id the caller chose, None when it chose none.
     `function_id` and `generation` name the function as it was at submit: a function deleted and created again under
-    the same name is another generation, and never runs the old one's tasks. `attempts` counts starts of user code,
+    the same name is another generation, and never runs the old one's tasks. `qualifier` is what the caller asked for,
+    `snapshot_id` the published version that it meant at that moment, 0 for LATEST. `attempts` counts starts of user code,
     `retries` those of them that answered a function error, `losses` those lost through our own fault. `owner` is the
     incarnation of the server that holds the task, 0 when nobody does. `error` is the wire's error class of the last
     attempt when it failed, `result` its answer or its error document; both are empty while an attempt runs.
@@ -240,6 +241,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     history: bytes = b""
     payload: bytes = b""
     result: bytes = b""
+    snapshot_id: int = 0
+
+    @property
+    def runs(self) -> int:
+        """The id of the function value that runs it: a version's, or the function's own."""
+        return self.snapshot_id or self.function_id
 
     @property
     def over(self) -> bool:

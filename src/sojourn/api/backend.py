@@ -16,6 +16,8 @@ from sojourn.pool import Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
+from sojourn.services import Services
+from sojourn.timers import Timers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,10 +25,12 @@ class Backend:
     """The loops and facts that handlers use.
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
-    server takes work: not while it starts, not while it drains.
+    server takes work: not while it starts, not while it drains. `url` is where it listens.
     """
 
     catalog: Catalog
+    services: Services
+    timers: Timers
     queue: Queue
     dispatcher: Dispatcher
     pool: Pool
@@ -38,6 +42,7 @@ class Backend:
     settings: Settings
     isolation: Capabilities
     ready: Callable[[], bool]
+    url: str = ""
 
     def number(self) -> int:
         """A new number for a request, from which its request id is made; a task gets that of the request it came by."""

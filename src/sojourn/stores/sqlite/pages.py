@@ -91,7 +91,7 @@ def _walk(query: TaskQuery, bounds: tuple[int, int], index: str, condition: str)
     direction = "ASC" if query.ascending else "DESC"
     text = (
         f"SELECT {columns} FROM task INDEXED BY {index} WHERE function_id = :function AND id BETWEEN :low AND :high"  # noqa: S608 - constant text
-        f"{condition}{_began(query)} ORDER BY id {direction} LIMIT :limit"
+        f"{condition}{_also(query)} ORDER BY id {direction} LIMIT :limit"
     )
     return text, _values(query, bounds)
 
@@ -104,7 +104,7 @@ def _named(query: TaskQuery) -> Statement:
     text = (
         f"SELECT {columns} FROM task WHERE id IN (SELECT id FROM task INDEXED BY task_by_name "  # noqa: S608 - constant text
         "WHERE function_id = :function AND name IS NOT NULL AND name BETWEEN :first AND :last "
-        f"AND id BETWEEN :low AND :high{_among(codes)}{_began(query)} ORDER BY id {direction} LIMIT :limit) "
+        f"AND id BETWEEN :low AND :high{_among(codes)}{_also(query)} ORDER BY id {direction} LIMIT :limit) "
         f"ORDER BY id {direction}"
     )
     values = _values(query, _bounds(query, 0, INTEGER_MAX))
@@ -115,8 +115,8 @@ def _among(codes: list[int]) -> str:
     return f" AND status IN ({', '.join(map(str, codes))})" if codes else ""
 
 
-def _began(query: TaskQuery) -> str:
-    text = ""
+def _also(query: TaskQuery) -> str:
+    text = " AND qualifier = :qualifier" if query.qualifier else ""
     if query.began_from is not None:
         text += f" AND {_BEGAN} >= :began_from"
     if query.began_to is not None:
@@ -129,6 +129,7 @@ def _values(query: TaskQuery, bounds: tuple[int, int]) -> dict[str, Any]:
         "function": query.function_id,
         "low": bounds[0],
         "high": bounds[1],
+        "qualifier": query.qualifier,
         "began_from": query.began_from,
         "began_to": query.began_to,
         "limit": query.limit,

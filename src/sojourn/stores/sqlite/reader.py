@@ -21,8 +21,10 @@ import orjson
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
+from sojourn.service import Service
 from sojourn.store import Log, OpenTask
 from sojourn.task import Task
+from sojourn.trigger import Trigger
 
 from . import rows
 from .connection import open_reader
@@ -39,7 +41,7 @@ _TASK_NAMED = (
     "WHERE function_id = ? AND name = ? AND name IS NOT NULL"
 )
 _OPEN_TASKS = (
-    "SELECT id, function_id, status, owner, due_at, expires_at FROM task INDEXED BY task_open "
+    "SELECT id, function_id, status, owner, due_at, expires_at, snapshot_id FROM task INDEXED BY task_open "
     "WHERE status < 10 ORDER BY id"
 )
 _LOGS = "SELECT attempt, head, tail, dropped FROM task_log WHERE task_id = ? ORDER BY attempt"
@@ -51,9 +53,11 @@ _OPEN_DELIVERIES = (
     f"SELECT {rows.DELIVERY_COLUMNS} FROM delivery INDEXED BY delivery_open "  # noqa: S608 - constant text
     "WHERE status = 0 ORDER BY task_id"
 )
-_FUNCTIONS = f"SELECT id, {rows.FUNCTION_COLUMNS} FROM function ORDER BY account_id, name"  # noqa: S608 - constant text
+_FUNCTIONS = f"SELECT id, {rows.FUNCTION_COLUMNS} FROM function ORDER BY account_id, name, version"  # noqa: S608 - constant text
 _ACCOUNTS = "SELECT id, created_at, owner, webhook_secret FROM account ORDER BY created_at, rowid"
-_ACCESS_KEYS = "SELECT id, secret, account_id, created_at FROM access_key ORDER BY created_at, rowid"
+_SERVICES = "SELECT body FROM service ORDER BY account_id, name"
+_TRIGGERS = f"SELECT {rows.TRIGGER_COLUMNS} FROM trigger_of_function ORDER BY function_id, name"  # noqa: S608 - constant text
+_ACCESS_KEYS = "SELECT id, secret, account_id, created_at, expires_at, token FROM access_key ORDER BY created_at, rowid"
 
 
 class Readers:
@@ -81,8 +85,8 @@ class Readers:
     async def open_tasks(self) -> AsyncGenerator[OpenTask, None]:
         """Every task that was open at one moment, in the order of ids."""
         async with aclosing(self._walk(_OPEN_TASKS)) as found:
-            async for task_id, function_id, code, owner, due_at, expires_at in found:
-                yield OpenTask(task_id, function_id, rows.STATUSES[code], owner, due_at, expires_at)
+            async for task_id, function_id, code, owner, due_at, expires_at, snapshot_id in found:
+                yield OpenTask(task_id, function_id, rows.STATUSES[code], owner, due_at, expires_at, snapshot_id)
 
     async def open_deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Every delivery that was open at one moment, in the order of task ids."""
@@ -173,9 +177,19 @@ def accounts(connection: apsw.Connection) -> list[Account]:
 def access_keys(connection: apsw.Connection) -> list[AccessKey]:
     """All access keys, oldest first."""
     return [
-        AccessKey(id=row[0], secret=row[1], account_id=row[2], created_at=row[3])
+        AccessKey(id=row[0], secret=row[1], account_id=row[2], created_at=row[3], expires_at=row[4], token=row[5])
         for row in connection.execute(_ACCESS_KEYS)
     ]
+
+
+def services(connection: apsw.Connection) -> list[Service]:
+    """All services, in the order of account and name."""
+    return [rows.service_of(body) for (body,) in connection.execute(_SERVICES)]
+
+
+def triggers(connection: apsw.Connection) -> list[Trigger]:
+    """All triggers, in the order of function and name."""
+    return [rows.trigger_of(row) for row in connection.execute(_TRIGGERS)]
 
 
 def _unreadable(error: apsw.Error) -> StoreFailed:

@@ -11,9 +11,11 @@ from typing import Any
 import msgspec
 
 from sojourn.destination import Delivery, DeliveryStatus
-from sojourn.function import AsyncConfig, Code, Config, Function, Provision, Scaling
+from sojourn.function import Alias, AsyncConfig, Code, Config, Disabled, Function, Provision, Scaling
 from sojourn.history import CODES, NAMES
+from sojourn.service import Service
 from sojourn.task import Status, Task
+from sojourn.trigger import Trigger
 
 INLINE_BYTES_MAX = 1024
 
@@ -30,12 +32,12 @@ _BODY_COLUMNS = (
     "coalesce(result, (SELECT body FROM task_result WHERE id = task.id)), "
     "coalesce(payload, (SELECT body FROM task_payload WHERE id = task.id))"
 )
-COLUMNS = f"{_HEAD_COLUMNS}, {_BODY_COLUMNS}"
+COLUMNS = f"{_HEAD_COLUMNS}, {_BODY_COLUMNS}, snapshot_id"
 """What `task_of` reads."""
-COLUMNS_WITHOUT_BODIES = f"{_HEAD_COLUMNS}, x'', x''"
+COLUMNS_WITHOUT_BODIES = f"{_HEAD_COLUMNS}, x'', x'', snapshot_id"
 """The same, with empty bodies: the large ones are not touched."""
 
-INSERT_COLUMNS = f"{_HEAD_COLUMNS}, result, payload"
+INSERT_COLUMNS = f"{_HEAD_COLUMNS}, result, payload, snapshot_id"
 UPDATE_COLUMNS = (
     "status = ?, epoch = ?, attempts = ?, retries = ?, losses = ?, retries_max = ?, due_at = ?, expires_at = ?, "
     "started_at = ?, ended_at = ?, owner = ?, instance_id = ?, error = ?, history = ?, result = ?"
@@ -74,6 +76,7 @@ def insert_values(task: Task) -> Row:
         task.history,
         inline(task.result),
         inline(task.payload),
+        task.snapshot_id,
     )
 
 
@@ -126,6 +129,7 @@ def task_of(row: Row) -> Task:
         history=row[20],
         result=row[21],
         payload=row[22],
+        snapshot_id=row[23],
     )
 
 
@@ -201,7 +205,8 @@ def delivery_of(row: Row) -> Delivery:
 
 FUNCTION_COLUMNS = (
     "account_id, name, generation, revision, deleted, created_at, modified_at, reserved_concurrency, "
-    "config, code, async_config, provision, scaling"
+    "config, code, async_config, provision, scaling, version, root_id, version_description, aliases, async_configs, "
+    "disabled"
 )
 
 
@@ -221,6 +226,12 @@ def function_values(function: Function) -> Row:
         function.async_config and _text(function.async_config),
         function.provision and _text(function.provision),
         function.scaling and _text(function.scaling),
+        function.version,
+        function.root_id,
+        function.version_description,
+        _text(function.aliases),
+        _text(function.async_configs),
+        function.disabled and _text(function.disabled),
     )
 
 
@@ -241,7 +252,38 @@ def function_of(row: Row) -> Function:
         async_config=None if row[11] is None else _decode_async_config(row[11]),
         provision=None if row[12] is None else _decode_provision(row[12]),
         scaling=None if row[13] is None else _decode_scaling(row[13]),
+        version=row[14],
+        root_id=row[15],
+        version_description=row[16],
+        aliases=_decode_aliases(row[17]),
+        async_configs=_decode_async_configs(row[18]),
+        disabled=None if row[19] is None else _decode_disabled(row[19]),
     )
+
+
+TRIGGER_COLUMNS = (
+    "function_id, name, type, config, epoch, id, qualifier, description, next_at, created_at, modified_at"
+)
+
+
+def trigger_values(trigger: Trigger) -> Row:
+    """The values of `TRIGGER_COLUMNS`."""
+    return tuple(getattr(trigger, name) for name in TRIGGER_COLUMNS.split(", "))
+
+
+def trigger_of(row: Row) -> Trigger:
+    """The trigger that a row of `TRIGGER_COLUMNS` holds."""
+    return Trigger(**dict(zip(TRIGGER_COLUMNS.split(", "), row, strict=True)))
+
+
+def service_values(service: Service) -> Row:
+    """Account, name, revision and body of a service."""
+    return (service.account_id, service.name, service.revision, _text(service))
+
+
+def service_of(body: str) -> Service:
+    """The service that a row holds."""
+    return _decode_service(body)
 
 
 _encode = msgspec.json.Encoder().encode
@@ -250,6 +292,10 @@ _decode_code = msgspec.json.Decoder(Code).decode
 _decode_async_config = msgspec.json.Decoder(AsyncConfig).decode
 _decode_provision = msgspec.json.Decoder(Provision).decode
 _decode_scaling = msgspec.json.Decoder(Scaling).decode
+_decode_aliases = msgspec.json.Decoder(dict[str, Alias]).decode
+_decode_async_configs = msgspec.json.Decoder(dict[str, AsyncConfig]).decode
+_decode_disabled = msgspec.json.Decoder(Disabled).decode
+_decode_service = msgspec.json.Decoder(Service).decode
 
 
 def _text(value: object) -> str:

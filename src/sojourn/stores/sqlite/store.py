@@ -13,8 +13,10 @@ import apsw
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
+from sojourn.service import Service
 from sojourn.store import Log, OpenTask, TaskQuery
 from sojourn.task import Task
+from sojourn.trigger import Trigger
 
 from . import pages, reader, schema, writes
 from .connection import check_library, open_writer, prepare_directory
@@ -160,6 +162,34 @@ class SqliteStore:
     async def access_keys(self) -> Sequence[AccessKey]:
         """All keys of all accounts."""
         return await self._readers.run(reader.access_keys)
+
+    async def put_access_key(self, key: AccessKey) -> bool:
+        """Keep another key of an account; False when its id is taken, or there is no such account."""
+        return await self._writer.write(lambda cursor: writes.put_access_key(cursor, key))
+
+    async def drop_access_keys(self, expired_before: int) -> None:
+        """Forget the keys for a time whose time was over before that moment."""
+        await self._writer.write(lambda cursor: writes.drop_access_keys(cursor, expired_before))
+
+    async def put_service(self, service: Service, revision: int) -> bool:
+        """Create or replace a service if it still stands at `revision` (0: it must not exist yet)."""
+        return await self._writer.write(lambda cursor: writes.put_service(cursor, service, revision))
+
+    async def services(self) -> Sequence[Service]:
+        """All services of all accounts, deleted ones included, in the order of account and name."""
+        return await self._readers.run(reader.services)
+
+    async def put_trigger(self, trigger: Trigger, epoch: int) -> bool:
+        """Create or replace a trigger of a function if it still stands at `epoch` (0: it must not exist yet)."""
+        return await self._writer.write(lambda cursor: writes.put_trigger(cursor, trigger, epoch))
+
+    async def drop_trigger(self, function_id: int, name: str) -> None:
+        """Forget a trigger; forgetting one that is not there is fine."""
+        await self._writer.write(lambda cursor: writes.drop_trigger(cursor, function_id, name))
+
+    async def triggers(self) -> Sequence[Trigger]:
+        """All triggers of all functions, in the order of function and name."""
+        return await self._readers.run(reader.triggers)
 
     @property
     def _writer(self) -> Writer:

@@ -10,13 +10,15 @@ import msgspec
 
 from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, Function
+from sojourn.service import Service
 from sojourn.store import Log
 from sojourn.task import Task
+from sojourn.trigger import Trigger
 
 from . import rows
 
 _INSERT_TASK = (
-    f"INSERT INTO task({rows.INSERT_COLUMNS}) VALUES ({', '.join('?' * 23)}) "  # noqa: S608 - constant text
+    f"INSERT INTO task({rows.INSERT_COLUMNS}) VALUES ({', '.join('?' * 24)}) "  # noqa: S608 - constant text
     "ON CONFLICT(function_id, name) WHERE name IS NOT NULL DO NOTHING"
 )
 _INSERT_PAYLOAD = "INSERT INTO task_payload(id, body) VALUES (?, ?)"
@@ -32,19 +34,34 @@ _INSERT_DELIVERY = f"INSERT INTO delivery({rows.DELIVERY_COLUMNS}) VALUES ({', '
 _UPDATE_DELIVERY = f"UPDATE delivery SET {rows.DELIVERY_UPDATE_COLUMNS} WHERE task_id = ? AND epoch = ?"  # noqa: S608 - constant text
 
 _INSERT_FUNCTION = (
-    f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 13)}) "  # noqa: S608 - constant text
-    "ON CONFLICT(account_id, name) DO NOTHING RETURNING id"
+    f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 19)}) "  # noqa: S608 - constant text
+    "ON CONFLICT(account_id, name, version) DO NOTHING RETURNING id"
 )
 _UPDATE_FUNCTION = (
-    f"UPDATE function SET ({rows.FUNCTION_COLUMNS}) = ({', '.join('?' * 13)}) "  # noqa: S608 - constant text
-    "WHERE id = ? AND revision = ? AND account_id = ? AND name = ?"
+    f"UPDATE function SET ({rows.FUNCTION_COLUMNS}) = ({', '.join('?' * 19)}) "  # noqa: S608 - constant text
+    "WHERE id = ? AND revision = ? AND account_id = ? AND name = ? AND version = ?"
 )
 _INSERT_ACCOUNT = (
     "INSERT INTO account(id, created_at, owner, webhook_secret) SELECT ?, ?, ?, ? WHERE NOT EXISTS "
     "(SELECT 1 FROM access_key WHERE id = ?) ON CONFLICT(id) DO NOTHING"
 )
 _PUT_WEBHOOK_SECRET = "UPDATE account SET webhook_secret = ? WHERE id = ? AND webhook_secret = ?"  # noqa: S105 - a statement
-_INSERT_KEY = "INSERT INTO access_key(id, secret, account_id, created_at) VALUES (?, ?, ?, ?)"
+_INSERT_KEY = (
+    "INSERT INTO access_key(id, secret, account_id, created_at, expires_at, token) SELECT ?, ?, ?, ?, ?, ? "
+    "WHERE EXISTS (SELECT 1 FROM account WHERE id = ?) ON CONFLICT(id) DO NOTHING"
+)
+_DROP_KEYS = "DELETE FROM access_key WHERE expires_at > 0 AND expires_at <= ?"
+_INSERT_SERVICE = "INSERT INTO service(account_id, name, revision, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_UPDATE_SERVICE = "UPDATE service SET revision = ?, body = ? WHERE account_id = ? AND name = ? AND revision = ?"
+_INSERT_TRIGGER = (
+    f"INSERT INTO trigger_of_function({rows.TRIGGER_COLUMNS}) VALUES ({', '.join('?' * 11)}) "  # noqa: S608 - constant text
+    "ON CONFLICT DO NOTHING"
+)
+_UPDATE_TRIGGER = (
+    f"UPDATE trigger_of_function SET ({rows.TRIGGER_COLUMNS}) = ({', '.join('?' * 11)}) "  # noqa: S608 - constant text
+    "WHERE function_id = ? AND name = ? AND epoch = ?"
+)
+_DROP_TRIGGER = "DELETE FROM trigger_of_function WHERE function_id = ? AND name = ?"
 
 
 def insert_task(cursor: apsw.Cursor, task: Task) -> bool:
@@ -89,7 +106,9 @@ def put_function(cursor: apsw.Cursor, function: Function, revision: int) -> Func
     if not revision:
         given = cursor.execute(_INSERT_FUNCTION, values).get
         return None if given is None else msgspec.structs.replace(function, id=given)
-    cursor.execute(_UPDATE_FUNCTION, (*values, function.id, revision, function.account_id, function.name))
+    cursor.execute(
+        _UPDATE_FUNCTION, (*values, function.id, revision, function.account_id, function.name, function.version)
+    )
     return function if cursor.connection.changes() else None
 
 
@@ -100,8 +119,44 @@ def put_account(cursor: apsw.Cursor, account: Account, key: AccessKey) -> bool:
     )
     if not cursor.connection.changes():
         return False
-    cursor.execute(_INSERT_KEY, (key.id, key.secret, key.account_id, key.created_at))
-    return True
+    return put_access_key(cursor, key)
+
+
+def put_access_key(cursor: apsw.Cursor, key: AccessKey) -> bool:
+    """Keep a key of an account; False when its id is taken or its account is not there."""
+    values = (key.id, key.secret, key.account_id, key.created_at, key.expires_at, key.token, key.account_id)
+    cursor.execute(_INSERT_KEY, values)
+    return bool(cursor.connection.changes())
+
+
+def drop_access_keys(cursor: apsw.Cursor, expired_before: int) -> None:
+    """Forget the keys whose time was over by then."""
+    cursor.execute(_DROP_KEYS, (expired_before,))
+
+
+def put_service(cursor: apsw.Cursor, service: Service, revision: int) -> bool:
+    """Create a service (`revision` 0) or replace it if it stands at `revision`."""
+    account_id, name, number, body = rows.service_values(service)
+    if not revision:
+        cursor.execute(_INSERT_SERVICE, (account_id, name, number, body))
+    else:
+        cursor.execute(_UPDATE_SERVICE, (number, body, account_id, name, revision))
+    return bool(cursor.connection.changes())
+
+
+def put_trigger(cursor: apsw.Cursor, trigger: Trigger, epoch: int) -> bool:
+    """Create a trigger (`epoch` 0) or replace it if it stands at `epoch`."""
+    values = rows.trigger_values(trigger)
+    if not epoch:
+        cursor.execute(_INSERT_TRIGGER, values)
+    else:
+        cursor.execute(_UPDATE_TRIGGER, (*values, trigger.function_id, trigger.name, epoch))
+    return bool(cursor.connection.changes())
+
+
+def drop_trigger(cursor: apsw.Cursor, function_id: int, name: str) -> None:
+    """Forget a trigger."""
+    cursor.execute(_DROP_TRIGGER, (function_id, name))
 
 
 def put_webhook_secret(cursor: apsw.Cursor, account_id: str, before: str, secret: str) -> bool:

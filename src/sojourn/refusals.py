@@ -1,0 +1,106 @@
+"""Errors about services, versions, aliases, triggers and switches: what is there, what is not, what holds another.
+
+As all errors below `errors.SojournError`, each with a stable code and a status.
+"""
+
+from __future__ import annotations
+
+from .errors import Conflict, NotFound, SojournError, named
+
+
+class ServiceNotFound(NotFound):
+    """The service does not exist."""
+
+    code = "ServiceNotFound"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"service '{name}' does not exist")
+
+
+class AliasNotFound(NotFound):
+    """The function or service has no such alias."""
+
+    code = "AliasNotFound"
+
+    def __init__(self, owner: str, name: str) -> None:
+        super().__init__(f"alias '{name}' of '{owner}' does not exist")
+
+
+class TriggerNotFound(NotFound):
+    """The function has no such trigger."""
+
+    code = "TriggerNotFound"
+
+    def __init__(self, function: str, name: str) -> None:
+        super().__init__(f"trigger '{name}' does not exist in {named(function)}")
+
+
+class ServiceAlreadyExists(Conflict):
+    """A service of this name exists."""
+
+    code = "ServiceAlreadyExists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"service '{name}' already exists")
+
+
+class AliasAlreadyExists(Conflict):
+    """An alias of this name exists."""
+
+    code = "AliasAlreadyExists"
+
+    def __init__(self, owner: str, name: str) -> None:
+        super().__init__(f"alias '{name}' of '{owner}' already exists")
+
+
+class TriggerAlreadyExists(Conflict):
+    """A trigger of this name exists."""
+
+    code = "TriggerAlreadyExists"
+
+    def __init__(self, function: str, name: str) -> None:
+        super().__init__(f"trigger '{name}' already exists in {named(function)}")
+
+
+class VersionInUse(Conflict):
+    """An alias names the version."""
+
+    code = "VersionInUse"
+
+    def __init__(self, version: str, alias: str) -> None:
+        super().__init__(f"version {version} cannot be deleted while alias '{alias}' names it")
+
+
+class ServiceNotEmpty(Conflict):
+    """The service has functions, or versions and aliases."""
+
+    code = "ServiceNotEmpty"
+
+    def __init__(self, name: str, what: str) -> None:
+        super().__init__(f"service '{name}' cannot be deleted while it has {what}")
+
+
+class FunctionNotEmpty(Conflict):
+    """The function has triggers."""
+
+    code = "FunctionNotEmpty"
+
+    def __init__(self, name: str, trigger: str) -> None:
+        super().__init__(f"{named(name)} cannot be deleted while it has triggers, such as '{trigger}'")
+
+
+class PreconditionFailed(SojournError):
+    """The resource being modified has been changed."""
+
+    code = "PreconditionFailed"
+    status = 412
+
+
+class FunctionDisabled(SojournError):
+    """The function takes no invocations."""
+
+    code = "FunctionInvocationDisabled"
+    status = 403
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"invocations of {named(name)} are disabled{': ' + reason if reason else ''}")
