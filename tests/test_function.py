@@ -9,7 +9,7 @@ import pytest
 
 from sojourn import configuration as c
 from sojourn import function as f
-from sojourn.errors import InvalidArgument, QualifierNotFound
+from sojourn.errors import InvalidArgument
 
 MINIMAL: dict[str, object] = {"runtime": "python3.12", "handler": "index.handler"}
 
@@ -208,19 +208,6 @@ def test_account_ids(account_id: str, *, good: bool) -> None:
     else:
         with pytest.raises(InvalidArgument, match="accountId"):
             f.check_account_id(account_id)
-
-
-@pytest.mark.parametrize("qualifier", [None, "", "LATEST"])
-def test_no_qualifier_and_latest_are_the_same(qualifier: str | None) -> None:
-    """There are no other versions."""
-    assert f.check_qualifier("f", qualifier) == "LATEST"
-
-
-@pytest.mark.parametrize("qualifier", ["1", "latest", "prod"])
-def test_another_qualifier_is_not_found(qualifier: str) -> None:
-    """The message names function and qualifier."""
-    with pytest.raises(QualifierNotFound, match=f"'{qualifier}' of function 'f'"):
-        f.check_qualifier("f", qualifier)
 
 
 @pytest.mark.parametrize(("text", "value"), [("0", 0), ("3600", 3600), ("007", 7)])

@@ -300,6 +300,21 @@ class Catalog(Accounts):
                 raise VersionInUse(version, name)
         await self.replace(found, deleted=True, provision=None, scaling=None)
 
+    async def archive(self, account_id: str, digest: str) -> bytes:
+        """The archive of an account's function as it was uploaded.
+
+        Raises
+        ------
+        FunctionNotFound: none of its functions has this code.
+
+        """
+        if not any(one.account_id == account_id and one.code.digest == digest for one in self._by_id.values()):
+            raise FunctionNotFound(digest)
+        archive = await asyncio.to_thread(self._code.archive, account_id, digest)
+        if archive is None:
+            raise FunctionNotFound(digest)
+        return archive
+
     def _check_network(self, config: Config) -> None:
         if not config.internet_access and not self._offline_works:
             raise InvalidArgument(

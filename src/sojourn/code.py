@@ -23,7 +23,7 @@ import fastcrc
 from . import archive as zip_archive
 from .function import Code, check_account_id
 
-_BUILDING = ".building-"
+_BUILDING, _ARCHIVES = ".building-", ".archives"
 _DIRECTORY_MODE, _FILE_MODE, _PROGRAM_MODE = 0o755, 0o644, 0o755
 _READ_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -64,6 +64,7 @@ class CodeStore:
         )
         entries = zip_archive.read(archive)
         account = self.directory(account_id)
+        self._keep(account_id, code.digest, archive)
         if (account / code.digest).is_dir():
             return code
         name = f"{_BUILDING}{secrets.token_hex(8)}"
@@ -78,6 +79,11 @@ class CodeStore:
                 self._building.discard(name)
         return code
 
+    def archive(self, account_id: str, digest: str) -> bytes | None:
+        """The archive that a tree was made of, byte for byte; None when it is not there."""
+        path = self._archives(account_id) / digest
+        return path.read_bytes() if path.is_file() else None
+
     def collect(self, account_id: str, keep: set[str]) -> None:
         """Remove every tree of the account whose digest is not in `keep`, and what a crash left half-built.
 
@@ -85,6 +91,9 @@ class CodeStore:
         let a put and a collect of one account run into each other.
         """
         account = self.directory(account_id)
+        for path in list(self._archives(account_id).iterdir()):
+            if path.name not in keep:
+                path.unlink(missing_ok=True)
         for path in list(account.iterdir()):
             with self._lock:
                 if path.name in keep or path.name in self._building:
@@ -94,6 +103,28 @@ class CodeStore:
                 path.rename(doomed)
                 path = doomed  # noqa: PLW2901 - the same tree under its new name
             shutil.rmtree(path, ignore_errors=True)
+
+    def _archives(self, account_id: str) -> Path:
+        """Where the account's archives are: beside the trees, out of the reach of sandboxes."""
+        path = self._root / _ARCHIVES / check_account_id(account_id)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return path
+
+    def _keep(self, account_id: str, digest: str, archive: bytes) -> None:
+        """Keep an archive under its digest; it exists whole or not at all."""
+        path = self._archives(account_id) / digest
+        if path.is_file():
+            return
+        building = path.with_name(f"{_BUILDING}{secrets.token_hex(8)}")
+        file = os.open(building, _WRITE_NEW, 0o600)
+        try:
+            with os.fdopen(file, "wb", buffering=0) as out:
+                _write(out.fileno(), archive)
+                os.fsync(out.fileno())
+            building.rename(path)
+        finally:
+            building.unlink(missing_ok=True)
+        _sync(path.parent)
 
     def _build(self, root: Path, archive: bytes, entries: list[zip_archive.Entry]) -> None:
         """Write the entries below `root` and bring all of it to the disk."""

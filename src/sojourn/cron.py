@@ -117,9 +117,10 @@ def parse(text: str) -> Schedule:
     bounds = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 7), YEARS)
     names: tuple[tuple[str, ...], ...] = ((), (), (), (), ("", *_MONTHS), _DAYS, ())
     sets = [_values(text, field, bound, known) for field, bound, known in zip(fields, bounds, names, strict=True)]
-    sets[5] = frozenset(day % 7 for day in sets[5])
+    second, minute, hour, day, month, weekday, year = sets
+    weekday = frozenset(number % 7 for number in weekday)
     either = fields[3] not in _ANY and fields[5] not in _ANY
-    return Cron(*sets, either=either, zone=zone)
+    return Cron(second, minute, hour, day, month, weekday, year, either, zone)
 
 
 def _every(text: str, rest: str) -> Every:

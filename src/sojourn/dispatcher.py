@@ -12,6 +12,7 @@ to a task that was claimed, and to `stopping` the stops.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Iterable
@@ -23,7 +24,7 @@ from .background import Background
 from .call import Answer, Calls
 from .clock import MICROSECONDS_PER_SECOND, Clock, real_seconds
 from .concurrency import Concurrency
-from .errors import StoreFailed
+from .errors import StoreFailed, TaskAlreadyCompleted, TaskNotFound
 from .executor import DELETED, Execution, Executor
 from .function import Function
 from .gate import Begun, Gate
@@ -253,6 +254,17 @@ class Dispatcher:
     async def stop(self, function: Function, name: str, actor: str) -> Task:
         """Stop a task wherever it is in its life, see `stopping.Stops.stop`."""
         return await self._stops.stop(function, name, actor)
+
+    async def abort(self, function: Function, actor: str) -> None:
+        """End what runs of a function, whatever version: its running tasks are stopped, its calls are cut off."""
+        for execution in list(self._executions.values()):
+            used, attempt = execution.instance, execution.attempt
+            if attempt is not None and used is not None and used.function.root == function.id:
+                with contextlib.suppress(TaskNotFound, TaskAlreadyCompleted):
+                    await self._stops.stop(function, attempt.task_name, actor)
+        for used in self._pool.instances():
+            if used.function.root == function.id and "" in used.in_flight.values():
+                self.background.spawn(self._pool.stop(used, "disable"))
 
     async def invoke(self, function: Function, payload: bytes, request_id: str) -> Answer:
         """Call a function and wait for its answer, see `call.Calls.invoke`."""

@@ -37,7 +37,7 @@ class Http(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defau
     """The configuration of an address (FC: httpTriggerConfig)."""
 
     auth_type: str = FUNCTION
-    methods: list[str] = list(METHODS)  # noqa: RUF009 - msgspec copies it for every struct
+    methods: list[str] = msgspec.field(default_factory=lambda: list(METHODS))
     disable_url_internet: bool = msgspec.field(default=False, name="disableURLInternet")
 
 
@@ -138,9 +138,7 @@ def last_missed(trigger: Trigger, now: int) -> int:
 def event_of(trigger: Trigger, at: int) -> bytes:
     """What a function gets from a timer that fires at `at`."""
     stamp = datetime.fromtimestamp(at // _MICROSECONDS, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return msgspec.json.encode(
-        {"triggerTime": stamp, "triggerName": trigger.name, "payload": trigger.timer.payload}
-    )
+    return msgspec.json.encode({"triggerTime": stamp, "triggerName": trigger.name, "payload": trigger.timer.payload})
 
 
 def task_name(trigger: Trigger, at: int) -> str:

@@ -49,9 +49,11 @@ from sojourn.pool import Instance, Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
+from sojourn.services import Services
 from sojourn.store import Log
 from sojourn.target import Reach
 from sojourn.task import Ended, Fact, StopRequested, Success, Task
+from sojourn.timers import Timers
 
 T = TypeVar("T")
 OWNER = "owner"
@@ -178,7 +180,7 @@ class Caller:
         """Send a request below `/2023-03-30`, or at `path` itself when it begins with another version."""
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         text = query if isinstance(query, str) else signature.encode_query(query.items())
-        whole = path if path.startswith("/v1") else VERSION + path
+        whole = path if path.startswith(("/v1", "/20", "/http/")) else VERSION + path
         signed = self.signed(method, whole, text, data, headers)
         request = httpx.Request(
             method, self.door.url + whole + (f"?{text}" if text else ""), headers=signed, content=data
@@ -300,7 +302,9 @@ class Door:
         self.pool = self._pool(clock, numbers)
         self.catalog.on_change = self.pool.change
         await self.catalog.load()
+        self.services = Services(self.store, clock, self.catalog)
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
+        self.timers = Timers(self.store, clock, self.catalog, self.queue)
         self.dispatcher = ScriptedDispatcher(self.queue)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.targets = Targets()
@@ -321,6 +325,8 @@ class Door:
         app = build(
             Backend(
                 catalog=self.catalog,
+                services=self.services,
+                timers=self.timers,
                 queue=self.queue,
                 dispatcher=cast(Dispatcher, self.dispatcher),
                 pool=self.pool,

@@ -8,7 +8,7 @@ import hashlib
 import pytest
 
 from api.door import VERSION, Caller, creation, zipped
-from sojourn.api.v2023_03_30.functions import UPLOAD_BYTES_MAX
+from sojourn.api.commands.functions import UPLOAD_BYTES_MAX
 
 
 def test_a_created_function_is_shown_without_its_code(caller: Caller) -> None:

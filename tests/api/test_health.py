@@ -41,7 +41,7 @@ def test_a_server_that_drains_lives_but_is_not_ready(door: Door) -> None:
         VERSION,
         f"{VERSION}/",
         f"{VERSION}/nothing",
-        "/2021-04-06/services",
+        "/2021-04-06/nothing",
         "/livez/",
         f"{VERSION}/functions/",
     ],

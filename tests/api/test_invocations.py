@@ -14,7 +14,7 @@ import pytest
 
 from api.door import VERSION, Caller, Door, Reply
 from sojourn import identity
-from sojourn.api.v2023_03_30.invocations import LOG_TAIL_BYTES, log_tail
+from sojourn.api.commands.invocations import LOG_TAIL_BYTES, log_tail
 from sojourn.call import Answer
 from sojourn.errors import InstanceStartFailed, ResourceExhausted, ServiceUnavailable, SojournError
 from sojourn.function import Function

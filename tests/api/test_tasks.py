@@ -8,7 +8,7 @@ import pytest
 
 from api.door import REGION, Caller
 from sojourn import identity
-from sojourn.api.v2023_03_30.tasks import decode_query
+from sojourn.api.commands.tasks import decode_query
 from sojourn.errors import InvalidArgument
 from sojourn.task import Claimed, Failure, Faltered, Returned, Started, Status, Success
 

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from sojourn.clock import unscaled
 from sojourn.errors import PathNotSupported
 
-from . import answer, errors, health, v1, v2023_03_30
+from . import answer, errors, health, routing, v1, v2016_08_15, v2021_04_06, v2023_03_30
 from .answer import Answer
 from .authentication import Authentication
 from .backend import Backend
@@ -46,17 +46,21 @@ def build(backend: Backend) -> Paths:
         request_id = backend.request_id()
         return _response(errors.of_surprise(error, request_id), request_id)
 
-    dialect = v2023_03_30.routes(operation)
+    dialects = [
+        route
+        for generation in (v2023_03_30, v2021_04_06, v2016_08_15)
+        for route in routing.routes(operation, generation.DIALECT, generation.OPERATIONS)
+    ]
     app = Starlette(
         routes=[
-            *dialect,
+            *dialects,
             *v1.routes(partial(operation, problem=True)),
             *health.routes(backend),
         ],
         exception_handlers={HTTPException: not_routed, Exception: surprised},
     )
     app.router.redirect_slashes = False  # a signature is for one path
-    return Paths(dialect, app, backend.request_id)
+    return Paths(dialects, app, backend.request_id)
 
 
 def _methods(routes: Iterable[BaseRoute], path: str) -> str:

@@ -1,35 +1,61 @@
 """Who is calling: every request but the three health questions is signed, and this is where that is checked.
 
 The whole signature is checked before a byte of the body is asked for: the body's digest is signed as a header, and
-compared with the body once that has been read (`call`). An unknown key costs the same work as a known one.
+compared with the body once that has been read (`call`); the older signatures do not cover it. An unknown key costs the same work as a known one.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
+from sojourn import older_signature
 from sojourn.catalog import Catalog
 from sojourn.clock import MICROSECONDS_PER_SECOND, Clock
-from sojourn.errors import AccessDenied, InvalidArgument, SignatureMismatch, UnknownAccessKey
+from sojourn.errors import (
+    AccessDenied,
+    InvalidArgument,
+    MissingHeader,
+    SecurityTokenExpired,
+    SecurityTokenInvalid,
+    SignatureMismatch,
+    UnknownAccessKey,
+)
 from sojourn.function import AccessKey
 from sojourn.signature import Nonces, check_window, parse_authorization, verify
 
 _ONCE = (b"authorization", b"host", b"content-", b"transfer-encoding", b"x-acs-", b"x-fc-")
 """Headers that must not come twice: two readers could believe two different ones."""
+_PROXIED = ("/2016-08-15/proxy/", "/http/")
+"""Calls through HTTP triggers."""
+_OLDER = ("/2016-08-15/", "/http/")
+_ROA = ("/2021-04-06/", "/2023-03-30/")
+_BY_URL = (*_PROXIED, "/v1/code/")
+"""What may be asked for by a signed URL."""
+
+
+class Proof(NamedTuple):
+    """The key that signed a request, and the SHA-256 that its body must have; None when the body was not signed."""
+
+    key: AccessKey
+    digest: bytes | None
 
 
 class Authentication:
     """Tells callers from strangers.
 
-    Nonces are remembered in memory, so a request that was sent before a restart could be sent once more after it.
+    Which signature is taken depends on the path: Function Compute's older one, which covers neither body nor query, only
+    where its clients call. Nonces are remembered in memory, so a request that was sent before a restart could be sent
+    once more after it.
     """
 
     def __init__(self, catalog: Catalog, clock: Clock) -> None:
         self._catalog, self._clock = catalog, clock
         self._nonces: dict[str, Nonces] = {}
 
-    def check(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def check(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Proof:
         """The key that signed the request of `scope`.
 
         Raises
@@ -38,6 +64,24 @@ class Authentication:
         InvalidArgument, MissingHeader: what should say so is not as it must be.
 
         """
+        proof = self._checked(scope, headers)
+        hint = headers.get(b"x-fc-account-id")
+        if hint and hint.decode("latin-1") != proof.key.account_id:
+            raise AccessDenied("x-fc-account-id names another account than that of the access key")
+        return proof
+
+    def _checked(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Proof:
+        path: str = scope["path"]
+        scheme = headers.get(b"authorization", b"").partition(b" ")[0]
+        if scheme == older_signature.FC and path.startswith(_OLDER):
+            return Proof(self._fc(scope, headers), None)
+        if scheme == older_signature.ACS and path.startswith(_ROA):
+            return Proof(self._acs(scope, headers), None)
+        if not scheme and path.startswith(_BY_URL) and b"x-fc-signature=" in scope["query_string"]:
+            return Proof(self._url(scope, headers), None)
+        return Proof(self._acs3(scope, headers), headers[b"x-acs-content-sha256"].strip())
+
+    def _acs3(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
         credential = parse_authorization(headers)
         now_seconds = self._clock.now() / MICROSECONDS_PER_SECOND
         stamp = check_window(headers, now_seconds)
@@ -55,16 +99,70 @@ class Authentication:
             if key is None:
                 raise UnknownAccessKey(credential.access_key_id) from None
             raise
+        key = self._current(key, credential.access_key_id, headers.get(b"x-acs-security-token"))
+        self._once(key, headers[b"x-acs-signature-nonce"], stamp, now_seconds)
+        return key
+
+    def _fc(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+        older_signature.check_date(headers, self._clock.now() / MICROSECONDS_PER_SECOND)
+        claim = older_signature.parse_fc(
+            headers,
+            method=scope["method"].encode(),
+            path=scope["raw_path"],
+            query=scope["query_string"],
+            proxied=scope["path"].startswith(_PROXIED),
+        )
+        return self._claimed(claim, headers.get(b"x-fc-security-token"))
+
+    def _acs(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+        now_seconds = self._clock.now() / MICROSECONDS_PER_SECOND
+        stamp = older_signature.check_date(headers, now_seconds)
+        claim = older_signature.parse_acs(
+            headers, method=scope["method"].encode(), path=scope["raw_path"], query=scope["query_string"]
+        )
+        key = self._claimed(claim, headers.get(b"x-acs-security-token"))
+        nonce = headers.get(b"x-acs-signature-nonce")
+        if not nonce:
+            raise MissingHeader("x-acs-signature-nonce")
+        self._once(key, nonce, stamp, now_seconds)
+        return key
+
+    def _url(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+        claim = older_signature.parse_url(
+            headers,
+            method=scope["method"].encode(),
+            path=scope["raw_path"],
+            query=scope["query_string"],
+            now_seconds=self._clock.now() / MICROSECONDS_PER_SECOND,
+        )
+        token = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(older_signature.TOKEN)
+        return self._claimed(claim, token.encode() if token else None)
+
+    def _claimed(self, claim: older_signature.Claim, token: bytes | None) -> AccessKey:
+        key = self._catalog.key(claim.access_key_id)
+        try:
+            claim.check(key.secret if key is not None else None)
+        except SignatureMismatch:
+            if key is None:
+                raise UnknownAccessKey(claim.access_key_id) from None
+            raise
+        return self._current(key, claim.access_key_id, token)
+
+    def _current(self, key: AccessKey | None, access_key_id: str, token: bytes | None) -> AccessKey:
+        """`key` when it is one, its time is not over, and its token came with it."""
         if key is None:
-            raise UnknownAccessKey(credential.access_key_id)
+            raise UnknownAccessKey(access_key_id)
+        if not hmac.compare_digest((token or b"").strip(), key.token.encode()):
+            raise SecurityTokenInvalid("the security token is not that of the access key")
+        if key.expires_at and key.expires_at <= self._clock.now():
+            raise SecurityTokenExpired("the time of this access key is over, ask for another one")
+        return key
+
+    def _once(self, key: AccessKey, nonce: bytes, stamp: int, now_seconds: float) -> None:
         nonces = self._nonces.get(key.id)
         if nonces is None:
             nonces = self._nonces[key.id] = Nonces()
-        nonces.check(headers[b"x-acs-signature-nonce"], stamp, now_seconds)
-        hint = headers.get(b"x-fc-account-id")
-        if hint and hint.decode("latin-1") != key.account_id:
-            raise AccessDenied("x-fc-account-id names another account than that of the access key")
-        return key
+        nonces.check(nonce, stamp, now_seconds)
 
 
 def single_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

@@ -20,6 +20,7 @@ from sojourn.errors import InvalidArgument, PayloadTooLarge, ServiceUnavailable,
 from sojourn.function import AccessKey
 
 from .backend import Backend
+from .dialect import Dialect
 
 BODY_SECONDS_MAX = 300
 HASHED_AT_ONCE_BYTES = 1024 * 1024
@@ -34,12 +35,12 @@ class ClientGone(Exception):
 class Call:
     """What a handler gets.
 
-    `key` is the caller's access key, `number` this request's, `path` the parameters of the path,
-    `headers` the headers by lower-case name, `query` the query parameters that have a value, `body` the whole body.
+    `dialect` is the generation of the API that it is made in. `key` is the caller's access key, `number` this request's,
+    `path` the parameters of the path, `headers` the headers by lower-case name, `query` the query parameters that have a value, `body` the whole body.
     `receive` tells when the caller goes away.
     """
 
-    __slots__ = ("backend", "body", "headers", "key", "number", "path", "query", "receive")
+    __slots__ = ("backend", "body", "dialect", "headers", "key", "number", "path", "query", "receive")
 
     def __init__(
         self,
@@ -51,8 +52,9 @@ class Call:
         headers: Mapping[bytes, bytes],
         body: bytes,
         receive: Receive,
+        dialect: Dialect,
     ) -> None:
-        self.backend, self.key, self.number = backend, key, number
+        self.backend, self.key, self.number, self.dialect = backend, key, number, dialect
         self.headers, self.body, self.receive = headers, body, receive
         self.path: Mapping[str, str] = scope["path_params"]
         self.query: Mapping[str, str] = _query(scope["query_string"]) if scope["query_string"] else {}
@@ -66,6 +68,12 @@ class Call:
     def account_id(self) -> str:
         """The caller's account, the only one whose things it sees."""
         return self.key.account_id
+
+    @property
+    def origin(self) -> str:
+        """Where the caller reached this server, for addresses in answers."""
+        host = self.header(b"host")
+        return f"http://{host}" if host and ":" in host else self.backend.url
 
     def header(self, name: bytes) -> str | None:
         """A header's value, None when it is absent or empty."""
@@ -112,15 +120,18 @@ def boolean(field: str, text: str | None, *, default: bool = False) -> bool:
     return value
 
 
-async def read_body(headers: Mapping[bytes, bytes], receive: Receive, what: str, limit_bytes: int) -> bytes:
+async def read_body(
+    headers: Mapping[bytes, bytes], receive: Receive, what: str, limit_bytes: int, digest: bytes | None
+) -> bytes:
     """The whole body, at most `limit_bytes`, which is what the signed digest says it is.
 
     Parameters
     ----------
-    headers: by lower-case name; `x-acs-content-sha256` is there, `authentication` has seen to it.
+    headers: by lower-case name.
     receive: gives the body's pieces.
     what: what the body is, for the error message.
     limit_bytes: its bound.
+    digest: the SHA-256 in hex that was signed, None when none was.
 
     Raises
     ------
@@ -145,11 +156,13 @@ async def read_body(headers: Mapping[bytes, bytes], receive: Receive, what: str,
         raise ClientGone
     if len(body) > limit_bytes:
         raise PayloadTooLarge(what, len(body), limit_bytes)
+    if digest is None:
+        return bytes(body)
     if len(body) > HASHED_AT_ONCE_BYTES:
-        digest = await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest())
+        found = await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest())
     else:
-        digest = hashlib.sha256(body).hexdigest()
-    if digest.encode() != headers[b"x-acs-content-sha256"].strip():
+        found = hashlib.sha256(body).hexdigest()
+    if found.encode() != digest:
         raise SignatureMismatch("x-acs-content-sha256 is not the SHA-256 of the body")
     return bytes(body)
 

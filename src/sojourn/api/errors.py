@@ -8,7 +8,9 @@ own fault is told to the log in full, and to the caller only by its request id.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 
 import orjson
 
@@ -23,10 +25,18 @@ INTERNAL_MESSAGE = "an internal error has occurred. Please retry."
 
 
 def of_error(
-    error: SojournError, request_id: str, *, problem: bool = False, headers: tuple[Header, ...] = ()
+    error: SojournError,
+    request_id: str,
+    *,
+    problem: bool = False,
+    headers: tuple[Header, ...] = (),
+    codes: Mapping[str, str] = MappingProxyType({}),
 ) -> Answer:
-    """The answer that tells the caller about `error`, as a problem document when `problem` is True."""
-    code, status, message = error.code, error.status, error.message
+    """The answer that tells the caller about `error`, as a problem document when `problem` is True.
+
+    `codes` are those that the caller's generation of the API has under another name.
+    """
+    code, status, message = codes.get(error.code, error.code), error.status, error.message
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         log.error("request %s failed", request_id, exc_info=error)
         code, message = INTERNAL_CODE, INTERNAL_MESSAGE

@@ -27,7 +27,8 @@ class Health:
 
     def _answer(self, request_id: str) -> Answer:
         if self._path == "/version":
-            return answer.of_json({"name": "sojourn", "version": __version__, "apiVersions": ["2023-03-30", "v1"]})
+            versions = ["2023-03-30", "2021-04-06", "2016-08-15", "v1"]
+            return answer.of_json({"name": "sojourn", "version": __version__, "apiVersions": versions})
         if self._path == "/readyz" and not self._backend.ready():
             return errors.of_error(ServiceUnavailable("the server is starting or draining"), request_id)
         return answer.of_json({"status": "ok"})

@@ -11,11 +11,11 @@ import asyncio
 from sojourn.errors import InstanceNotFound
 from sojourn.pool import Instance
 from sojourn.sandbox import Usage
+from sojourn.times import rfc3339
 
 from . import answer
 from .answer import Answer
 from .call import Call
-from .v2023_03_30.wire import rfc3339
 
 USAGES_MAX = 16
 """Instances that are asked at a time."""

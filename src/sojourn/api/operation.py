@@ -18,6 +18,7 @@ from .answer import Answer
 from .authentication import Authentication, single_headers
 from .backend import Backend
 from .call import Call, ClientGone, read_body
+from .dialect import NATIVE, Dialect
 
 Handler = Callable[[Call], Awaitable[Answer]]
 Limit = Callable[[Mapping[bytes, bytes]], tuple[str, int]]
@@ -39,6 +40,7 @@ class Operation:
     backend, authentication: shared by all operations.
     handler: does the work.
     limit: the bound of the body.
+    dialect: the generation of the API that it belongs to.
     problem: whether errors are problem documents.
 
     """
@@ -50,9 +52,10 @@ class Operation:
         handler: Handler,
         limit: Limit = small,
         *,
+        dialect: Dialect = NATIVE,
         problem: bool = False,
     ) -> None:
-        self._backend, self._authentication = backend, authentication
+        self._backend, self._authentication, self._dialect = backend, authentication, dialect
         self._handler, self._limit, self._problem = handler, limit, problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +67,7 @@ class Operation:
         except ClientGone:
             return
         except SojournError as error:
-            result = errors.of_error(error, request_id, problem=self._problem)
+            result = errors.of_error(error, request_id, problem=self._problem, codes=self._dialect.codes)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it was, the caller gets an answer
             result = errors.of_surprise(error, request_id, problem=self._problem)
         if result.stream is None:
@@ -75,16 +78,17 @@ class Operation:
 
     async def _answer(self, scope: Scope, receive: Receive, number: int) -> Answer:
         headers = single_headers(scope["headers"])
-        key = self._authentication.check(scope, headers)
+        proof = self._authentication.check(scope, headers)
         what, limit_bytes = self._limit(headers)
-        body = await read_body(headers, receive, what, limit_bytes)
+        body = await read_body(headers, receive, what, limit_bytes, proof.digest)
         call = Call(
             self._backend,
-            key,
+            proof.key,
             number=number,
             scope=scope,
             headers=headers,
             body=body,
             receive=receive,
+            dialect=self._dialect,
         )
         return await self._handler(call)

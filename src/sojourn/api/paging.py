@@ -9,10 +9,13 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from sojourn.errors import InvalidArgument
 from sojourn.function import check_digits
+
+T = TypeVar("T")
 
 FIELD = "nextToken"
 LIMIT_BOUNDS = (1, 100)
@@ -50,10 +53,20 @@ def position_of(kind: str, query: Mapping[str, str]) -> str | None:
     return position
 
 
-def limit_of(query: Mapping[str, str]) -> int:
+def page(kind: str, query: Mapping[str, str], items: Iterable[T], key: Callable[[T], str]) -> tuple[list[T], str]:
+    """One page of `items` in the order of `key`, and the token of the next one.
+
+    `startKey` (of older generations) is the key that the first page begins with.
+    """
+    limit, after, first = limit_of(query), position_of(kind, query), query.get("startKey", "")
+    found = [item for item in sorted(items, key=key) if key(item) >= first and (after is None or key(item) > after)]
+    return found[:limit], token(kind, key(found[limit - 1])) if len(found) > limit else ""
+
+
+def limit_of(query: Mapping[str, str], default: int = LIMIT_DEFAULT) -> int:
     """How many items a page may hold."""
     text = query.get("limit")
-    return LIMIT_DEFAULT if text is None else check_digits("limit", text, LIMIT_BOUNDS)
+    return default if text is None else check_digits("limit", text, LIMIT_BOUNDS)
 
 
 def _check(kind: str, position: bytes) -> bytes:

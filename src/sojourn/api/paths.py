@@ -25,6 +25,8 @@ class Paths:
         for route in routes:
             parts = route.path.split("/")
             names = tuple((place, part[1:-1]) for place, part in enumerate(parts) if part.startswith("{"))
+            if {place for place, _ in names} != {place for place in _PLACES if place < len(parts)}:
+                continue  # the router finds it
             for method in (route.methods or set()) - {"HEAD"}:
                 self._ways[_key(method, parts)] = (route.app, names)
 
@@ -42,8 +44,8 @@ class Paths:
         await self._otherwise(scope, receive, send)
 
 
-_PLACES = (3, 5)
-"""Where Function Compute's paths hold names: `/version/functions/NAME/async-tasks/NAME`."""
+_PLACES = (3, 5, 7)
+"""Where Function Compute's paths hold names: `/version/services/NAME/functions/NAME/triggers/NAME`."""
 
 
 def _key(method: str, parts: list[str]) -> _Key:

@@ -6,14 +6,16 @@ from collections.abc import Callable
 
 from starlette.routing import Route
 
-from sojourn.errors import AccessDenied
-from sojourn.function import check_account_id
+from sojourn.accounts import TEMPORARY_SECONDS_BOUNDS, TEMPORARY_SECONDS_DEFAULT
+from sojourn.errors import AccessDenied, InvalidArgument
+from sojourn.function import check_account_id, check_integer
+from sojourn.times import rfc3339
 
 from . import answer, instances, tasklogs, v1_deliveries
 from .answer import Answer
 from .call import Call
+from .commands import functions
 from .operation import Handler, Limit, Operation, small
-from .v2023_03_30.wire import rfc3339
 
 
 async def create_account(call: Call) -> Answer:
@@ -34,6 +36,29 @@ async def page_accounts(call: Call) -> Answer:
         for account in call.backend.catalog.accounts()
     ]
     return answer.of_json({"accounts": accounts})
+
+
+async def create_credentials(call: Call) -> Answer:
+    """Create a key pair for a time, as STS does; its secret and its token are shown this once."""
+    body = call.json()
+    for field in body.keys() - {"durationSeconds"}:
+        raise InvalidArgument(field, body[field], "is not supported")
+    seconds = body.get("durationSeconds")
+    if seconds is None:
+        seconds = TEMPORARY_SECONDS_DEFAULT
+    if call.key.expires_at:
+        raise AccessDenied("a key for a time cannot make another one")
+    bounded = check_integer("durationSeconds", seconds, TEMPORARY_SECONDS_BOUNDS, "seconds")
+    key = await call.backend.catalog.create_temporary_key(call.account_id, bounded)
+    return answer.of_json(
+        {
+            "accessKeyId": key.id,
+            "accessKeySecret": key.secret,
+            "securityToken": key.token,
+            "expiration": rfc3339(key.expires_at),
+        },
+        status=201,
+    )
 
 
 async def get_isolation(call: Call) -> Answer:
@@ -60,6 +85,8 @@ def _owner_only(call: Call) -> None:
 _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v1/accounts", create_account),
     ("GET", "/v1/accounts", page_accounts),
+    ("POST", "/v1/credentials", create_credentials),
+    ("GET", "/v1/code/{digest}", functions.download),
     ("GET", "/v1/functions/{function}/tasks/{task}/logs", tasklogs.get_logs),
     ("GET", "/v1/isolation", get_isolation),
     ("GET", "/v1/instances", instances.page),

@@ -5,12 +5,12 @@ from __future__ import annotations
 from sojourn.destination import Delivery
 from sojourn.queue import wire_name
 from sojourn.task import Task
+from sojourn.times import rfc3339
 
 from . import answer
 from .answer import Answer
 from .call import Call
 from .operation import Handler
-from .v2023_03_30.wire import rfc3339
 
 ACCEPTED = 202
 

@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
 import msgspec
 
 from sojourn import function as functions
 from sojourn import identity
-from sojourn.clock import MICROSECONDS_PER_SECOND, milliseconds
+from sojourn.clock import milliseconds
 from sojourn.destination import Delivery
 from sojourn.errors import InvalidArgument
-from sojourn.function import Function
+from sojourn.function import AsyncConfig, Function
 from sojourn.history import Event
 from sojourn.queue import wire_name
 from sojourn.runtime import Runtime
 from sojourn.task import Status, Task
+from sojourn.times import rfc3339
+from sojourn.trigger import Trigger
 
 _ENDS_ATTEMPT = {status.value for status in (Status.RETRYING, Status.SUCCEEDED, Status.FAILED, Status.STOPPED)}
 
@@ -105,6 +106,10 @@ def function_object(function: Function, region: str, runtimes: Iterable[Runtime]
     }
     hooks = msgspec.to_builtins(function.config.instance_lifecycle_config)
     shown["instanceLifecycleConfig"] = {name: hook for name, hook in hooks.items() if hook is not None}
+    if function.disabled is not None:
+        shown |= {"invocationRestriction": {"disable": True, "reason": function.disabled.reason}}
+    if function.version:
+        shown |= {"versionId": function.version}
     return shown | {
         "functionName": function.name,
         "functionArn": functions.arn(function.account_id, function.name, region),
@@ -115,13 +120,12 @@ def function_object(function: Function, region: str, runtimes: Iterable[Runtime]
         "lastModifiedTime": rfc3339(function.modified_at),
         "state": "Active",
         "lastUpdateStatus": "Successful",
-        "runtimeNote": _runtime_note(function.config.runtime, runtimes),
+        "runtimeNote": runtime_note(function.config.runtime, runtimes),
     }
 
 
-def async_config_object(function: Function, region: str) -> dict[str, object]:
-    """AsyncConfig of a function that has one; what is ours is there only when it was set."""
-    config = function.async_config or functions.AsyncConfig()
+def async_config_object(config: AsyncConfig, owner: dict[str, object]) -> dict[str, object]:
+    """AsyncConfig, after the fields that say whose it is; what is ours is there only when it was set."""
     ours: dict[str, object] = {
         "retryIntervalSeconds": config.retry_interval_seconds,
         "retryIntervalMaxSeconds": config.retry_interval_max_seconds,
@@ -129,7 +133,7 @@ def async_config_object(function: Function, region: str) -> dict[str, object]:
     }
     ends = config.destination_config
     return {
-        "functionArn": functions.arn(function.account_id, function.name, region),
+        **owner,
         "asyncTask": config.async_task,
         "maxAsyncRetryAttempts": config.max_async_retry_attempts,
         "maxAsyncEventAgeInSeconds": config.max_async_event_age_in_seconds,
@@ -143,21 +147,31 @@ def async_config_object(function: Function, region: str) -> dict[str, object]:
     } | {name: value for name, value in ours.items() if value is not None}
 
 
-def concurrency_object(function: Function, region: str) -> dict[str, object]:
-    """ConcurrencyConfig of a function that has one."""
+def trigger_object(trigger: Trigger, function: Function, region: str, url: str) -> dict[str, object]:
+    """Trigger."""
     return {
-        "functionArn": functions.arn(function.account_id, function.name, region),
-        "reservedConcurrency": function.reserved_concurrency,
+        "triggerId": trigger.id,
+        "triggerName": trigger.name,
+        "triggerType": trigger.type,
+        "triggerConfig": trigger.config,
+        "qualifier": trigger.qualifier or functions.LATEST,
+        "description": trigger.description,
+        "invocationRole": "",
+        "sourceArn": "",
+        "targetArn": functions.arn(function.account_id, function.name, region),
+        "status": "",
+        "httpTrigger": {"urlInternet": url, "urlIntranet": url} if url else None,
+        "createdTime": rfc3339(trigger.created_at),
+        "lastModifiedTime": rfc3339(trigger.modified_at),
     }
 
 
-def rfc3339(at: int) -> str:
-    """`at`, microseconds since 1970, as text in UTC to the millisecond."""
-    moment = datetime.fromtimestamp(at // MICROSECONDS_PER_SECOND, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds(at) % 1000:03d}Z"
+def builtins(value: object) -> dict[str, object]:
+    """A part of a configuration under its names on the wire, without what is not set."""
+    return {name: part for name, part in msgspec.to_builtins(value).items() if part is not None}
 
 
-def _runtime_note(name: str, runtimes: Iterable[Runtime]) -> str:
+def runtime_note(name: str, runtimes: Iterable[Runtime]) -> str:
     for runtime in runtimes:
         try:
             resolved = runtime.resolve(name)

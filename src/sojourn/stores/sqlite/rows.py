@@ -261,9 +261,7 @@ def function_of(row: Row) -> Function:
     )
 
 
-TRIGGER_COLUMNS = (
-    "function_id, name, type, config, epoch, id, qualifier, description, next_at, created_at, modified_at"
-)
+TRIGGER_COLUMNS = "function_id, name, type, config, epoch, id, qualifier, description, next_at, created_at, modified_at"
 
 
 def trigger_values(trigger: Trigger) -> Row:

@@ -22,13 +22,15 @@ from sojourn.function import (
     PAYLOAD_SYNC_BYTES_MAX,
     Function,
     check_digits,
-    check_qualifier,
     check_task_name,
 )
 from sojourn.output import whole
 from sojourn.queue import wire_name
+from sojourn.refusals import FunctionDisabled
 from sojourn.store import Log
 from sojourn.task import Failure
+
+from .named import version_of
 
 TASK_ID = b"x-fc-async-task-id"
 OLDER_TASK_ID = b"x-fc-stateful-async-invocation-id"
@@ -48,9 +50,9 @@ def payload_limit(headers: Mapping[bytes, bytes]) -> tuple[str, int]:
 async def invoke(call: Call) -> Answer:
     """Call a function, or have it called."""
     headers = call.headers
-    function = call.backend.catalog.function(call.account_id, call.path["function"])
-    if call.query:
-        check_qualifier(function.name, call.query.get("qualifier"))
+    function = version_of(call)
+    if function.disabled is not None:
+        raise FunctionDisabled(function.name, function.disabled.reason)
     if not _is_async(headers):
         tail = _choice(headers, b"x-fc-log-type", _LOG_TYPES, "None or Tail")
         result = await _unless_gone(call, function)
@@ -61,6 +63,7 @@ async def invoke(call: Call) -> Answer:
         call.body,
         name=task_name(headers),
         number=call.number,
+        qualifier=call.dialect.qualifier(call) or "",
         delay_seconds=check_digits("x-fc-async-delay", delay.decode("latin-1"), DELAY_SECONDS_BOUNDS, "seconds")
         if delay
         else 0,
@@ -95,7 +98,7 @@ def sync_answer(result: Result, function: Function, request_id: str, *, tail: bo
         (b"x-fc-instance-id", result.instance_id.encode()),
         (b"x-fc-invocation-duration", b"%d" % round(result.duration_us / 1000)),
         (b"x-fc-max-memory-usage", b"%.2f" % (result.memory_peak_bytes / 1024 / 1024)),
-        (b"x-fc-invocation-service-version", b"LATEST"),
+        (b"x-fc-invocation-service-version", function.qualifier.encode()),
         (b"x-fc-code-checksum", function.code.checksum.encode()),
     ]
     if tail:

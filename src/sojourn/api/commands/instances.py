@@ -11,11 +11,11 @@ from sojourn.api.answer import Answer
 from sojourn.api.call import Call, boolean
 from sojourn.clock import milliseconds
 from sojourn.errors import InvalidArgument
-from sojourn.function import check_digits
+from sojourn.function import LATEST, check_digits
 from sojourn.instance import Status
 from sojourn.pool import Instance
 
-from .configs import function_of
+from .named import function_of, qualifier_of, version_of
 from .tasks import MILLISECONDS_BOUNDS
 
 LIMIT_BOUNDS = (1, 1000)
@@ -27,6 +27,7 @@ _SHOWN = {Status.CREATING: "Creating", Status.INITIALIZING: "Creating", Status.D
 async def page(call: Call) -> Answer:
     """Some instances of a function, the oldest first."""
     function, query, pool = function_of(call), call.query, call.backend.pool
+    only = version_of(call).id if qualifier_of(call, function) != LATEST else 0
     limit = check_digits("limit", query["limit"], LIMIT_BOUNDS) if "limit" in query else LIMIT_DEFAULT
     begin, end = (_moment(field, query) for field in ("startTimeMs", "endTimeMs"))
     ids, statuses = _texts("instanceIds", query), _texts("instanceStatus", query)
@@ -36,7 +37,8 @@ async def page(call: Call) -> Answer:
     found = [
         each
         for each in (*gone, *pool.instances())
-        if each.function.id == function.id
+        if each.function.root == function.id
+        and only in (0, each.function.id)
         and each.id > after
         and (not ids or each.id in ids)
         and (not statuses or _status(each) in statuses)
@@ -50,8 +52,8 @@ def instance_object(each: Instance) -> dict[str, object]:
     """InstanceInfo; `versionId` of LATEST is 0, as FC has it."""
     return {
         "instanceId": each.id,
-        "qualifier": "LATEST",
-        "versionId": "0",
+        "qualifier": each.function.qualifier,
+        "versionId": each.function.version or "0",
         "status": _status(each),
         "resourceType": "Provision" if each.ahead else "OnDemand",
         "createdTimeMs": milliseconds(each.created_at),

@@ -16,13 +16,14 @@ from sojourn.function import Function
 from sojourn.minimum import target_of
 from sojourn.provisioning import new_provision, new_scaling
 
-from .configs import config_page, function_of
+from .configs import config_page
+from .named import version_of
 
 
 async def put_provision(call: Call) -> Answer:
     """PutProvisionConfig."""
     wanted = new_provision(call.json())
-    after = await call.backend.catalog.put_provision(call.account_id, function_of(call).name, wanted)
+    after = await call.backend.catalog.put_provision(version_of(call), wanted)
     return answer.of_json(provision_object(call, after))
 
 
@@ -33,7 +34,7 @@ async def get_provision(call: Call) -> Answer:
 
 async def delete_provision(call: Call) -> Answer:
     """DeleteProvisionConfig."""
-    await call.backend.catalog.put_provision(call.account_id, _provisioned(call).name, None)
+    await call.backend.catalog.put_provision(_provisioned(call), None)
     return EMPTY
 
 
@@ -46,7 +47,7 @@ async def page_provision(call: Call) -> Answer:
 async def put_scaling(call: Call) -> Answer:
     """PutScalingConfig."""
     wanted = new_scaling(call.json())
-    after = await call.backend.catalog.put_scaling(call.account_id, function_of(call).name, wanted)
+    after = await call.backend.catalog.put_scaling(version_of(call), wanted)
     return answer.of_json(scaling_object(call, after))
 
 
@@ -57,7 +58,7 @@ async def get_scaling(call: Call) -> Answer:
 
 async def delete_scaling(call: Call) -> Answer:
     """DeleteScalingConfig."""
-    await call.backend.catalog.put_scaling(call.account_id, _scaled(call).name, None)
+    await call.backend.catalog.put_scaling(_scaled(call), None)
     return EMPTY
 
 
@@ -71,7 +72,7 @@ def provision_object(call: Call, function: Function) -> dict[str, object]:
     """ProvisionConfig of a function that has one; `current` counts instances that are ready or in use."""
     config, pool = function.provision or functions.Provision(), call.backend.pool
     return {
-        "functionArn": functions.arn(function.account_id, function.name, call.backend.settings.region),
+        **call.dialect.arn(function, call.backend.settings.region, function.qualifier),
         "target": config.target,
         "defaultTarget": config.target,
         "current": pool.fleet.initialized(function.id),
@@ -87,7 +88,7 @@ def scaling_object(call: Call, function: Function) -> dict[str, object]:
     """ScalingConfigStatus of a function that has one."""
     config, pool = function.scaling or functions.Scaling(), call.backend.pool
     return {
-        "functionArn": functions.arn(function.account_id, function.name, call.backend.settings.region),
+        **call.dialect.arn(function, call.backend.settings.region, function.qualifier),
         "minInstances": config.min_instances,
         "targetInstances": target_of(function),
         "currentInstances": pool.fleet.initialized(function.id),
@@ -105,14 +106,14 @@ def _shown(
 
 
 def _provisioned(call: Call) -> Function:
-    function = function_of(call)
+    function = version_of(call)
     if function.provision is None:
         raise ProvisionConfigNotFound(function.name)
     return function
 
 
 def _scaled(call: Call) -> Function:
-    function = function_of(call)
+    function = version_of(call)
     if function.scaling is None:
         raise ScalingConfigNotFound(function.name)
     return function

@@ -15,11 +15,11 @@ from sojourn.api.answer import EMPTY, Answer
 from sojourn.api.call import Call, boolean
 from sojourn.clock import MICROSECONDS_PER_MILLISECOND
 from sojourn.errors import InvalidArgument
-from sojourn.function import Function, check_digits, check_qualifier
+from sojourn.function import check_digits
 from sojourn.store import TaskQuery
 from sojourn.task import Status
 
-from .wire import task_object
+from .named import remembered
 
 LIST = "tasks"
 MILLISECONDS_BOUNDS = (0, 253_402_300_799_999)
@@ -31,18 +31,25 @@ _ORDERS = {"asc": True, "desc": False}
 
 async def get(call: Call) -> Answer:
     """One task, payload and result included."""
-    function = _function(call)
+    function = remembered(call)
     backend = call.backend
     task = await backend.queue.find(function, call.path["task"])
     delivery = (await backend.deliveries.of([task])).get(task.id)
-    return answer.of_json(task_object(task, function, backend.settings.region, backend.clock.now(), delivery=delivery))
+    shown = call.dialect.task(task, function, backend.settings.region, backend.clock.now(), delivery=delivery)
+    return answer.of_json(shown)
 
 
 async def page(call: Call) -> Answer:
     """Some tasks of a function, the youngest first unless asked otherwise."""
-    function = _function(call)
-    backend, queue = call.backend, call.backend.queue
-    query = decode_query(function.id, call.query)
+    function = remembered(call)
+    backend, queue, dialect = call.backend, call.backend.queue, call.dialect
+    query = decode_query(
+        function.id,
+        call.query,
+        prefix=dialect.task_prefix,
+        limit=dialect.tasks_limit,
+        qualifier=dialect.qualifier(call) or "",
+    )
     tasks = await queue.page(query)
     more = False
     if len(tasks) == query.limit:  # a full page may be the last one: a look ahead spares callers an empty page
@@ -52,8 +59,8 @@ async def page(call: Call) -> Answer:
     now, region = backend.clock.now(), backend.settings.region
     return answer.of_json(
         {
-            "tasks": [
-                task_object(task, function, region, now, delivery=deliveries.get(task.id), bodies=query.bodies)
+            dialect.tasks: [
+                dialect.task(task, function, region, now, delivery=deliveries.get(task.id), bodies=query.bodies)
                 for task in tasks
             ],
             "nextToken": paging.token(LIST, str(tasks[-1].id)) if more else "",
@@ -63,12 +70,27 @@ async def page(call: Call) -> Answer:
 
 async def stop(call: Call) -> Answer:
     """Stop a task; the answer says that the stop is durable."""
-    await call.backend.dispatcher.stop(_function(call), call.path["task"], call.key.id)
+    await call.backend.dispatcher.stop(remembered(call), call.path["task"], call.key.id)
     return EMPTY
 
 
-def decode_query(function_id: int, query: Mapping[str, str]) -> TaskQuery:
+def decode_query(
+    function_id: int,
+    query: Mapping[str, str],
+    *,
+    prefix: str = "prefix",
+    limit: int = paging.LIMIT_DEFAULT,
+    qualifier: str = "",
+) -> TaskQuery:
     """Which tasks the parameters of ListAsyncTasks ask for.
+
+    Parameters
+    ----------
+    function_id: whose.
+    query: the parameters.
+    prefix: the name of the one that narrows ids.
+    limit: the size of a page where none is given.
+    qualifier: what they were submitted with, "" for whatever it was.
 
     Raises
     ------
@@ -81,9 +103,9 @@ def decode_query(function_id: int, query: Mapping[str, str]) -> TaskQuery:
     order = query.get("sortOrderByTime", "desc")
     if order.lower() not in _ORDERS:
         raise InvalidArgument("sortOrderByTime", order, "must be asc or desc")
-    prefix = query.get("prefix", "")
-    if len(prefix) > PREFIX_CHARACTERS_MAX:
-        raise InvalidArgument("prefix", prefix, f"must hold at most {PREFIX_CHARACTERS_MAX} characters")
+    beginning = query.get(prefix, "")
+    if len(beginning) > PREFIX_CHARACTERS_MAX:
+        raise InvalidArgument(prefix, beginning, f"must hold at most {PREFIX_CHARACTERS_MAX} characters")
     begin, end = (_milliseconds(field, query) for field in ("startedTimeBegin", "startedTimeEnd"))
     if begin is not None and end is not None and begin > end:
         raise InvalidArgument("startedTimeBegin", begin, f"must not be after startedTimeEnd ({end})")
@@ -91,12 +113,13 @@ def decode_query(function_id: int, query: Mapping[str, str]) -> TaskQuery:
     return TaskQuery(
         function_id=function_id,
         statuses=(_STATUSES[status],) if status is not None else (),
-        name_prefix=prefix,
+        name_prefix=beginning,
+        qualifier=qualifier,
         began_from=None if begin is None else begin * MICROSECONDS_PER_MILLISECOND,
         began_to=None if end is None else (end + 1) * MICROSECONDS_PER_MILLISECOND - 1,  # the whole millisecond
         ascending=_ORDERS[order.lower()],
         after=None if after is None else int(after),
-        limit=paging.limit_of(query),
+        limit=paging.limit_of(query, limit),
         bodies=boolean("includePayload", query.get("includePayload")),
     )
 
@@ -104,9 +127,3 @@ def decode_query(function_id: int, query: Mapping[str, str]) -> TaskQuery:
 def _milliseconds(field: str, query: Mapping[str, str]) -> int | None:
     text = query.get(field)
     return None if text is None else check_digits(field, text, MILLISECONDS_BOUNDS, "milliseconds since 1970")
-
-
-def _function(call: Call) -> Function:
-    function = call.backend.catalog.remembered(call.account_id, call.path["function"])
-    check_qualifier(function.name, call.query.get("qualifier"))
-    return function

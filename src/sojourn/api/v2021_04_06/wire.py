@@ -1,0 +1,149 @@
+"""What callers of the generations with services see of functions, tasks and configurations, and how theirs are read.
+
+Pure. Objects are made of the newest generation's, whose names and places differ in part.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sojourn.api.v2023_03_30 import wire as newest
+from sojourn.errors import InvalidArgument
+from sojourn.function import LATEST, PORT_DEFAULT, AsyncConfig, Function
+from sojourn.runtime import Runtime
+from sojourn.times import rfc3339
+from sojourn.trigger import Trigger
+
+TASK_NAMES = {
+    "taskId": "invocationId",
+    "taskErrorMessage": "invocationErrorMessage",
+    "taskPayload": "invocationPayload",
+    "taskPayloadEncoding": "invocationPayloadEncoding",
+}
+INSTANCE_TYPE = "e1"
+_EMPTY: tuple[object, ...] = ("", [], {}, None, False, 0)
+
+
+def task_object(shown: Mapping[str, object], function: Function) -> dict[str, object]:
+    """StatefulAsyncInvocation, from an AsyncTask."""
+    renamed = {TASK_NAMES.get(name, name): value for name, value in shown.items() if name != "functionArn"}
+    return {"serviceName": function.service, "functionName": function.short_name, **renamed}
+
+
+def function_object(function: Function, runtimes: Iterable[Runtime]) -> dict[str, object]:
+    """Function, with the hooks and the program where these generations have them."""
+    config = function.config
+    hooks = config.instance_lifecycle_config
+    custom = config.custom_runtime_config
+    initializer = hooks.initializer
+    health = custom.health_check_config if custom else None
+    both = {"preFreeze": hooks.pre_freeze, "preStop": hooks.pre_stop}
+    return {
+        "functionId": f"{function.id}-{function.generation}",
+        "functionName": function.short_name,
+        "description": config.description,
+        "runtime": config.runtime,
+        "handler": config.handler,
+        "timeout": config.timeout,
+        "memorySize": config.memory_size,
+        "cpu": config.cpu,
+        "diskSize": config.disk_size,
+        "gpuMemorySize": None,
+        "initializer": initializer.handler if initializer else "",
+        "initializationTimeout": initializer.timeout if initializer else 0,
+        "instanceConcurrency": config.instance_concurrency,
+        "instanceType": INSTANCE_TYPE,
+        "instanceLifecycleConfig": {
+            name: {"handler": hook.handler, "timeout": hook.timeout} for name, hook in both.items() if hook is not None
+        },
+        "caPort": custom.port if custom else PORT_DEFAULT if config.custom else 0,
+        "customRuntimeConfig": {"command": custom.command, "args": custom.args} if custom else None,
+        "customHealthCheckConfig": newest.builtins(health) if health else None,
+        "environmentVariables": config.environment_variables,
+        "layers": [],
+        "codeSize": function.code.size,
+        "codeChecksum": function.code.checksum,
+        "createdTime": rfc3339(function.created_at),
+        "lastModifiedTime": rfc3339(function.modified_at),
+        "runtimeNote": newest.runtime_note(config.runtime, runtimes),
+    }
+
+
+def async_config_object(function: Function, qualifier: str, config: AsyncConfig) -> dict[str, object]:
+    """AsyncInvokeConfig."""
+    shown = newest.async_config_object(
+        config, {"service": function.service, "function": function.short_name, "qualifier": qualifier}
+    )
+    shown["statefulInvocation"] = shown.pop("asyncTask")
+    return shown
+
+
+def trigger_object(trigger: Trigger, function: Function, url: str) -> dict[str, object]:
+    """Trigger, with the address on top."""
+    shown = newest.trigger_object(trigger, function, "", url)
+    for name in ("httpTrigger", "status", "targetArn"):
+        del shown[name]
+    return shown | {"urlInternet": url, "urlIntranet": url, "domainName": ""}
+
+
+def async_body(body: Mapping[str, object]) -> dict[str, object]:
+    """PutAsyncInvokeConfig's body in the newest words."""
+    renamed = dict(body)
+    if "statefulInvocation" in renamed:
+        renamed["asyncTask"] = renamed.pop("statefulInvocation")
+    for own in ("service", "function", "qualifier", "createdTime", "lastModifiedTime"):
+        renamed.pop(own, None)
+    return renamed
+
+
+def function_body(body: Mapping[str, object], before: Function | None) -> dict[str, object]:
+    """CreateFunction's or UpdateFunction's body in the newest words.
+
+    Raises
+    ------
+    InvalidArgument: a field has no effect here.
+
+    """
+    renamed = {name: value for name, value in body.items() if value is not None}
+    if "InstanceConcurrency" in renamed:  # as the official client of 2021-04-06 spells it in an update
+        renamed["instanceConcurrency"] = renamed.pop("InstanceConcurrency")
+    kind = renamed.pop("instanceType", "")
+    if kind not in ("", INSTANCE_TYPE):
+        raise InvalidArgument("instanceType", kind, f"must be {INSTANCE_TYPE}: there are no others here")
+    had = before.config.instance_lifecycle_config.initializer if before else None
+    if not renamed.get("initializer") and (had is None or renamed.get("initializer") == ""):
+        renamed.pop("initializationTimeout", None)  # one client always sends it
+        if had is None:
+            renamed.pop("initializer", None)
+    for field in ("gpuMemorySize", "instanceSoftConcurrency", "caPort"):
+        if renamed.get(field) in _EMPTY:
+            renamed.pop(field, None)
+    _program(renamed, before)
+    return renamed
+
+
+def _program(renamed: dict[str, object], before: Function | None) -> None:
+    """What these generations have beside the program, put into it."""
+    port, health = renamed.pop("caPort", None), renamed.pop("customHealthCheckConfig", None)
+    given = renamed.get("customRuntimeConfig")
+    if given in _EMPTY:
+        renamed.pop("customRuntimeConfig", None)
+    if health in _EMPTY:
+        health = None
+    runtime = str(renamed.get("runtime") or (before.config.runtime if before else ""))
+    if port is not None and not runtime.startswith("custom"):
+        if port != PORT_DEFAULT:
+            raise InvalidArgument("caPort", port, f"goes with a custom runtime, not {runtime}")
+        port = None
+    if given in _EMPTY and port is None and health is None:
+        return
+    had = before.config.custom_runtime_config if before else None
+    known = newest.builtins(had) if had is not None else {}
+    changes = {**(given if isinstance(given, dict) else {}), "port": port, "healthCheckConfig": health}
+    merged = {**known, **{name: value for name, value in changes.items() if value is not None}}
+    renamed["customRuntimeConfig"] = {name: value for name, value in merged.items() if value is not None}
+
+
+def resource(function: Function, qualifier: str) -> dict[str, object]:
+    """How provision and on-demand configurations say whose they are."""
+    return {"resource": f"{function.account_id}#{function.service}#{qualifier or LATEST}#{function.short_name}"}
