@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import json
+import tempfile
+from pathlib import Path
 from typing import Any, Protocol
 
 import fc2
@@ -72,10 +74,10 @@ def _refusing(call: Any) -> Any:
         try:
             return call(*arguments, **more)
         except Exception as error:
-            status = getattr(error, "statusCode", None) or getattr(error, "status_code", None)
+            status = getattr(error, "status_code", None) or getattr(error, "statusCode", None)
             code = getattr(error, "code", None) or getattr(error, "err_code", "")
-            if status is None:
-                status = getattr(error, "data", {}).get("statusCode", 0)
+            if not status:
+                raise
             raise Refused(int(status), str(code)) from error
 
     return wrapped
@@ -176,10 +178,11 @@ class Classic:
         _refusing(self.client.create_service)(name)
 
     def create(self, name: str, source: str, **settings: Any) -> Document:
-        code = base64.b64encode(archive(source)).decode()
-        answer = _refusing(self.client.create_function)(
-            SERVICE, name, RUNTIME, HANDLER, code={"zipFile": code}, **({"timeout": 60} | _camel(settings))
-        )
+        with tempfile.NamedTemporaryFile(suffix=".zip") as file:
+            Path(file.name).write_bytes(archive(source))
+            answer = _refusing(self.client.create_function)(
+                SERVICE, name, RUNTIME, HANDLER, codeZipFile=file.name, **({"timeout": 60} | _camel(settings))
+            )
         found: Document = answer.data
         return found
 
@@ -191,7 +194,7 @@ class Classic:
         return found
 
     def bound(self, name: str, count: int) -> None:
-        _refusing(self.client.put_function_on_demand_config)(SERVICE, "LATEST", name, count)
+        _refusing(self.client.put_on_demand_config)(SERVICE, "LATEST", name, count)
 
     def submit(self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str) -> str:
         sent = {key.replace("_", "-"): value for key, value in headers.items()} | {"x-fc-invocation-type": "Async"}

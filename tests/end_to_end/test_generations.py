@@ -8,7 +8,12 @@ import pytest
 
 from end_to_end.functions import ECHO, FLAKY, SLEEPER
 from end_to_end.generations import SERVICE, Classic, Document, Generation, Open, Refused
+from end_to_end.test_official_sdk import Sdk
 from live import LiveServer, until
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # one client leaves the archive that it reads open
 
 SECONDS = 30.0
 OVER = {"Succeeded", "Failed", "Stopped", "Expired", "Invalid"}
@@ -170,7 +175,7 @@ def test_one_task_is_visible_in_every_generation(server: LiveServer) -> None:
     older.create("everywhere", SLEEPER, timeout=600)
     task_id = classic.submit("everywhere", b"600", task_id="one-task")
     reach(older, "everywhere", task_id, "Running")
-    newest = server.client().tasks.get(f"{SERVICE}$everywhere", task_id)
-    assert (newest.id, newest.status) == (task_id, "Running")
+    newest = Sdk(server).get(f"{SERVICE}$everywhere", task_id)
+    assert (newest.task_id, newest.status) == (task_id, "Running")
     classic.stop("everywhere", task_id)
     assert reach(older, "everywhere", task_id, "Stopped")["status"] == "Stopped"
