@@ -146,7 +146,9 @@ class ReferenceStore:
         for task in sorted(self.data.tasks.values(), key=lambda row: row.id):
             await self._read()
             if not task.over:
-                yield OpenTask(task.id, task.function_id, task.status, task.owner, task.due_at, task.expires_at, task.snapshot_id)
+                yield OpenTask(
+                    task.id, task.function_id, task.status, task.owner, task.due_at, task.expires_at, task.snapshot_id
+                )
 
     async def logs(self, task_id: int) -> list[Log]:
         """Logs in order of attempts."""

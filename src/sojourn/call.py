@@ -47,8 +47,8 @@ class Calls:
         self.closed = False
         self.on_wait: Callable[[], None] = lambda: None
 
-    async def invoke(self, function: Function, payload: bytes, request_id: str) -> Answer:
-        """Call `function` with `payload`.
+    async def invoke(self, function: Function, payload: bytes, request_id: str, *, http: bool = False) -> Answer:
+        """Call `function` with `payload`, which with `http` is a request for the program itself.
 
         Raises
         ------
@@ -66,7 +66,7 @@ class Calls:
             await self._pool.ready(used)
             attempt = Attempt(self._pool, used)
             try:
-                ended = await attempt.run(function, Invocation(request_id=request_id, payload=payload))
+                ended = await attempt.run(function, Invocation(request_id=request_id, payload=payload, http=http))
             except asyncio.CancelledError:
                 self.background.spawn(attempt.end("cancel"))
                 raise

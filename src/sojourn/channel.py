@@ -113,7 +113,7 @@ class Channel(asyncio.Protocol):
             self._requests,
             number,
             invocation.request_id.encode(),
-            invocation.retry_count,
+            invocation.retry_count | (frames.HTTP if invocation.http else 0),
             invocation.deadline_at,
             invocation.payload,
         )

@@ -266,9 +266,9 @@ class Dispatcher:
             if used.function.root == function.id and "" in used.in_flight.values():
                 self.background.spawn(self._pool.stop(used, "disable"))
 
-    async def invoke(self, function: Function, payload: bytes, request_id: str) -> Answer:
+    async def invoke(self, function: Function, payload: bytes, request_id: str, *, http: bool = False) -> Answer:
         """Call a function and wait for its answer, see `call.Calls.invoke`."""
-        return await self._calls.invoke(function, payload, request_id)
+        return await self._calls.invoke(function, payload, request_id, http=http)
 
     def attempt(self, task_id: int) -> Attempt | None:
         """The attempt of a task that is in progress here, if one is."""

@@ -83,12 +83,13 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of the handler."""
+    """One call of the handler; with `http` the payload is a request for the program, see `agent.frames.pack_http`."""
 
     request_id: str
     payload: bytes
     retry_count: int = 0
     deadline_at: int = 0
+    http: bool = False
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

@@ -113,8 +113,9 @@ class ScriptedDispatcher:
         output.end()
         return Answer(Success(result=payload), "i-1", 1_600, 9 * 1024 * 1024, output.log(1) or Log(1, b""))
 
-    async def invoke(self, function: Function, payload: bytes, request_id: str) -> Answer:
+    async def invoke(self, function: Function, payload: bytes, request_id: str, *, http: bool = False) -> Answer:
         """As the test says."""
+        del http
         return await self.behaviour(function, payload, request_id)
 
     async def stop(self, function: Function, name: str, actor: str) -> Task:

@@ -51,7 +51,9 @@ class Generation(Protocol):
     def bound(self, name: str, count: int) -> None:
         """PutFunctionOnDemandConfig."""
 
-    def submit(self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str) -> str:
+    def submit(
+        self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
+    ) -> str:
         """InvokeFunction, asynchronously; the task id."""
 
     def call(self, name: str, payload: bytes = b"") -> bytes:
@@ -125,7 +127,9 @@ class Open:
         request = open_models.PutFunctionOnDemandConfigRequest(maximum_instance_count=count)
         _refusing(self.client.put_function_on_demand_config)(SERVICE, name, request)
 
-    def submit(self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str) -> str:
+    def submit(
+        self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
+    ) -> str:
         answer = self._invoke(name, payload, qualifier, "Async", task_id, headers)
         assert answer.status_code == 202
         found: str = answer.headers["x-fc-stateful-async-invocation-id"]
@@ -135,7 +139,9 @@ class Open:
         found: bytes = self._invoke(name, payload, "LATEST", "Sync", "", {}).body
         return found
 
-    def _invoke(self, name: str, payload: bytes, qualifier: str, kind: str, task_id: str, headers: dict[str, str]) -> Any:
+    def _invoke(
+        self, name: str, payload: bytes, qualifier: str, kind: str, task_id: str, headers: dict[str, str]
+    ) -> Any:
         sent = open_models.InvokeFunctionHeaders(
             common_headers={key.replace("_", "-"): value for key, value in headers.items()},
             x_fc_invocation_type=kind,
@@ -147,7 +153,9 @@ class Open:
 
     def get(self, name: str, task_id: str) -> Document:
         request = open_models.GetStatefulAsyncInvocationRequest()
-        found: Document = _refusing(self.client.get_stateful_async_invocation)(SERVICE, name, task_id, request).body.to_map()
+        found: Document = _refusing(self.client.get_stateful_async_invocation)(
+            SERVICE, name, task_id, request
+        ).body.to_map()
         return found
 
     def page(self, name: str, **wanted: Any) -> Document:
@@ -190,17 +198,23 @@ class Classic:
         _refusing(self.client.delete_function)(SERVICE, name)
 
     def configure(self, name: str, **settings: Any) -> Document:
-        found: Document = self._ask("PUT", f"{_of(name)}/async-invoke-config", body={"statefulInvocation": True, **settings})
+        found: Document = self._ask(
+            "PUT", f"{_of(name)}/async-invoke-config", body={"statefulInvocation": True, **settings}
+        )
         return found
 
     def bound(self, name: str, count: int) -> None:
         _refusing(self.client.put_on_demand_config)(SERVICE, "LATEST", name, count)
 
-    def submit(self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str) -> str:
+    def submit(
+        self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
+    ) -> str:
         sent = {key.replace("_", "-"): value for key, value in headers.items()} | {"x-fc-invocation-type": "Async"}
         if task_id:
             sent["x-fc-stateful-async-invocation-id"] = task_id
-        answer = _refusing(self.client.invoke_function)(SERVICE, name, payload=payload, qualifier=qualifier, headers=sent)
+        answer = _refusing(self.client.invoke_function)(
+            SERVICE, name, payload=payload, qualifier=qualifier, headers=sent
+        )
         found: str = {key.lower(): value for key, value in answer.headers.items()}["x-fc-stateful-async-invocation-id"]
         return found
 

@@ -76,7 +76,11 @@ def test_a_task_has_every_field(client: Generation, prefix: str) -> None:
 
     assert (task["serviceName"], task["functionName"], task["qualifier"]) == (SERVICE, name, "LATEST")
     assert (task["invocationId"], task["status"]) == ("named-task", "Succeeded")
-    assert (task["invocationPayload"], task["returnPayload"], task["invocationErrorMessage"]) == ("payload", "payload", "")
+    assert (task["invocationPayload"], task["returnPayload"], task["invocationErrorMessage"]) == (
+        "payload",
+        "payload",
+        "",
+    )
     assert path(task) == ["Enqueued", "Dequeued", "Running", "Succeeded"]
     assert 0 < task["startedTime"] <= task["endTime"]
     assert refused(client.submit, name, task_id="named-task") == (409, "StatefulAsyncInvocationAlreadyExists")

@@ -8,6 +8,7 @@ is left to the two ends.
 
 from __future__ import annotations
 
+import json
 import struct
 
 MEBIBYTE = 1024 * 1024
@@ -24,6 +25,9 @@ HELLO, CREATED, RESULT, LOG, EXIT, PONG, FROZEN, USED, NOTED = 16, 17, 18, 19, 2
 # From an instance to its agent, besides RESULT.
 READY, FAILED, HOOKED, CANCELLED = 32, 33, 34, 35
 
+HTTP = 1 << 31
+"""Set in the retry count of an INVOKE whose payload is an HTTP request for the program itself, see `pack_http`."""
+
 OK, UNHANDLED, HANDLED, TIMED_OUT = 0, 1, 2, 3
 """Outcomes in a RESULT and a HOOKED; only the agent itself says that a hook timed out."""
 
@@ -32,6 +36,7 @@ INITIALIZER, PRE_FREEZE, PRE_STOP = "initializer", "pre_freeze", "pre_stop"
 
 HEADER = struct.Struct(">IBQI")
 INVOKE_HEAD = struct.Struct(">QIH")
+HTTP_HEAD = struct.Struct(">I")
 RESULT_HEAD = struct.Struct(">BQQ")
 LOG_HEAD = struct.Struct(">Q")
 
@@ -62,7 +67,36 @@ def unpack_invoke(body: bytes) -> tuple[str, int, int, bytes]:
     except struct.error as error:
         raise Malformed(str(error)) from None
     start = INVOKE_HEAD.size
-    return str(body[start : start + length], "utf-8", "replace"), retry, deadline_at, body[start + length :]
+    return str(body[start : start + length], "utf-8", "replace"), retry & ~HTTP, deadline_at, body[start + length :]
+
+
+def is_http(body: bytes) -> bool:
+    """Whether the payload of an INVOKE body is an HTTP request."""
+    return len(body) >= INVOKE_HEAD.size and bool(INVOKE_HEAD.unpack_from(body)[1] & HTTP)
+
+
+def pack_http(head: dict[str, object], body: bytes) -> bytes:
+    """A request (`method`, `path`, `headers`) or its answer (`status`, `headers`) and the body, as one payload."""
+    text = json.dumps(head).encode()
+    return HTTP_HEAD.pack(len(text)) + text + body
+
+
+def unpack_http(payload: bytes) -> tuple[dict[str, object], bytes]:
+    """Head and body of what `pack_http` made.
+
+    Raises
+    ------
+    Malformed: it was not made so.
+
+    """
+    try:
+        (length,) = HTTP_HEAD.unpack_from(payload)
+        head = json.loads(payload[HTTP_HEAD.size : HTTP_HEAD.size + length])
+    except (struct.error, ValueError) as error:
+        raise Malformed(str(error)) from None
+    if not isinstance(head, dict):
+        raise Malformed("a head that is no object")
+    return head, payload[HTTP_HEAD.size + length :]
 
 
 def pack_result(request: int, outcome: int, duration_us: int, peak_bytes: int, payload: bytes) -> bytes:

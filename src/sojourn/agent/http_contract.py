@@ -38,6 +38,7 @@ class _Answer:
 
     def __init__(self, response: http.client.HTTPResponse, body: bytes) -> None:
         self.status, self.header, self.body = response.status, response.getheader, body
+        self.headers = [[name, value] for name, value in response.getheaders()]
         said = response.getheader("x-fc-status")
         self.denied = said is not None and said.strip() != "200"
         self.fine = 200 <= response.status < 300 and not self.denied  # noqa: PLR2004 - HTTP's own
@@ -55,6 +56,8 @@ class HttpContract:
         """Run an invocation from the body of its INVOKE; returns outcome and payload."""
         request_id, retry, deadline_at, payload = frames.unpack_invoke(body)
         headers = self._headers.invocation(request_id, retry, deadline_at)
+        if frames.is_http(body):
+            return self._pass_on(request_id, headers, payload)
         headers["content-type"] = b"application/octet-stream"
         try:
             answer = self._exchange("POST", "/invoke", headers, payload, name=request_id)
@@ -66,6 +69,23 @@ class HttpContract:
         if answer.denied:
             return frames.UNHANDLED, error_document(answer.body, answer.header, "FunctionError")
         return frames.OK, answer.body
+
+    def _pass_on(self, request_id: str, headers: dict[str, bytes], payload: bytes) -> tuple[int, bytes]:
+        """Give the program somebody's HTTP request as it is, with our headers, and its answer back as it is."""
+        head, content = frames.unpack_http(payload)
+        sent = {str(name): str(value).encode("latin-1", "replace") for name, value in dict(head["headers"]).items()}  # type: ignore[call-overload]  # the host made it
+        path = str(head["path"])
+        try:
+            answer = self._exchange(
+                str(head["method"]), path, {**sent, **headers}, content, name=request_id, control="/http-invoke"
+            )
+        except Refused as error:
+            return frames.UNHANDLED, document(FunctionError("BadResponse", str(error)), "")
+        room = frames.PAYLOAD_BYTES_MAX - 2 * _HEADER_BYTES_MAX
+        if len(answer.body) > room:
+            what = f"The response is larger than the limit of {room} bytes"
+            return frames.UNHANDLED, document(FunctionError("ResponseTooLarge", what), "")
+        return frames.OK, frames.pack_http({"status": answer.status, "headers": answer.headers}, answer.body)
 
     def hook(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         """Call the hook that a HOOK asks for; returns outcome and error document."""
@@ -106,8 +126,10 @@ class HttpContract:
         finally:
             connection.close()
 
-    def _exchange(self, method: str, path: str, headers: dict[str, bytes], body: bytes, name: str = "") -> _Answer:
-        """One request and its answer, whose body may be one byte over the limit.
+    def _exchange(  # noqa: PLR0917 - as it is written on the wire
+        self, method: str, path: str, headers: dict[str, bytes], body: bytes, name: str = "", control: str = ""
+    ) -> _Answer:
+        """One request and its answer, whose body may be one byte over the limit; `control` is `path` unless given.
 
         Raises
         ------
@@ -118,7 +140,7 @@ class HttpContract:
         if name:
             self._busy[name] = connection
         try:
-            connection.request(method, path, body, {**headers, "x-fc-control-path": path.encode()})
+            connection.request(method, path, body, {**headers, "x-fc-control-path": (control or path).encode()})
             # Acknowledge at once: a server that writes head and body apart would else wait 40 ms in between.
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             response = connection.getresponse()

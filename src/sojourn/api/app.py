@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from sojourn.clock import unscaled
 from sojourn.errors import PathNotSupported
 
-from . import answer, errors, health, routing, v1, v2016_08_15, v2021_04_06, v2023_03_30
+from . import addresses, answer, errors, health, routing, v1, v2016_08_15, v2021_04_06, v2023_03_30
 from .answer import Answer
 from .authentication import Authentication
 from .backend import Backend
@@ -55,6 +55,7 @@ def build(backend: Backend) -> Paths:
         routes=[
             *dialects,
             *v1.routes(partial(operation, problem=True)),
+            *addresses.routes(backend, authentication),
             *health.routes(backend),
         ],
         exception_handlers={HTTPException: not_routed, Exception: surprised},

@@ -42,7 +42,7 @@ _LOG_TYPES = {b"none": False, b"tail": True}
 
 def payload_limit(headers: Mapping[bytes, bytes]) -> tuple[str, int]:
     """The bound of the payload, by the kind of call."""
-    if _is_async(headers):
+    if is_async(headers):
         return "the payload of an asynchronous call", PAYLOAD_ASYNC_BYTES_MAX
     return "the payload of a synchronous call", PAYLOAD_SYNC_BYTES_MAX
 
@@ -53,17 +53,23 @@ async def invoke(call: Call) -> Answer:
     function = version_of(call)
     if function.disabled is not None:
         raise FunctionDisabled(function.name, function.disabled.reason)
-    if not _is_async(headers):
+    if not is_async(headers):
         tail = _choice(headers, b"x-fc-log-type", _LOG_TYPES, "None or Tail")
-        result = await _unless_gone(call, function)
+        result = await unless_gone(call, function, call.body)
         return sync_answer(result, function, call.request_id, tail=tail)
+    return await submitted(call, function, call.dialect.qualifier(call) or "")
+
+
+async def submitted(call: Call, function: Function, qualifier: str) -> Answer:
+    """Submit a task of `function` with the call's body and headers; `qualifier` is what the caller asked for."""
+    headers = call.headers
     delay = headers.get(b"x-fc-async-delay")
     task = await call.backend.queue.submit(
         function,
         call.body,
         name=task_name(headers),
         number=call.number,
-        qualifier=call.dialect.qualifier(call) or "",
+        qualifier=qualifier,
         delay_seconds=check_digits("x-fc-async-delay", delay.decode("latin-1"), DELAY_SECONDS_BOUNDS, "seconds")
         if delay
         else 0,
@@ -120,9 +126,9 @@ def log_tail(log: Log, request_id: str) -> bytes:
     return text[-LOG_TAIL_BYTES:]
 
 
-async def _unless_gone(call: Call, function: Function) -> Result:
+async def unless_gone(call: Call, function: Function, payload: bytes, *, http: bool = False) -> Result:
     """Call the function for as long as the caller waits."""
-    work = asyncio.ensure_future(call.backend.dispatcher.invoke(function, call.body, call.request_id))
+    work = asyncio.ensure_future(call.backend.dispatcher.invoke(function, payload, call.request_id, http=http))
     leaving = asyncio.ensure_future(gone(call.receive))
     try:
         await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -135,7 +141,8 @@ async def _unless_gone(call: Call, function: Function) -> Result:
         await asyncio.gather(work, leaving, return_exceptions=True)
 
 
-def _is_async(headers: Mapping[bytes, bytes]) -> bool:
+def is_async(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a call is to be made later."""
     return _choice(headers, b"x-fc-invocation-type", _TYPES, "Sync or Async")
 
 

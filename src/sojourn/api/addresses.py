@@ -1,0 +1,166 @@
+"""Addresses: requests to functions that have an HTTP trigger.
+
+`/http/ACCOUNT/FUNCTION/…` reaches a function of any generation, `/2016-08-15/proxy/SERVICE[.QUALIFIER]/FUNCTION/…` is
+what official clients of that generation call. The trigger says which methods there are and whether a caller has to sign.
+A call is synchronous unless its header says `Async`; then it is a task, whose payload is the request as an event.
+"""
+
+from __future__ import annotations
+
+from starlette.routing import Route
+from starlette.types import Receive, Scope
+
+from sojourn.agent import frames
+from sojourn.errors import AccessDenied, FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
+from sojourn.function import AccessKey, Function
+from sojourn.httpevent import Request, Response, clean, event_of, response_of
+from sojourn.refusals import FunctionDisabled, TriggerNotFound
+from sojourn.task import Failure
+from sojourn.trigger import ANONYMOUS, METHODS, Trigger
+
+from . import answer
+from .answer import Answer
+from .authentication import Authentication, single_headers
+from .backend import Backend
+from .call import Call, read_body
+from .commands import invocations
+from .dialect import NATIVE
+from .operation import Operation
+from .v2016_08_15 import DIALECT as OLDER
+
+BAD_GATEWAY = 502
+
+
+class Address(Operation):
+    """All requests below one kind of path; `prefix` is how many parts of the path lead to the function."""
+
+    def __init__(self, backend: Backend, authentication: Authentication, prefix: int) -> None:
+        super().__init__(backend, authentication, _unused, invocations.payload_limit)
+        self._prefix = prefix
+
+    async def _answer(self, scope: Scope, receive: Receive, number: int) -> Answer:
+        headers = single_headers(scope["headers"])
+        names = scope["path_params"]
+        account_id = names.get("account") or self._account_of(headers)
+        service, _, qualifier = names.get("service", "").partition(".")
+        name = f"{service}${names['function']}" if service else names["function"]
+        function = self._backend.catalog.function(account_id, name)
+        trigger = self._backend.timers.address(function, qualifier)
+        if trigger is None:
+            raise TriggerNotFound(name, "http")
+        key, digest = self._caller(scope, headers, trigger, account_id)
+        if scope["method"] not in trigger.http.methods:
+            raise PathNotSupported(scope["method"], scope["path"][:200], 405)
+        what, limit_bytes = self._limit(headers)
+        body = await read_body(headers, receive, what, limit_bytes, digest)
+        call = Call(
+            self._backend,
+            key,
+            number=number,
+            scope={**scope, "path_params": {"function": name}, "query_string": b""},
+            headers=headers,
+            body=body,
+            receive=receive,
+            dialect=NATIVE,
+        )
+        version = self._backend.catalog.qualified(account_id, name, qualifier or trigger.qualifier, number)
+        if version.disabled is not None:
+            raise FunctionDisabled(name, version.disabled.reason)
+        return await self._served(call, version, qualifier or trigger.qualifier, self._request(call, scope))
+
+    def _caller(
+        self, scope: Scope, headers: dict[bytes, bytes], trigger: Trigger, account_id: str
+    ) -> tuple[AccessKey, bytes | None]:
+        """Who asks, and what the body's digest must be."""
+        if trigger.http.auth_type == ANONYMOUS:
+            return AccessKey(id=ANONYMOUS, secret="", account_id=account_id, created_at=0), None
+        proof = self._authentication.check(scope, headers)
+        if proof.key.account_id != account_id:
+            raise AccessDenied("the access key belongs to another account than the function")
+        return proof.key, proof.digest
+
+    def _account_of(self, headers: dict[bytes, bytes]) -> str:
+        """Whose function it is, where the path does not say it: the key's, the hint's, or the only account's."""
+        word = headers.get(b"authorization", b"").partition(b" ")[2].partition(b":")[0].decode("latin-1").strip()
+        key = self._backend.catalog.key(word)
+        hint = headers.get(b"x-fc-account-id", b"").decode("latin-1")
+        accounts = self._backend.catalog.accounts()
+        if key is not None:
+            return key.account_id
+        if hint:
+            return hint
+        if len(accounts) == 1:
+            return accounts[0].id
+        raise MissingHeader("X-Fc-Account-Id")
+
+    def _request(self, call: Call, scope: Scope) -> Request:
+        raw = scope["raw_path"].decode("latin-1").split("/", self._prefix + 1)
+        return Request(
+            account_id=call.account_id,
+            request_id=call.request_id,
+            method=scope["method"],
+            path="/" + (raw[self._prefix + 1] if len(raw) > self._prefix + 1 else ""),
+            query=scope["query_string"].decode("latin-1"),
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in call.headers.items()},
+            body=call.body,
+            source_ip=(scope.get("client") or ("",))[0],
+            host=call.headers.get(b"host", b"").decode("latin-1"),
+            at=self._backend.clock.now(),
+        )
+
+    async def _served(self, call: Call, version: Function, qualifier: str, request: Request) -> Answer:
+        if invocations.is_async(call.headers):
+            call.body = event_of(request)
+            return await invocations.submitted(call, version, qualifier)
+        passed_on = version.config.custom
+        payload = _packed(request) if passed_on else event_of(request)
+        result = await invocations.unless_gone(call, version, payload, http=passed_on)
+        outcome = result.outcome
+        told = ((b"x-fc-instance-id", result.instance_id.encode()),)
+        if isinstance(outcome, Failure):
+            if outcome.lost:
+                raise ServiceUnavailable(f"the instance was lost: {outcome.message}")
+            kind = (b"x-fc-error-type", outcome.kind.encode("latin-1", "replace"))
+            return Answer(BAD_GATEWAY, outcome.document, answer.JSON, (*told, kind))
+        return _answered(_unpacked(outcome.result) if passed_on else response_of(outcome.result), told)
+
+
+def _answered(response: Response, told: tuple[tuple[bytes, bytes], ...]) -> Answer:
+    kind = answer.BYTES
+    headers = list(told)
+    for name, value in response.headers:
+        if name == "content-type":
+            kind = value.encode("latin-1")
+        else:
+            headers.append((name.encode("latin-1"), value.encode("latin-1")))
+    bodiless = response.status in (204, 304)
+    return Answer(response.status, b"" if bodiless else response.body, kind, tuple(headers))
+
+
+def _packed(request: Request) -> bytes:
+    """The request for the program itself."""
+    path = request.path + (f"?{request.query}" if request.query else "")
+    head: dict[str, object] = {"method": request.method, "path": path, "headers": request.forwarded()}
+    return frames.pack_http(head, request.body)
+
+
+def _unpacked(result: bytes) -> Response:
+    head, body = frames.unpack_http(result)
+    headers = head.get("headers")
+    pairs = [(str(name), str(value)) for name, value in headers] if isinstance(headers, list) else []
+    return Response(status=int(str(head.get("status", 200))), headers=clean(pairs), body=body)
+
+
+async def _unused(_: Call) -> Answer:
+    raise FunctionNotFound("")
+
+
+def routes(backend: Backend, authentication: Authentication) -> list[Route]:
+    """Their routes."""
+    own, older = Address(backend, authentication, 3), Address(backend, authentication, 4)
+    found = []
+    for tail in ("", "/{rest:path}"):
+        found.append(Route(f"/http/{{account}}/{{function}}{tail}", own, methods=list(METHODS)))
+        proxy = f"/{OLDER.version}/proxy/{{service}}/{{function}}{tail}"
+        found.append(Route(proxy, older, methods=list(METHODS)))
+    return found
