@@ -53,7 +53,7 @@ def test_a_body_over_the_bound_is_refused_by_its_header() -> None:
         frames.Parser(10).feed(frames.HEADER.pack(11, 1, 0, 0))
 
 
-@given(st.text(max_size=40), st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1), st.binary(max_size=100))
+@given(st.text(max_size=40), st.integers(0, 2**31 - 1), st.integers(0, 2**64 - 1), st.binary(max_size=100))
 def test_an_invoke_is_read_as_it_was_written(request_id: str, retry: int, deadline_at: int, payload: bytes) -> None:
     """Request id, retry count, deadline and payload survive."""
     encoded = request_id.encode("utf-8", "replace")
