@@ -40,6 +40,7 @@ app = cyclopts.App(
 app.command(serve)
 app.command("sojourn.cli.function:app", name="function", help="Deploy, list, show and delete functions.")
 app.command("sojourn.cli.task:app", name="task", help="Submit, watch and stop tasks.")
+app.command("sojourn.cli.instance:app", name="instance", help="List instances.")
 app.command("sojourn.cli.account:app", name="account", help="Make and list accounts.")
 app.command(
     "sojourn.cli.about:version",
