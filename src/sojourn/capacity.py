@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from .fleet import Fleet, Instance
-from .function import MEMORY_MB_DEFAULT, Function
+from .function import MEMORY_MB_BOUNDS, MEMORY_MB_DEFAULT, Function
 
 STARTS_PER_FUNCTION_MAX = 4
 """Instances of one function that are made at the same time: more would only slow each other down."""
@@ -52,7 +52,16 @@ class Capacity:
     def exhausted(self) -> bool:
         """Whether not even a newcomer's smallest instance would fit."""
         fleet = self._fleet
-        return len(fleet) >= self.instances_max or fleet.memory_mb + 128 > self.memory_mb
+        return len(fleet) >= self.instances_max or fleet.memory_mb + MEMORY_MB_BOUNDS[0] > self.memory_mb
+
+    @property
+    def closed(self) -> bool:
+        """Whether not even the smallest instance would fit of a function that has instances."""
+        fleet, smallest_mb = self._fleet, MEMORY_MB_BOUNDS[0]
+        return (
+            len(fleet) + self._kept >= self.instances_max
+            or fleet.memory_mb + self._kept_mb + smallest_mb > self.memory_mb
+        )
 
     def possible(self, function: Function) -> bool:
         """Whether an instance of `function` could ever fit."""
