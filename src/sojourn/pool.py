@@ -19,7 +19,7 @@ from .background import Background
 from .birth import Birth
 from .capacity import Capacity
 from .chronicle import Remembered
-from .clock import Clock
+from .clock import Clock, real_timeout_seconds
 from .ending import Ending
 from .errors import InstanceStartFailed
 from .fleet import Fleet, Instance
@@ -183,6 +183,10 @@ class Pool:
             del used.in_flight[invocation.request_id]
             if used.on_call_over is not None:
                 used.on_call_over()
+
+    def timeout_seconds(self, timeout: float) -> float:
+        """How long a handler with this timeout may really take."""
+        return real_timeout_seconds(self._clock, timeout)
 
     def release(self, used: Instance) -> None:
         """Give an instance back, whether or not it was used; one that starts, is dead or outdated is taken care of."""
