@@ -205,7 +205,7 @@ def test_a_broken_history_ends_nothing_else() -> None:
 
 
 def test_a_copy_with_a_log_is_read_whole(tmp_path: Path) -> None:
-    """As a killed server leaves it: the last writes are in the log only and count; database and log stay as they are."""
+    """As a killed server leaves it: the last writes are in the log only and count; neither file is written to."""
     home, copy = tmp_path / "home", tmp_path / "copy"
     copy.mkdir()
 

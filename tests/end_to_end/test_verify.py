@@ -32,8 +32,8 @@ def test_a_database_is_verified_while_its_server_works(sandbox: str) -> None:
         for number in range(1, 6):
             client.submit("echo", b"x", task_id=f"t{number}")
             assert verified_tasks(server) == number
-        assert client.wait("echo", "t5").return_payload == b"x"
+        assert client.wait("echo", "t5").return_payload == "x"
         assert server.terminate() == 0
         assert verified_tasks(server) == 5
         server.start()
-        assert server.client().wait("echo", "t1").return_payload == b"x"
+        assert server.client().wait("echo", "t1").return_payload == "x"
