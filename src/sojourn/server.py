@@ -28,6 +28,7 @@ from .announcement import announce, write_credentials
 from .api.app import build
 from .api.backend import Backend
 from .api.protocol import Protocol
+from .auditor import Auditor
 from .catalog import Catalog
 from .clock import clock_of, unscaled
 from .code import CodeStore
@@ -275,6 +276,7 @@ class Server:
             settings=self.settings,
             isolation=self.isolation,
             ready=lambda: self._ready,
+            audit=Auditor(self.store).audit,
         )
         self._http = _Http(
             uvicorn.Config(

@@ -58,6 +58,14 @@ app.command(
     help="Call a function and print its answer.\n\nFor example:\n\n    sojourn invoke hello --payload world --tail",
 )
 app.command(
+    "sojourn.cli.verify:verify",
+    name="verify",
+    help=(
+        "Check every task's history, counters and links in a data directory.\n\nFor example:\n\n"
+        "    sojourn verify --data-dir /var/lib/sojourn"
+    ),
+)
+app.command(
     "sojourn.cli.about:version",
     name="version",
     help="Show the version of this command and of the server.\n\nFor example:\n\n    sojourn version -o json",
