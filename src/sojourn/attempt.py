@@ -68,7 +68,8 @@ class Attempt:
                 told["initializerMs"] = round(initializer_ms, 3)
         if ended is None:
             ended = await self._invoke(function, invocation)
-        return msgspec.structs.replace(ended, evidence={**ended.evidence, **told})
+        measured = {"durationMs": self.duration_us / 1000}
+        return msgspec.structs.replace(ended, evidence={**measured, **ended.evidence, **told})
 
     async def end(self, reason: str) -> Exit | None:
         """End the call; on return nothing of it runs. None when its instance lives on, see `Pool.give_up`."""
@@ -111,7 +112,7 @@ class Attempt:
         loop = asyncio.get_running_loop()
         config = function.config
         began = self._began = loop.time()
-        alarm = loop.call_later(config.timeout, self._time_out)
+        alarm = loop.call_later(self._pool.timeout_seconds(config.timeout), self._time_out)
         self.output.begin(INVOKE, invocation.request_id, quiet=True)
         try:
             reply = await self._pool.invoke(self._used, invocation, self.output.write, self.task_name)

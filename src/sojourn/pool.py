@@ -19,7 +19,7 @@ from .background import Background
 from .birth import Birth
 from .capacity import Capacity
 from .chronicle import Remembered
-from .clock import Clock
+from .clock import Clock, real_timeout_seconds
 from .ending import Ending
 from .errors import InstanceStartFailed
 from .fleet import Fleet, Instance
@@ -39,7 +39,8 @@ class Pool:
     """All instances of this server.
 
     `on_free()` is called whenever capacity may have become available. `wanted(function_id)` says whether tasks of a
-    function wait, so that its warm instances are not taken from it before its turn.
+    function wait, so that its warm instances are not taken from it before its turn; `pressed()` whether somebody waits
+    for capacity, whose room is not taken by what is only made ahead.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Pool:
         self.closing = False
         self.on_free: Callable[[], None] = lambda: None
         self.wanted: Callable[[int], bool] = lambda _: False
+        self.pressed: Callable[[], bool] = lambda: False
         homes.on_exit, homes.on_lost = self._exited, self._lost
 
     def __len__(self) -> int:
@@ -179,6 +181,10 @@ class Pool:
             del used.in_flight[invocation.request_id]
             if used.on_call_over is not None:
                 used.on_call_over()
+
+    def timeout_seconds(self, timeout: float) -> float:
+        """How long a handler with this timeout may really take."""
+        return real_timeout_seconds(self._clock, timeout)
 
     def release(self, used: Instance) -> None:
         """Give an instance back, whether or not it was used; one that starts, is dead or outdated is taken care of."""
@@ -285,7 +291,7 @@ class Pool:
         return made
 
     def _begin_ahead(self, function: Function) -> bool:
-        if self.closing or self.capacity.starts_enough(function):
+        if self.closing or self.pressed() or self.capacity.starts_enough(function):
             return False
         if not self.capacity.fits(function):
             self._make_room(function, kept_too=False)

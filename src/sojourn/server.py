@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import random
 import secrets
 import signal
@@ -22,16 +21,16 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import uvicorn
 import uvloop
 
-from . import __version__, config, identity
+from . import identity
+from .announcement import announce, write_credentials
 from .api.app import build
 from .api.backend import Backend
 from .api.protocol import Protocol
 from .catalog import Catalog
-from .clock import SystemClock
+from .clock import clock_of, unscaled
 from .code import CodeStore
 from .config import Settings
 from .deliveries import Deliveries
@@ -45,6 +44,7 @@ from .pool import Pool
 from .queue import Queue
 from .runtime import Runtime
 from .sandbox import Capabilities, SandboxDriver
+from .sandboxes.overheard import Listener, overheard
 from .store import Store
 from .target import Reach, parse_bridges
 from .task import Backoff
@@ -59,9 +59,9 @@ SANDBOX_ORDER = ("bubblewrap", "process")
 class Server:
     """One server on one data directory: `start`, then `run` until it is told to end, then `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.clock = SystemClock()
+    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:  # it hears what functions write
+        self.settings, self._listener = settings, listener
+        self.clock = clock_of(settings.time_scale)
         self.numbers = identity.Numbers()
         self.url = ""
         self._ending = asyncio.Event()
@@ -96,13 +96,14 @@ class Server:
             self.pool.change(function)
         self.deliveries.start()
         self._serve_http(listener)
-        self._write_credentials()
+        owner = self._owner()
+        write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
         self._ready = True
         # What is there now stays; and a task leaves no cycles behind, so the collector may come by seldom.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        self._announce()
+        announce(settings, self.isolation, self.url, owner)
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT, or a store that cannot be trusted any more."""
@@ -164,7 +165,7 @@ class Server:
         }
         code = CodeStore(settings.data_dir / "code")
         self.homes = Homes(
-            driver,
+            overheard(driver, self._listener),
             self.runtimes.values(),
             sandboxes,
             code.directory,
@@ -179,6 +180,7 @@ class Server:
             clock,
             check_runtime=self._check_runtime,
             multi_account=self.isolation.multi_account or settings.allow_unisolated,
+            offline_works="none" in self.isolation.networks,
             reach=reach,
         )
         self.catalog.on_account = self.homes.admit
@@ -211,7 +213,7 @@ class Server:
             rng=random.Random(secrets.randbits(64)),
         )
         self.logs = Logs(self.queue, self.dispatcher.attempt)
-        self.webhook = Webhook(clock, private_addresses=reach.private_addresses)
+        self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
         self.deliveries = Deliveries(
             self.store,
             self.queue,
@@ -291,53 +293,8 @@ class Server:
         )
         self._http_task = asyncio.create_task(self._http.serve(sockets=[listener]))
 
-    # Saying so --------------------------------------------------------------------------------------------------------
-
     def _owner(self) -> Account:
         return self.catalog.accounts()[0]
-
-    def _write_credentials(self) -> None:
-        """The owner's key pair and this start's address, for the command line of the same user."""
-        owner = self._owner()
-        key = self.catalog.keys_of(owner.id)[0]
-        document = {
-            "endpoint": self.url,
-            "accountId": owner.id,
-            "accessKeyId": key.id,
-            "accessKeySecret": key.secret,
-        }
-        path = self.settings.data_dir / "credentials.json"
-        temporary = path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
-        temporary.replace(path)
-
-    def _announce(self) -> None:
-        settings, isolation = self.settings, self.isolation
-        log.info("account %s, its key pair is in %s", self._owner().id, settings.data_dir / "credentials.json")
-        if settings.network == "host":
-            log.warning(
-                "functions of account %s share this host's network and reach its loopback services (--network none "
-                "shuts them off); further accounts get %s",
-                self._owner().id,
-                "no network" if settings.network_others == "none" else "the host's network too",
-            )
-        else:
-            log.info(
-                "functions of account %s get no network; further accounts get %s",
-                self._owner().id,
-                "none either" if settings.network_others == "none" else "the host's network",
-            )
-        if isolation.level == 0:
-            log.warning("%s", isolation.text)
-        if not config.is_loopback(settings.host):
-            log.warning("listening beyond this machine without TLS: put a TLS proxy that keeps Host in front")
-        sys.stdout.write(
-            f"sojourn {__version__} ready on {self.url} · isolation level {isolation.level} ({isolation.driver}): "
-            f"{isolation.text}\n"
-        )
-        sys.stdout.flush()
 
 
 class _Http(uvicorn.Server):

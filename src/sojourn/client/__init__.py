@@ -12,6 +12,7 @@ One client, three parts: `calls` and `conversation` say what is asked, purely; `
 
 from sojourn.task import Status
 
+from . import documents
 from .archive import code_archive, zip_directory
 from .asynchronous import AsyncClient
 from .blocking import Client
@@ -79,6 +80,7 @@ __all__ = [
     "Version",
     "WaitTimedOut",
     "code_archive",
+    "documents",
     "from_environment",
     "zip_directory",
 ]

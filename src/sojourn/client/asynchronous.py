@@ -61,6 +61,10 @@ class AsyncClient:
         """Let go of the connections. Closing twice is fine."""
         await self._http.aclose()
 
+    async def ask(self, call: Call[T]) -> T:
+        """The answer to one call, such as those of `calls` and `documents`."""
+        return await self._run(ask(call))
+
     async def deploy(
         self,
         name: str,

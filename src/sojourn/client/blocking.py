@@ -75,6 +75,10 @@ class Client:
         """Let go of the connections. Closing twice is fine."""
         self._http.close()
 
+    def ask(self, call: Call[T]) -> T:
+        """The answer to one call, such as those of `calls` and `documents`."""
+        return self._run(ask(call))
+
     def deploy(
         self,
         name: str,
