@@ -8,6 +8,7 @@ initialized first, on behalf of this attempt, under Initializer's own timeout. T
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import msgspec
 
@@ -21,6 +22,9 @@ from .task import Outcome
 
 HOOK_MARGIN_SECONDS = 5.0
 """An Initializer's time is kept inside its sandbox; so much later it is ended from here, should that have failed."""
+
+USAGE_SECONDS_MAX = 0.05
+"""How long a stop waits to hear of the memory that it tells of."""
 
 
 class Attempt:
@@ -73,11 +77,19 @@ class Attempt:
 
     async def end(self, reason: str) -> Exit | None:
         """End the call; on return nothing of it runs. None when its instance lives on, see `Pool.give_up`."""
-        self._ended = True  # from now on the output is PreStop's, whatever becomes of the handler
-        peak = 0
-        elapsed_us = int((asyncio.get_running_loop().time() - self._began) * 1e6) if self._began else 0
-        self.output.end(UNHANDLED_ERROR if reason == "timeout" else canceled_error(elapsed_us, peak))
+        if not self._ended:
+            self._ended = True  # from now on the output is PreStop's, whatever becomes of the handler
+            elapsed_us = int((asyncio.get_running_loop().time() - self._began) * 1e6) if self._began else 0
+            canceled = "" if reason == "timeout" else canceled_error(elapsed_us, await self._peak_bytes())
+            self.output.end(canceled or UNHANDLED_ERROR)
         return await self._pool.give_up(self._used, self._request_id, reason, self.task_name, self.output)
+
+    async def _peak_bytes(self) -> int:
+        """The most memory that its instance has had; 0 when that is not known at once."""
+        with contextlib.suppress(Exception):  # whatever it is, the stop is worth more
+            async with asyncio.timeout(USAGE_SECONDS_MAX):
+                return (await self._pool.usage(self._used)).memory_peak_bytes
+        return 0
 
     async def _initialize(self, function: Function) -> Outcome | None:
         """Run Initializer; None when the handler may be called."""
