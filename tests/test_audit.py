@@ -37,6 +37,8 @@ def test_whatever_facts_lead_to_is_right(steps: list[tuple[str, int]]) -> None:
     for name, elapsed in steps:
         now += elapsed
         fact: Fact = FACTS[name]
+        if name == "Started" and not task.owner:  # the table leaves it to the dispatcher to claim a Retrying task first
+            continue
         if name in ("Faltered", "GaveUp"):
             failure = LOSS if elapsed < 0 else ERROR
             fact = judge(task, failure, now, Backoff(), 0.0)
