@@ -222,3 +222,21 @@ def test_a_function_has_waits_of_its_own_between_its_attempts() -> None:
                 assert 0.8 * expected <= wait <= 1.2 * expected + 0.01
 
     run(main())
+
+
+def test_the_handler_is_told_when_it_must_be_done() -> None:
+    """The deadline counts from the call, not from the submit or from the making of its instance."""
+
+    async def main() -> None:
+        async with World() as world:
+            world.script.create_seconds = 5.0
+            function = world.deploy("f", answers(), timeout_seconds=60)
+            task = await world.submit(function)
+            (after,) = await world.end(task)
+            ((_, invocation),) = world.script.calls
+
+            running = next(event.at for event in after.events if event.status == "Running")
+            assert running >= after.created_at + 5 * SECOND
+            assert 60 * SECOND <= invocation.deadline_at - running < 61 * SECOND
+
+    run(main())

@@ -19,7 +19,7 @@ from .background import Background
 from .birth import Birth
 from .capacity import Capacity
 from .chronicle import Remembered
-from .clock import Clock, real_timeout_seconds
+from .clock import MICROSECONDS_PER_SECOND, Clock, real_timeout_seconds, unscaled
 from .ending import Ending
 from .errors import InstanceStartFailed
 from .fleet import Fleet, Instance
@@ -187,6 +187,10 @@ class Pool:
     def timeout_seconds(self, timeout: float) -> float:
         """How long a handler with this timeout may really take."""
         return real_timeout_seconds(self._clock, timeout)
+
+    def deadline_at(self, timeout: float) -> int:
+        """When a handler with this timeout that begins now must be done, by the clock of the machine."""
+        return unscaled(self._clock).now() + int(self.timeout_seconds(timeout) * MICROSECONDS_PER_SECOND)
 
     def release(self, used: Instance) -> None:
         """Give an instance back, whether or not it was used; one that starts, is dead or outdated is taken care of."""
