@@ -38,7 +38,10 @@ def test_a_line_of_slow_tasks_keeps_no_other_function_from_its_first_task(sandbo
     with LiveServer(sandbox=sandbox, settings=settings) as server:
         client = server.client()
         slow = deploy(client, post, "slow", handler=WAITS)
-        quick, called = deploy(client, post, "quick", handler="return 2"), deploy(client, post, "called", handler="return 3")
+        quick, called = (
+            deploy(client, post, "quick", handler="return 2"),
+            deploy(client, post, "called", handler="return 3"),
+        )
         post.hold("began")
         crowd(server, slow, CROWD)
         post.wait("began", 8)
