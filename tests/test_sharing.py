@@ -107,6 +107,35 @@ def test_a_stop_of_one_invocation_leaves_the_others_alone_where_it_can_be_cancel
     run(main())
 
 
+def test_a_caller_who_goes_away_has_the_program_give_the_call_up() -> None:
+    """The others go on, and the place is free when the call is over, not before."""
+
+    async def main() -> None:
+        async with World(memory_mb=128) as world:
+            world.script.cancel_seconds = 0.2
+            gate = Gate()
+            function = shared(world, gate, concurrency=2)
+            await world.warm(function)
+            other = await world.submit(function)
+            await gate.busy()
+            call = asyncio.ensure_future(world.dispatcher.invoke(function, b"", "r"))
+            await gate.busy(2)
+            call.cancel()
+            await asyncio.wait([call])
+            following = await world.submit(function)
+            await settle()
+            assert world.row(following).status is Status.ENQUEUED
+            await gate.busy(3)
+
+            (used,) = world.pool.instances()
+            assert [event.name for event in used.events][-1] == "InvocationCanceled"
+            assert world.script.stops == []
+            gate.leave()
+            await world.end(other, following)
+
+    run(main())
+
+
 def test_where_it_cannot_be_cancelled_the_instance_goes_when_nothing_else_runs_in_it() -> None:
     """The other one ends in its own time; nothing new comes meanwhile."""
 

@@ -61,19 +61,22 @@ class Calls:
             raise ResourceExhausted(f"function '{function.name}' has no concurrency left")
         self._concurrency.take(function)
         used: Instance | None = None
+        abandoned = False
         try:
             used = await self._acquire(function)
             await self._pool.ready(used)
             attempt = Attempt(self._pool, used)
+            invocation = Invocation(request_id=request_id, payload=payload, http=http)
+            running = self.background.spawn(attempt.run(function, invocation))
             try:
-                ended = await attempt.run(function, Invocation(request_id=request_id, payload=payload, http=http))
+                ended = await asyncio.shield(running)
             except asyncio.CancelledError:
-                self.background.spawn(attempt.end("cancel"))
+                abandoned = True
+                self.background.spawn(self._abandon(attempt, running, function, used))
                 raise
         finally:
-            self._concurrency.give(function)
-            if used is not None:  # also when the caller goes away during the start: whoever comes next gets it
-                self._pool.release(used)
+            if not abandoned:  # else user code still runs in it
+                self._over(function, used)
         megabytes = float(str(ended.evidence.get("maxMemoryUsageMB", 0)))
         log = attempt.output.log(1) or Log(1, b"")
         return Answer(ended, used.id, attempt.duration_us, int(megabytes * 1024 * 1024), log)
@@ -121,6 +124,21 @@ class Calls:
             raise
         finally:
             self._leave(function.id, caller)
+
+    async def _abandon(
+        self, attempt: Attempt, running: asyncio.Task[Outcome], function: Function, used: Instance
+    ) -> None:
+        """The caller went away while user code ran: nobody gets the instance before that is over."""
+        try:
+            await attempt.end("cancel")
+            await asyncio.wait([running])
+        finally:
+            self._over(function, used)
+
+    def _over(self, function: Function, used: Instance | None) -> None:
+        self._concurrency.give(function)
+        if used is not None:  # also when the caller goes away during the start: whoever comes next gets it
+            self._pool.release(used)
 
     def _give_back(self, caller: asyncio.Future[Instance]) -> None:
         """The caller went away in the very moment in which it got an instance."""

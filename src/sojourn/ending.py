@@ -74,6 +74,8 @@ class Ending:
         frozen = used.status is Status.FROZEN
         if used.status is not Status.STOPPING:
             self._begin(used, reason, task_name)
+        if not task_name and len(used.in_flight) == 1:  # a drain cuts it short: PreStop may want to know which one
+            (task_name,) = used.in_flight.values()
         order = StopOrder(
             reason=reason,
             grace_seconds=self._grace_seconds,

@@ -1,7 +1,8 @@
 """Resting: what becomes of an instance that nobody uses. It lingers, is frozen, and goes, or is thawed.
 
 When each of that is due is `freezer`'s to say. PreFreeze runs under a request id of its own and belongs to no task, so
-what it came to and wrote stands with the instance's events; whatever that is, the freeze goes ahead.
+what it came to and wrote stands with the instance's events; whatever that is, the freeze goes ahead. An instance whose
+PreFreeze did not return in time is not used again.
 """
 
 from __future__ import annotations
@@ -124,6 +125,10 @@ class Resting:
             return
         used.note(instance.FrozenNow(), self._clock.now())
         used.tell(self._clock.now(), "Frozen")
-        if used.gone is None:
-            self._fleet.frozen(used)
-            self._freed()
+        if used.gone is not None:
+            return
+        if came is not None and came.timed_out:  # the hook is still in there, and a handler would have to wait for it
+            self._send_away(used, "timeout")
+            return
+        self._fleet.frozen(used)
+        self._freed()
