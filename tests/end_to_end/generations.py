@@ -36,6 +36,14 @@ class Refused(Exception):
 class Generation(Protocol):
     """What the tests ask of a client; every answer is the document as the client gives it."""
 
+    letter: str
+
+    def other(self, server: LiveServer, **keys: str) -> Generation:
+        """The same client with other keys (`key_id`, `secret`)."""
+
+    def close(self) -> None:
+        """Nothing more is asked of it."""
+
     def create_service(self, name: str) -> None:
         """CreateService."""
 
@@ -85,10 +93,18 @@ def _refusing(call: Any) -> Any:
     return wrapped
 
 
-class Open:
-    """PyPI alibabacloud-fc-open20210406."""
+class _OfPython:
+    letter = ""
 
-    name = "fc-open20210406"
+    def other(self, server: LiveServer, **keys: str) -> Any:
+        return type(self)(server, **keys)  # type: ignore[call-arg]  # both take these
+
+    def close(self) -> None:
+        pass
+
+
+class Open(_OfPython):
+    """PyPI alibabacloud-fc-open20210406."""
 
     def __init__(self, server: LiveServer, *, key_id: str = "", secret: str = "", token: str = "", **more: Any) -> None:
         known = server.credentials
@@ -168,10 +184,8 @@ class Open:
         _refusing(self.client.stop_stateful_async_invocation)(SERVICE, name, task_id, request)
 
 
-class Classic:
+class Classic(_OfPython):
     """PyPI aliyun-fc2; it has no calls for tasks, so those go through its own signing of any request."""
-
-    name = "aliyun-fc2"
 
     def __init__(self, server: LiveServer, *, key_id: str = "", secret: str = "", token: str = "") -> None:
         known = server.credentials

@@ -1,0 +1,126 @@
+"""The official npm clients, each in a process of its own that `node_clients.js` is the inside of.
+
+They are installed by npm when they are first needed, into pytest's cache; where npm or a package cannot be had, the tests
+are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from end_to_end.functions import HANDLER, RUNTIME
+from end_to_end.generations import SERVICE, Document, Refused
+from live import LiveServer, archive
+
+PACKAGES = {
+    "fc2": "@alicloud/fc2@2.6.6",
+    "fc-open20210406": "@alicloud/fc-open20210406@2.0.13",
+    "fc20230330": "@alicloud/fc20230330@4.7.6",
+}
+INSTALL_SECONDS_MAX = 100
+SCRIPT = Path(__file__).with_suffix(".js")
+
+
+def installed(cache: Path) -> Path:
+    """Where the packages are."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("node and npm are not installed")
+    if not (cache / "complete").exists():
+        words = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(cache), *PACKAGES.values()]
+        try:
+            ran = subprocess.run(words, capture_output=True, check=False, timeout=INSTALL_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            pytest.skip(f"npm did not bring the clients in {INSTALL_SECONDS_MAX} s")
+        if ran.returncode:
+            pytest.skip(f"npm cannot bring the clients: {ran.stderr.decode(errors='replace').splitlines()[-1:]}")
+        (cache / "complete").touch()
+    shutil.copy(SCRIPT, cache / SCRIPT.name)  # modules are looked for beside it
+    return cache
+
+
+class Node:
+    """One of the clients; see `generations.Generation`."""
+
+    def __init__(self, which: str, cache: Path, server: LiveServer, *, key_id: str = "", secret: str = "") -> None:
+        known = server.credentials
+        self.which, self._cache, self._numbers = which, cache, itertools.count()
+        keys = (key_id or known["accessKeyId"], secret or known["accessKeySecret"])
+        command = ["node", str(cache / SCRIPT.name), which, known["endpoint"], *keys, SERVICE]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def other(self, server: LiveServer, **keys: str) -> Node:
+        """The same client with other keys."""
+        return Node(self.which, self._cache, server, **keys)
+
+    def close(self) -> None:
+        """End its process."""
+        self._process.communicate()
+
+    def _ask(self, call: str, *arguments: object) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        asked = {"number": next(self._numbers), "call": call, "arguments": arguments}
+        self._process.stdin.write(json.dumps(asked) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        assert answer["number"] == asked["number"]
+        if "error" in answer:
+            error = answer["error"]
+            if not error["status"]:
+                raise AssertionError(error["message"])
+            # The newest generation's words for tasks, in those of the others, so that one test serves all.
+            code = error["code"].replace("AsyncTask", "StatefulAsyncInvocation")
+            raise Refused(error["status"], code)
+        return answer["value"]
+
+    def create_service(self, name: str) -> None:
+        self._ask("createService", name)
+
+    def create(self, name: str, source: str, **settings: Any) -> Document:
+        code = {"zipFile": base64.b64encode(archive(source)).decode()}
+        words = {"memory_size": "memorySize"}
+        more = {words.get(key, key): value for key, value in ({"timeout": 60} | settings).items()}
+        body = {"functionName": name, "runtime": RUNTIME, "handler": HANDLER, "code": code, **more}
+        made: Document = self._ask("create", body)
+        return made
+
+    def delete(self, name: str) -> None:
+        self._ask("delete", name)
+
+    def configure(self, name: str, **settings: Any) -> Document:
+        made: Document = self._ask("configure", name, {"statefulInvocation": True, **settings})
+        return made
+
+    def bound(self, name: str, count: int) -> None:
+        self._ask("bound", name, count)
+
+    def submit(self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str) -> str:
+        sent = {key.replace("_", "-"): value for key, value in headers.items()} | {"x-fc-invocation-type": "Async"}
+        if task_id:
+            sent["x-fc-stateful-async-invocation-id"] = task_id
+        found: str = self._ask("invoke", name, payload.decode(), sent, qualifier)["id"]
+        return found
+
+    def call(self, name: str, payload: bytes = b"") -> bytes:
+        found = self._ask("invoke", name, payload.decode(), {}, "LATEST")["body"]
+        return found.encode() if isinstance(found, str) else found
+
+    def get(self, name: str, task_id: str) -> Document:
+        found: Document = self._ask("get", name, task_id)
+        return found
+
+    def page(self, name: str, **wanted: Any) -> Document:
+        found: Document = self._ask("page", name, wanted)
+        return found
+
+    def stop(self, name: str, task_id: str) -> None:
+        self._ask("stop", name, task_id)
