@@ -35,7 +35,16 @@ def installed(cache: Path) -> Path:
     if node is None or npm is None:
         pytest.skip("node and npm are not installed")
     if not (cache / "complete").exists():
-        words = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(cache), *PACKAGES.values()]
+        words = [
+            npm,
+            "install",
+            "--no-audit",
+            "--no-fund",
+            "--ignore-scripts",
+            "--prefix",
+            str(cache),
+            *PACKAGES.values(),
+        ]
         try:
             ran = subprocess.run(words, capture_output=True, check=False, timeout=INSTALL_SECONDS_MAX)
         except subprocess.TimeoutExpired:
@@ -103,7 +112,9 @@ class Node:
     def bound(self, name: str, count: int) -> None:
         self._ask("bound", name, count)
 
-    def submit(self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str) -> str:
+    def submit(
+        self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
+    ) -> str:
         sent = {key.replace("_", "-"): value for key, value in headers.items()} | {"x-fc-invocation-type": "Async"}
         if task_id:
             sent["x-fc-stateful-async-invocation-id"] = task_id

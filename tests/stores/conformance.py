@@ -1,7 +1,7 @@
 """What every store must do, by subject.
 
 A store passes when a class of its own inherits `StoreConformance` and gives a fixture `factory`, see `test_sqlite.py`.
-Functions and accounts are in `conformance_functions`, deliveries in `conformance_deliveries`, pages in
+Functions and accounts are in `conformance_functions`, versions, services and triggers in `conformance_names`, deliveries in `conformance_deliveries`, pages in
 `conformance_pages`, races in `conformance_races`.
 """
 
@@ -17,6 +17,7 @@ from sojourn.store import Log, OpenTask, Store, TaskQuery
 from sojourn.task import Aged, Claimed, Refused, Status, StopRequested, Task
 from stores.conformance_deliveries import DeliveryConformance
 from stores.conformance_functions import AccountConformance, FunctionConformance
+from stores.conformance_names import NameConformance
 from stores.conformance_pages import PageConformance
 from stores.conformance_races import RaceConformance
 from stores.samples import (
@@ -328,6 +329,7 @@ class StoreConformance(
     OpenTaskConformance,
     LogConformance,
     FunctionConformance,
+    NameConformance,
     AccountConformance,
     PageConformance,
     RaceConformance,
