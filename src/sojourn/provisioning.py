@@ -53,5 +53,6 @@ def new_scaling(body: Mapping[str, object]) -> Scaling:
 
 def _nothing_else(given: Mapping[str, object]) -> None:
     for field, value in given.items():
-        if value not in IGNORED_WHEN_EMPTY and _NEUTRAL.get(field) != value:
+        neutral = value == _NEUTRAL[field] if field in _NEUTRAL else value in IGNORED_WHEN_EMPTY
+        if not neutral:
             raise InvalidArgument(field, value, "is not supported")
