@@ -1,7 +1,7 @@
 """Fuzzing schedules: any text is a schedule or is refused, and the next firing lies ahead.
 
-Promises: nothing but a refusal is raised; the next firing is later than the time that is asked for, whatever the zone; the
-firing after it is later still.
+Promises: nothing but a refusal is raised; the next firing is later than the time that is asked for, whatever the zone;
+the firing after it is later still.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Accounts and their keys: the only writer of both.
 
-Everything is held in memory and in the store; a change is durable before anybody sees it. A key for a time (STS) belongs
-to an account like any other, comes with a token, and is refused when its time is over; whether it is, is
+Everything is held in memory and in the store; a change is durable before anybody sees it. A key for a time (STS)
+belongs to an account like any other, comes with a token, and is refused when its time is over; whether it is, is
 `api.authentication`'s to ask.
 """
 

@@ -1,9 +1,9 @@
 """Schedules of timer triggers: when one fires next.
 
-Two forms, as Function Compute has them: `@every 5m` (hours, minutes, seconds: `1h30m`), and a cron expression of 6 fields
-(seconds first), also of 5 (without seconds) or 7 (with a year); `CRON_TZ=Area/City` before it says whose clock it means,
-else it is UTC. When both day fields are restricted, either one is enough. A local time that is skipped when clocks go
-forward fires at the moment of the change's other side; one that comes twice fires the first time.
+Two forms, as Function Compute has them: `@every 5m` (hours, minutes, seconds: `1h30m`), and a cron expression of 6
+fields (seconds first), also of 5 (without seconds) or 7 (with a year); `CRON_TZ=Area/City` before it says whose clock
+it means, else it is UTC. When both day fields are restricted, either one is enough. A local time that is skipped when
+clocks go forward fires at the moment of the change's other side; one that comes twice fires the first time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The signatures before ACS3: Function Compute's own (`FC key:signature`), its signed URLs, and ROA's (`acs key:signature`).
+"""The signatures before ACS3: Function Compute's (`FC key:signature`), its signed URLs, ROA's (`acs key:signature`).
 
 None of them covers the body, and FC's does not cover the query of an ordinary call; so each is taken only where clients
 of its generation need it (`api.authentication`). Content-MD5 is opaque here: official clients differ in what they put
@@ -20,7 +20,6 @@ from .signature import WINDOW_SECONDS
 FC, ACS = b"FC", b"acs"
 ACCESS_KEY, EXPIRES, TOKEN, SIGNATURE = "x-fc-access-key-id", "x-fc-expires", "x-fc-security-token", "x-fc-signature"
 """The parameters of a signed URL."""
-URL_SECONDS_MAX = 7 * 86_400
 _NO_SECRET = "no account holds this key, and finding that out takes as long as for any other"  # noqa: S105 - it is none
 
 

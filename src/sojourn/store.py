@@ -54,9 +54,10 @@ class Log(msgspec.Struct, frozen=True):
 class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
     """Which tasks of one function a page shows, in the order of their ids (which is the order of submission).
 
-    `qualifier` is what they were submitted with, "" for whatever it was. `after` is the id that the previous page ended with; `name_prefix` matches the task id as the wire shows it.
-    `began_from` and `began_to` bound, inclusively and in microseconds, the time a task started, or was enqueued while
-    it has not started. `bodies` asks for payload and result; without it they may come back empty.
+    `qualifier` is what they were submitted with, "" for whatever it was. `after` is the id that the previous page ended
+    with; `name_prefix` matches the task id as the wire shows it. `began_from` and `began_to` bound, inclusively and in
+    microseconds, the time a task started, or was enqueued while it has not started. `bodies` asks for payload and
+    result; without it they may come back empty.
     """
 
     function_id: int

@@ -210,11 +210,11 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One task as its row holds it.
 
     `id` is time-ordered and unique on all nodes; `name` is the task id the caller chose, None when it chose none.
-    `function_id` and `generation` name the function as it was at submit: a function deleted and created again under
-    the same name is another generation, and never runs the old one's tasks. `qualifier` is what the caller asked for,
-    `snapshot_id` the published version that it meant at that moment, 0 for LATEST. `attempts` counts starts of user code,
-    `retries` those of them that answered a function error, `losses` those lost through our own fault. `owner` is the
-    incarnation of the server that holds the task, 0 when nobody does. `error` is the wire's error class of the last
+    `function_id` and `generation` name the function as it was at submit: a function deleted and created again under the
+    same name is another generation, and never runs the old one's tasks. `qualifier` is what the caller asked for,
+    `snapshot_id` the published version that it meant at that moment, 0 for LATEST. `attempts` counts starts of user
+    code, `retries` those of them that answered a function error, `losses` those lost through our own fault. `owner` is
+    the incarnation of the server that holds the task, 0 when nobody does. `error` is the wire's error class of the last
     attempt when it failed, `result` its answer or its error document; both are empty while an attempt runs.
     """
 

@@ -2,7 +2,7 @@
 
 A firing is a task like any other. Its id is made of the trigger and the time, and the next firing is written down after
 it: a crash in between submits it again under the same id, which is refused, so no firing makes two tasks. What was
-missed becomes one, see `trigger`. A firing that the server cannot take now is tried again.
+missed becomes one, see `triggering`. A firing that the server cannot take now is tried again.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from . import trigger as rules
+from . import triggering as rules
 from .catalog import Catalog
 from .clock import MICROSECONDS_PER_SECOND, Clock, real_seconds
 from .errors import Conflict, NotFound, SojournError, TaskAlreadyExists
 from .function import Function
 from .queue import Queue
-from .refusals import FunctionDisabled, FunctionNotEmpty, TriggerAlreadyExists, TriggerNotFound
+from .refusals import FunctionNotEmpty, TriggerAlreadyExists, TriggerNotFound
 from .store import Store
-from .trigger import HTTP, TIMER, Trigger, changed_trigger, check_trigger_name, check_trigger_type
+from .trigger import HTTP, TIMER, Trigger
+from .triggering import changed_trigger, check_trigger_name, check_trigger_type
 
 log = logging.getLogger(__name__)
 
@@ -168,14 +169,15 @@ class Timers:
                 function.account_id, function.name, each.qualifier, at // MICROSECONDS_PER_SECOND
             )
             if version.disabled is not None:
-                raise FunctionDisabled(function.name, version.disabled.reason)
+                log.info("timer %s of function %s does not fire: it is disabled", each.name, function.name)
+                return
             await self._queue.submit(
                 version, rules.event_of(each, at), name=rules.task_name(each, at), qualifier=each.qualifier
             )
             self.on_fired(each)
         except TaskAlreadyExists:  # this firing has its task, from before a crash
             return
-        except (NotFound, FunctionDisabled) as error:  # it is gone by intent: this firing makes no task
+        except NotFound as error:  # it is gone by intent: this firing makes no task
             log.warning("timer %s of function %s fires in vain: %s", each.name, function.name, error)
 
     async def _replace(self, before: Trigger, after: Trigger) -> Trigger:

@@ -1,12 +1,14 @@
 """Every field that the official models send, and what this server does with it.
 
 A verdict is one of three. EFFECTIVE: the value is accepted and changes what the server holds. DESCRIBES: it is kept and
-shown, and only describes. REFUSED: a value that would mean something is answered with 400 and the field's name. The test
-beside reads the fields from the official packages and fails when one has no verdict here.
+shown, and only describes. REFUSED: a value that would mean something is answered with 400 and the field's name. The
+test beside reads the fields from the official packages and fails when one has no verdict here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 EFFECTIVE, DESCRIBES, REFUSED, NAMES = "effective", "describes", "refused", "names"
@@ -18,7 +20,7 @@ class Field(NamedTuple):
 
     verdict: str
     value: Any = None
-    beside: dict[str, Any] = {}
+    beside: Mapping[str, Any] = MappingProxyType({})
 
 
 def e(value: Any, **beside: Any) -> Field:

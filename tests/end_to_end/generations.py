@@ -6,6 +6,7 @@ Each knows a service `life` and speaks of its functions by their short names, so
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import tempfile
 from pathlib import Path
@@ -29,12 +30,16 @@ class Refused(Exception):
     """A call was answered with an error: its status and its code."""
 
     def __init__(self, status: int, code: str) -> None:
+        """The same client with other keys (`key_id`, `secret`)."""
         super().__init__(status, code)
         self.status, self.code = status, code
 
 
 class Generation(Protocol):
-    """What the tests ask of a client; every answer is the document as the client gives it."""
+    """What the tests ask of a client; every answer is the document as the client gives it.
+
+    Names of its functions begin with `letter`.
+    """
 
     letter: str
 
@@ -77,6 +82,10 @@ class Generation(Protocol):
         """StopStatefulAsyncInvocation."""
 
 
+class AlreadyThere(Refused):
+    """What was to be created is there."""
+
+
 def _refusing(call: Any) -> Any:
     """`call`, its errors as `Refused`."""
 
@@ -88,7 +97,8 @@ def _refusing(call: Any) -> Any:
             code = getattr(error, "code", None) or getattr(error, "err_code", "")
             if not status:
                 raise
-            raise Refused(int(status), str(code)) from error
+            kind = AlreadyThere if str(code) == "ServiceAlreadyExists" else Refused
+            raise kind(int(status), str(code)) from error
 
     return wrapped
 
@@ -100,13 +110,14 @@ class _OfPython:
         return type(self)(server, **keys)  # type: ignore[call-arg]  # both take these
 
     def close(self) -> None:
-        pass
+        """Nothing more is asked of it."""
 
 
 class Open(_OfPython):
     """PyPI alibabacloud-fc-open20210406."""
 
     def __init__(self, server: LiveServer, *, key_id: str = "", secret: str = "", token: str = "", **more: Any) -> None:
+        """The same client with other keys (`key_id`, `secret`)."""
         known = server.credentials
         self.client = OpenClient(
             Config(
@@ -121,9 +132,11 @@ class Open(_OfPython):
         )
 
     def create_service(self, name: str) -> None:
+        """CreateService."""
         _refusing(self.client.create_service)(open_models.CreateServiceRequest(service_name=name))
 
     def create(self, name: str, source: str, **settings: Any) -> Document:
+        """CreateFunction."""
         code = open_models.Code(zip_file=base64.b64encode(archive(source)).decode())
         request = open_models.CreateFunctionRequest(
             function_name=name, runtime=RUNTIME, handler=HANDLER, code=code, **({"timeout": 60} | settings)
@@ -132,30 +145,35 @@ class Open(_OfPython):
         return found
 
     def delete(self, name: str) -> None:
+        """DeleteFunction."""
         _refusing(self.client.delete_function)(SERVICE, name)
 
     def configure(self, name: str, **settings: Any) -> Document:
+        """PutFunctionAsyncInvokeConfig, with its names on the wire."""
         request = open_models.PutFunctionAsyncInvokeConfigRequest().from_map({"statefulInvocation": True, **settings})
         found: Document = _refusing(self.client.put_function_async_invoke_config)(SERVICE, name, request).body.to_map()
         return found
 
     def bound(self, name: str, count: int) -> None:
+        """PutFunctionOnDemandConfig."""
         request = open_models.PutFunctionOnDemandConfigRequest(maximum_instance_count=count)
         _refusing(self.client.put_function_on_demand_config)(SERVICE, name, request)
 
     def submit(
         self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
     ) -> str:
+        """InvokeFunction, asynchronously; the task id."""
         answer = self._invoke(name, payload, qualifier, "Async", task_id, headers)
         assert answer.status_code == 202
         found: str = answer.headers["x-fc-stateful-async-invocation-id"]
         return found
 
     def call(self, name: str, payload: bytes = b"") -> bytes:
+        """InvokeFunction."""
         found: bytes = self._invoke(name, payload, "LATEST", "Sync", "", {}).body
         return found
 
-    def _invoke(
+    def _invoke(  # noqa: PLR0917 - in the order of the call
         self, name: str, payload: bytes, qualifier: str, kind: str, task_id: str, headers: dict[str, str]
     ) -> Any:
         sent = open_models.InvokeFunctionHeaders(
@@ -168,6 +186,7 @@ class Open(_OfPython):
         return _refusing(self.client.invoke_function_with_options)(SERVICE, name, request, sent, options)
 
     def get(self, name: str, task_id: str) -> Document:
+        """GetStatefulAsyncInvocation."""
         request = open_models.GetStatefulAsyncInvocationRequest()
         found: Document = _refusing(self.client.get_stateful_async_invocation)(
             SERVICE, name, task_id, request
@@ -175,11 +194,13 @@ class Open(_OfPython):
         return found
 
     def page(self, name: str, **wanted: Any) -> Document:
+        """ListStatefulAsyncInvocations, with the names of its parameters on the wire."""
         request = open_models.ListStatefulAsyncInvocationsRequest().from_map(wanted)
         found: Document = _refusing(self.client.list_stateful_async_invocations)(SERVICE, name, request).body.to_map()
         return found
 
     def stop(self, name: str, task_id: str) -> None:
+        """StopStatefulAsyncInvocation."""
         request = open_models.StopStatefulAsyncInvocationRequest()
         _refusing(self.client.stop_stateful_async_invocation)(SERVICE, name, task_id, request)
 
@@ -188,6 +209,7 @@ class Classic(_OfPython):
     """PyPI aliyun-fc2; it has no calls for tasks, so those go through its own signing of any request."""
 
     def __init__(self, server: LiveServer, *, key_id: str = "", secret: str = "", token: str = "") -> None:
+        """The same client with other keys (`key_id`, `secret`)."""
         known = server.credentials
         self.client = fc2.Client(
             endpoint=known["endpoint"],
@@ -197,9 +219,11 @@ class Classic(_OfPython):
         )
 
     def create_service(self, name: str) -> None:
+        """CreateService."""
         _refusing(self.client.create_service)(name)
 
     def create(self, name: str, source: str, **settings: Any) -> Document:
+        """CreateFunction."""
         with tempfile.NamedTemporaryFile(suffix=".zip") as file:
             Path(file.name).write_bytes(archive(source))
             answer = _refusing(self.client.create_function)(
@@ -209,20 +233,24 @@ class Classic(_OfPython):
         return found
 
     def delete(self, name: str) -> None:
+        """DeleteFunction."""
         _refusing(self.client.delete_function)(SERVICE, name)
 
     def configure(self, name: str, **settings: Any) -> Document:
+        """PutFunctionAsyncInvokeConfig, with its names on the wire."""
         found: Document = self._ask(
             "PUT", f"{_of(name)}/async-invoke-config", body={"statefulInvocation": True, **settings}
         )
         return found
 
     def bound(self, name: str, count: int) -> None:
+        """PutFunctionOnDemandConfig."""
         _refusing(self.client.put_on_demand_config)(SERVICE, "LATEST", name, count)
 
     def submit(
         self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
     ) -> str:
+        """InvokeFunction, asynchronously; the task id."""
         sent = {key.replace("_", "-"): value for key, value in headers.items()} | {"x-fc-invocation-type": "Async"}
         if task_id:
             sent["x-fc-stateful-async-invocation-id"] = task_id
@@ -233,16 +261,20 @@ class Classic(_OfPython):
         return found
 
     def call(self, name: str, payload: bytes = b"") -> bytes:
+        """InvokeFunction."""
         found: bytes = _refusing(self.client.invoke_function)(SERVICE, name, payload=payload).data
         return found
 
     def get(self, name: str, task_id: str) -> Document:
+        """GetStatefulAsyncInvocation."""
         return self._ask("GET", f"{_of(name)}/stateful-async-invocations/{task_id}")
 
     def page(self, name: str, **wanted: Any) -> Document:
+        """ListStatefulAsyncInvocations, with the names of its parameters on the wire."""
         return self._ask("GET", f"{_of(name)}/stateful-async-invocations", wanted)
 
     def stop(self, name: str, task_id: str) -> None:
+        """StopStatefulAsyncInvocation."""
         self._ask("PUT", f"{_of(name)}/stateful-async-invocations/{task_id}")
 
     def _ask(self, method: str, path: str, query: Document | None = None, body: Document | None = None) -> Document:
@@ -252,6 +284,12 @@ class Classic(_OfPython):
         headers["content-length"] = str(len(data or b""))
         answer = _refusing(self.client._do_request)(method, path, headers, params=query, body=data)
         return answer.json() if answer.content else {}
+
+
+def have_service(client: Generation) -> None:
+    """See to it that the tests' service is there, whoever made it."""
+    with contextlib.suppress(AlreadyThere):
+        client.create_service(SERVICE)
 
 
 def _of(name: str) -> str:

@@ -1,7 +1,7 @@
 """The official npm clients, each in a process of its own that `node_clients.js` is the inside of.
 
-They are installed by npm when they are first needed, into pytest's cache; where npm or a package cannot be had, the tests
-are skipped and say so.
+They are installed by npm when they are first needed, into pytest's cache; where npm or a package cannot be had, the
+tests are skipped and say so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from end_to_end.functions import HANDLER, RUNTIME
-from end_to_end.generations import SERVICE, Document, Refused
+from end_to_end.generations import SERVICE, AlreadyThere, Document, Refused
 from live import LiveServer, archive
 
 PACKAGES = {
@@ -60,13 +60,15 @@ class Node:
     """One of the clients; see `generations.Generation`."""
 
     def __init__(self, which: str, cache: Path, server: LiveServer, *, key_id: str = "", secret: str = "") -> None:
+        """The same client with other keys (`key_id`, `secret`)."""
         known = server.credentials
         self.which, self._cache, self._numbers = which, cache, itertools.count()
+        self.letter = ""
         keys = (key_id or known["accessKeyId"], secret or known["accessKeySecret"])
         command = ["node", str(cache / SCRIPT.name), which, known["endpoint"], *keys, SERVICE]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def other(self, server: LiveServer, **keys: str) -> Node:
+    def other(self, server: LiveServer, **keys: str) -> Any:
         """The same client with other keys."""
         return Node(self.which, self._cache, server, **keys)
 
@@ -88,13 +90,15 @@ class Node:
                 raise AssertionError(error["message"])
             # The newest generation's words for tasks, in those of the others, so that one test serves all.
             code = error["code"].replace("AsyncTask", "StatefulAsyncInvocation")
-            raise Refused(error["status"], code)
+            raise (AlreadyThere if code == "ServiceAlreadyExists" else Refused)(error["status"], code)
         return answer["value"]
 
     def create_service(self, name: str) -> None:
+        """CreateService."""
         self._ask("createService", name)
 
     def create(self, name: str, source: str, **settings: Any) -> Document:
+        """CreateFunction."""
         code = {"zipFile": base64.b64encode(archive(source)).decode()}
         words = {"memory_size": "memorySize"}
         more = {words.get(key, key): value for key, value in ({"timeout": 60} | settings).items()}
@@ -103,18 +107,22 @@ class Node:
         return made
 
     def delete(self, name: str) -> None:
+        """DeleteFunction."""
         self._ask("delete", name)
 
     def configure(self, name: str, **settings: Any) -> Document:
+        """PutFunctionAsyncInvokeConfig, with its names on the wire."""
         made: Document = self._ask("configure", name, {"statefulInvocation": True, **settings})
         return made
 
     def bound(self, name: str, count: int) -> None:
+        """PutFunctionOnDemandConfig."""
         self._ask("bound", name, count)
 
     def submit(
         self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
     ) -> str:
+        """InvokeFunction, asynchronously; the task id."""
         sent = {key.replace("_", "-"): value for key, value in headers.items()} | {"x-fc-invocation-type": "Async"}
         if task_id:
             sent["x-fc-stateful-async-invocation-id"] = task_id
@@ -122,16 +130,20 @@ class Node:
         return found
 
     def call(self, name: str, payload: bytes = b"") -> bytes:
+        """InvokeFunction."""
         found = self._ask("invoke", name, payload.decode(), {}, "LATEST")["body"]
         return found.encode() if isinstance(found, str) else found
 
     def get(self, name: str, task_id: str) -> Document:
+        """GetStatefulAsyncInvocation."""
         found: Document = self._ask("get", name, task_id)
         return found
 
     def page(self, name: str, **wanted: Any) -> Document:
+        """ListStatefulAsyncInvocations, with the names of its parameters on the wire."""
         found: Document = self._ask("page", name, wanted)
         return found
 
     def stop(self, name: str, task_id: str) -> None:
+        """StopStatefulAsyncInvocation."""
         self._ask("stop", name, task_id)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from end_to_end.functions import ECHO, FLAKY, SLEEPER
-from end_to_end.generations import SERVICE, Classic, Document, Generation, Open, Refused
+from end_to_end.generations import SERVICE, Classic, Document, Generation, Open, Refused, have_service
 from end_to_end.node_clients import PACKAGES, Node, installed
 from end_to_end.test_official_sdk import Sdk
 from live import LiveServer, until
@@ -32,10 +32,7 @@ def client(server: LiveServer, request: pytest.FixtureRequest) -> Iterator[Gener
     else:
         made = Node(which.removeprefix("npm-"), installed(request.config.cache.mkdir("npm")), server)
     made.letter = "abcdefgh"[CLIENTS.index(which)]
-    try:
-        made.create_service(SERVICE)
-    except Refused as error:
-        assert (error.status, error.code) == (409, "ServiceAlreadyExists")
+    have_service(made)
     yield made
     made.close()
 

@@ -18,7 +18,7 @@ from alibabacloud_fc20230330 import models
 from darabonba.runtime import RuntimeOptions
 
 from end_to_end.functions import ECHO, SLEEPER
-from end_to_end.generations import SERVICE, Classic, Open, Refused
+from end_to_end.generations import SERVICE, Classic, Open, Refused, have_service
 from end_to_end.test_official_sdk import OVER, Sdk, refused
 from live import LiveServer, archive, until
 from programs import SHEBANG
@@ -214,10 +214,7 @@ def test_an_address_gives_requests_as_events(sdk: Sdk, web: httpx.Client) -> Non
 def test_an_address_may_want_a_signature(server: LiveServer, sdk: Sdk, web: httpx.Client) -> None:
     """Of the official client through the proxy path, with its query signed; nobody else gets in."""
     classic, older = Classic(server), Open(server)
-    try:
-        older.create_service(SERVICE)
-    except Refused as error:
-        assert error.code == "ServiceAlreadyExists"
+    have_service(older)
     older.create("gate", WEB)
     url = make_trigger(
         sdk, f"{SERVICE}$gate", "http", {"authType": "function", "methods": ["GET"]}
@@ -253,17 +250,14 @@ def test_a_program_gets_the_request_itself(sdk: Sdk, web: httpx.Client) -> None:
     assert web.get(url + "teapot").status_code == 418
 
 
-def test_a_key_for_a_time(server: LiveServer, sdk: Sdk) -> None:
+def test_a_key_for_a_time(server: LiveServer) -> None:
     """It works in every generation with its token, and not without."""
     known = server.credentials
     made = _temporary(server)
     older = Open(server, key_id=made["accessKeyId"], secret=made["accessKeySecret"], token=made["securityToken"])
     classic = Classic(server, key_id=made["accessKeyId"], secret=made["accessKeySecret"], token=made["securityToken"])
     for client in (older, classic):
-        try:
-            client.create_service(SERVICE)
-        except Refused as error:
-            assert (error.status, error.code) == (409, "ServiceAlreadyExists")
+        have_service(client)
     bare = Open(server, key_id=made["accessKeyId"], secret=made["accessKeySecret"])
     with pytest.raises(Refused) as raised:
         bare.create_service("other")
@@ -275,10 +269,7 @@ def test_a_key_for_a_time(server: LiveServer, sdk: Sdk) -> None:
 def test_the_older_signature_of_the_newer_generations(server: LiveServer) -> None:
     """`acs key:signature`, as older clients send it."""
     older = Open(server, signature_algorithm="v2")
-    try:
-        older.create_service(SERVICE)
-    except Refused as error:
-        assert (error.status, error.code) == (409, "ServiceAlreadyExists")
+    have_service(older)
     wrong = Open(server, secret="x" * 32, signature_algorithm="v2")
     with pytest.raises(Refused) as raised:
         wrong.create_service("other")

@@ -1,8 +1,8 @@
 """What every store must do, by subject.
 
 A store passes when a class of its own inherits `StoreConformance` and gives a fixture `factory`, see `test_sqlite.py`.
-Functions and accounts are in `conformance_functions`, versions, services and triggers in `conformance_names`, deliveries in `conformance_deliveries`, pages in
-`conformance_pages`, races in `conformance_races`.
+Functions and accounts are in `conformance_functions`, versions, services and triggers in `conformance_names`,
+deliveries in `conformance_deliveries`, pages in `conformance_pages`, races in `conformance_races`.
 """
 
 from __future__ import annotations

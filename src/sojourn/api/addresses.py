@@ -1,11 +1,13 @@
 """Addresses: requests to functions that have an HTTP trigger.
 
 `/http/ACCOUNT/FUNCTION/…` reaches a function of any generation, `/2016-08-15/proxy/SERVICE[.QUALIFIER]/FUNCTION/…` is
-what official clients of that generation call. The trigger says which methods there are and whether a caller has to sign.
-A call is synchronous unless its header says `Async`; then it is a task, whose payload is the request as an event.
+what official clients of that generation call. The trigger says which methods there are and whether a caller has to
+sign. A call is synchronous unless its header says `Async`; then it is a task, whose payload is the request as an event.
 """
 
 from __future__ import annotations
+
+from urllib.parse import parse_qsl
 
 from starlette.routing import Route
 from starlette.types import Receive, Scope
@@ -14,6 +16,7 @@ from sojourn.agent import frames
 from sojourn.errors import AccessDenied, FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
 from sojourn.function import AccessKey, Function
 from sojourn.httpevent import Request, Response, clean, event_of, response_of
+from sojourn.older_signature import ACCESS_KEY
 from sojourn.refusals import FunctionDisabled, TriggerNotFound
 from sojourn.task import Failure
 from sojourn.trigger import ANONYMOUS, METHODS, Trigger
@@ -41,7 +44,7 @@ class Address(Operation):
     async def _answer(self, scope: Scope, receive: Receive, number: int) -> Answer:
         headers = single_headers(scope["headers"])
         names = scope["path_params"]
-        account_id = names.get("account") or self._account_of(headers)
+        account_id = names.get("account") or self._account_of(scope, headers)
         service, _, qualifier = names.get("service", "").partition(".")
         name = f"{service}${names['function']}" if service else names["function"]
         function = self._backend.catalog.function(account_id, name)
@@ -79,9 +82,11 @@ class Address(Operation):
             raise AccessDenied("the access key belongs to another account than the function")
         return proof.key, proof.digest
 
-    def _account_of(self, headers: dict[bytes, bytes]) -> str:
+    def _account_of(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         """Whose function it is, where the path does not say it: the key's, the hint's, or the only account's."""
         word = headers.get(b"authorization", b"").partition(b" ")[2].partition(b":")[0].decode("latin-1").strip()
+        if not word:
+            word = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(ACCESS_KEY, "")
         key = self._backend.catalog.key(word)
         hint = headers.get(b"x-fc-account-id", b"").decode("latin-1")
         accounts = self._backend.catalog.accounts()

@@ -1,7 +1,8 @@
 """Who is calling: every request but the three health questions is signed, and this is where that is checked.
 
 The whole signature is checked before a byte of the body is asked for: the body's digest is signed as a header, and
-compared with the body once that has been read (`call`); the older signatures do not cover it. An unknown key costs the same work as a known one.
+compared with the body once that has been read (`call`); the older signatures do not cover it. An unknown key costs the
+same work as a known one.
 """
 
 from __future__ import annotations
@@ -46,9 +47,9 @@ class Proof(NamedTuple):
 class Authentication:
     """Tells callers from strangers.
 
-    Which signature is taken depends on the path: Function Compute's older one, which covers neither body nor query, only
-    where its clients call. Nonces are remembered in memory, so a request that was sent before a restart could be sent
-    once more after it.
+    Which signature is taken depends on the path: Function Compute's older one, which covers neither body nor query,
+    only where its clients call. Nonces are remembered in memory, so a request that was sent before a restart could be
+    sent once more after it.
     """
 
     def __init__(self, catalog: Catalog, clock: Clock) -> None:

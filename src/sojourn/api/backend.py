@@ -26,8 +26,8 @@ class Backend:
     """The loops and facts that handlers use.
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
-    server takes work: not while it starts, not while it drains. `audit()` looks at all that the store holds. `url` is where the
-    server listens.
+    server takes work: not while it starts, not while it drains. `audit()` looks at all that the store holds. `url` is
+    where the server listens.
     """
 
     catalog: Catalog

@@ -35,9 +35,9 @@ class ClientGone(Exception):
 class Call:
     """What a handler gets.
 
-    `dialect` is the generation of the API that it is made in. `key` is the caller's access key, `number` this request's,
-    `path` the parameters of the path, `headers` the headers by lower-case name, `query` the query parameters that have a value, `body` the whole body.
-    `receive` tells when the caller goes away.
+    `dialect` is the generation of the API that it is made in. `key` is the caller's access key, `number` this
+    request's, `path` the parameters of the path, `headers` the headers by lower-case name, `query` the query parameters
+    that have a value, `body` the whole body. `receive` tells when the caller goes away.
     """
 
     __slots__ = ("backend", "body", "dialect", "headers", "key", "number", "path", "query", "receive")

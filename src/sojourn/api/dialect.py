@@ -24,10 +24,10 @@ Shown = dict[str, object]
 
 
 class Dialect:
-    """What the commands ask of a generation; the defaults are those of the native API, which has no functions of its own.
+    """What the commands ask of a generation; the defaults are those of the native API.
 
-    `codes` are error codes that have another name there. `tasks` is the field that holds a page of tasks, `task_prefix` the
-    parameter that narrows it, `tasks_limit` how many it holds unless the caller says so. `services` tells whether
+    `codes` are error codes that have another name there. `tasks` is the field that holds a page of tasks, `task_prefix`
+    the parameter that narrows it, `tasks_limit` how many it holds unless the caller says so. `services` tells whether
     functions belong to services.
     """
 

@@ -1,7 +1,7 @@
 """Tags of functions and services: put on, taken off, listed, looked for.
 
-A resource is named by its ARN (`acs:fc:REGION:ACCOUNT:functions/NAME`, `…:services/NAME`), also without what is the same
-for all of this server's. Tags only describe.
+A resource is named by its ARN (`acs:fc:REGION:ACCOUNT:functions/NAME`, `…:services/NAME`), also without what is the
+same for all of this server's. Tags only describe.
 """
 
 from __future__ import annotations

@@ -172,6 +172,7 @@ def builtins(value: object) -> dict[str, object]:
 
 
 def runtime_note(name: str, runtimes: Iterable[Runtime]) -> str:
+    """What there is to say about the interpreter that a runtime's name gets here."""
     for runtime in runtimes:
         try:
             resolved = runtime.resolve(name)
