@@ -21,6 +21,8 @@ QUEUE = f"acs:mns:local:{ACCOUNT}:/queues/dead/messages"
     [
         (OWN, FunctionTarget("after")),
         (f"{OWN}/LATEST", FunctionTarget("after")),
+        (f"{OWN}/prod", FunctionTarget("after", "prod")),
+        (f"acs:fc:local:{ACCOUNT}:functions/s$after", FunctionTarget("s$after")),
         (QUEUE, BridgeTarget(QUEUE, "http://bridge.internal/mns")),
         ("https://example.com/hook?a=b", UrlTarget("https://example.com/hook?a=b")),
         ("HTTP://8.8.8.8:8080/x", UrlTarget("HTTP://8.8.8.8:8080/x")),
@@ -37,7 +39,6 @@ def test_what_is_reached(text: str, target: t.Target) -> None:
     [
         ("acs:fc:local:9999:functions/after", "function of this account and region"),
         (f"acs:fc:cn-hangzhou:{ACCOUNT}:functions/after", "such as acs:fc:local:1234:functions/after"),
-        (f"{OWN}/prod", "no qualifier but LATEST"),
         (f"acs:eventbridge:local:{ACCOUNT}:eventbus/b", "needs a bridge: the operator has to name a URL for eventb"),
         (f"acs:mq:local:{ACCOUNT}:/t", "SOJOURN_BRIDGE_URLS"),
         ("acs:oss:local:1234:bucket", "an ARN of mns, eventbridge, mq"),

@@ -26,8 +26,8 @@ from .clock import MICROSECONDS_PER_SECOND, Clock
 from .destination import HOPS_MAX, Deferred, Delivered, Delivery, Refused, Verdict
 from .errors import (
     DeliveryNotFound,
-    FunctionNotFound,
     InvalidArgument,
+    NotFound,
     ResourceExhausted,
     ServiceUnavailable,
     StoreFailed,
@@ -106,7 +106,7 @@ class Deliveries:
     post: sends a record over HTTP.
     reach: what this server delivers to.
     function_of: the function of an id as it stands now, also a deleted one.
-    function_named: the function of an account and a name, or `FunctionNotFound`.
+    function_named: what an account, a name and a qualifier ("" for LATEST) mean, or `NotFound`.
     secret_of: what signs the records of an account.
     give_up_seconds: how long a record is tried.
     at_a_time: how many records are on their way at a time, over all lanes.
@@ -123,7 +123,7 @@ class Deliveries:
         post: Post,
         reach: Reach,
         function_of: Callable[[int], Function],
-        function_named: Callable[[str, str], Function],
+        function_named: Callable[[str, str, str], Function],
         secret_of: Callable[[str], Awaitable[str]],
         give_up_seconds: float,
         at_a_time: int,
@@ -330,7 +330,7 @@ class Deliveries:
         if isinstance(target, FunctionTarget):
             if self._queue.closed:
                 raise StoreFailed("the server is draining and accepts no tasks")
-            return await self._submit(task, delivery, target.name, record)
+            return await self._submit(task, delivery, target, record)
         if len(record) > RECORD_BYTES_MAX:
             return Refused(f"the record has {len(record)} bytes, the limit is {RECORD_BYTES_MAX}")
         bridge = isinstance(target, BridgeTarget)
@@ -343,17 +343,18 @@ class Deliveries:
             trusted=bridge,
         )
 
-    async def _submit(self, task: Task, delivery: Delivery, name: str, record: bytes) -> Verdict:
+    async def _submit(self, task: Task, delivery: Delivery, target: FunctionTarget, record: bytes) -> Verdict:
         """Submit a record as a task, under a name that a repetition has too."""
         if destination.hops(task) >= HOPS_MAX:
             return Refused(f"{HOPS_MAX} functions have followed one another by destinations, which looks like a loop")
         if len(record) > PAYLOAD_ASYNC_BYTES_MAX:
             return Refused(f"the record has {len(record)} bytes, an asynchronous payload {PAYLOAD_ASYNC_BYTES_MAX}")
         try:
-            function = self._function_named(delivery.account_id, name)
+            function = self._function_named(delivery.account_id, target.name, target.qualifier)
+            name = destination.derived_name(task, delivery)
             with contextlib.suppress(TaskAlreadyExists):  # an attempt before this one had succeeded
-                await self._queue.submit(function, record, name=destination.derived_name(task, delivery))
-        except FunctionNotFound as error:
+                await self._queue.submit(function, record, name=name, qualifier=target.qualifier)
+        except NotFound as error:
             return Refused(error.message)
         except (ResourceExhausted, ServiceUnavailable) as error:
             return Deferred(error.message, error.retry_after_seconds)

@@ -229,7 +229,7 @@ class Server:
             post=self.webhook.post,
             reach=reach,
             function_of=self.catalog.by_id,
-            function_named=self.catalog.function,
+            function_named=self.catalog.qualified,
             secret_of=self.catalog.webhook_secret,
             give_up_seconds=settings.delivery_seconds,
             at_a_time=settings.deliveries_max,

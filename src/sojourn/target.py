@@ -66,9 +66,10 @@ def parse_bridges(text: str, field: str = "SOJOURN_BRIDGE_URLS") -> dict[str, st
 
 
 class FunctionTarget(msgspec.Struct, frozen=True):
-    """A function of the same account."""
+    """A function of the same account, or the version that a qualifier names."""
 
     name: str
+    qualifier: str = ""
 
 
 class UrlTarget(msgspec.Struct, frozen=True):
@@ -144,9 +145,7 @@ def target_of(text: str, account_id: str, reach: Reach, field: str = "destinatio
         own = arn(account_id, name, reach.region)
         if (region, account) != (reach.region, account_id):
             raise InvalidArgument(field, text, f"must name a function of this account and region, such as {own}")
-        if qualifier not in (None, LATEST):
-            raise InvalidArgument(field, text, f"must have no qualifier but {LATEST}: there are no versions or aliases")
-        return FunctionTarget(name)
+        return FunctionTarget(name, "" if qualifier in (None, LATEST) else qualifier)
     if match := _SERVICE.fullmatch(text):
         url = reach.bridges.get(match[1])
         if url is None:

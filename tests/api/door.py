@@ -317,7 +317,7 @@ class Door:
             post=self.targets.post,
             reach=reach,
             function_of=self.catalog.by_id,
-            function_named=self.catalog.function,
+            function_named=self.catalog.qualified,
             secret_of=self.catalog.webhook_secret,
             give_up_seconds=1800,
             at_a_time=64,

@@ -14,7 +14,7 @@ from proof.fuzz import part, signatures
 from proof.fuzz.target import CORPUS, Target, fuzz, regressions
 from proof.result import Scale
 
-from sojourn import archive, signature
+from sojourn import archive, cron, signature
 from sojourn.agent import frames
 from sojourn.api import call
 from sojourn.channel import Channel
@@ -60,6 +60,7 @@ PLANTED: dict[str, tuple[object, str, Any]] = {
     "channel": (Channel, "fail", lambda _: None),
     "archive": (archive, "_path", lambda name: tuple(name.split("/"))),
     "s.yaml": (document, "DEPTH_MAX", 1_000_000),
+    "cron": (cron.Every, "after", lambda _, now: now),
     "api": (call, "decode_object", orjson.loads),
 }
 
