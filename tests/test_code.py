@@ -156,7 +156,11 @@ def test_nothing_has_its_name_before_everything_is_on_disk(store: CodeStore, mon
     assert sorted(names[:3]) == ["a.py", "index.py", "pkg"]
     assert names[3].startswith(".building-")
     assert not any(exists for _, exists in synced[:4])
-    assert synced[4:] == [("ACCOUNT", True)]
+    assert synced[4] == ("ACCOUNT", True)
+    assert names[5].startswith(".building-")  # the archive, which is kept beside
+    assert names[6:] == [ACCOUNT]
+    assert store.archive(ACCOUNT, digest) == archive
+    assert store.archive(ACCOUNT, "0" * 64) is None
 
 
 def test_a_collection_keeps_what_is_named_and_removes_the_rest(store: CodeStore) -> None:
@@ -170,6 +174,7 @@ def test_a_collection_keeps_what_is_named_and_removes_the_rest(store: CodeStore)
     store.collect(ACCOUNT, {kept.digest})
 
     assert [path.name for path in store.directory(ACCOUNT).iterdir()] == [kept.digest]
+    assert [path.name for path in store._archives(ACCOUNT).iterdir()] == [kept.digest]
     assert (store.directory("other") / others.digest).is_dir()
 
 

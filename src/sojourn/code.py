@@ -64,8 +64,8 @@ class CodeStore:
         )
         entries = zip_archive.read(archive)
         account = self.directory(account_id)
-        self._keep(account_id, code.digest, archive)
         if (account / code.digest).is_dir():
+            self._keep(account_id, code.digest, archive)
             return code
         name = f"{_BUILDING}{secrets.token_hex(8)}"
         with self._lock:
@@ -73,6 +73,7 @@ class CodeStore:
         try:
             self._build(account / name, archive, entries)
             _place(account / name, account / code.digest)
+            self._keep(account_id, code.digest, archive)
         finally:
             shutil.rmtree(account / name, ignore_errors=True)
             with self._lock:

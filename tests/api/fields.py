@@ -45,7 +45,7 @@ HOOK = {"handler": "index.other", "timeout": 9}
 FUNCTION: dict[str, Field] = {
     "code": e("ZIP"),
     "cpu": e(0.35),
-    "customContainerConfig": r({"image": "x"}),
+    "customContainerConfig": e({"image": "x"}, runtime="custom-container", handler="index.handler"),
     "customDNS": r({"nameServers": ["192.0.2.1"]}),
     "customRuntimeConfig": e({"command": ["x"], "port": 9001}, **CUSTOM),
     "description": d("words"),

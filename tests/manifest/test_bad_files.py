@@ -154,12 +154,12 @@ FILES: dict[str, str] = {
     "another config": props("description: ${config('AccessKeySecret')} #! only config('AccountID') is"),
     "two arguments": props("description: ${file('a', 'b')} #! file takes a file's text"),
     # The older form
-    "2.0 services": FC2.replace("name: svc", "name: svc #! would be named 'svc$job'"),
+    "2.0 services": FC2.replace("name: svc", "name: 1svc #! would be named '1svc$job'"),
     "2.0 without a function": FC2[: FC2.index("      function:")].replace(
         "    props:", "    props: #! function is required"
     ),
     "2.0 key of 3.0": FC2 + "        code: ./code #! Did you mean codeUri?|is not a key that is known here\n",
-    "2.0 domain": FC2.replace("name: svc", "name: svc #! would be named")
+    "2.0 domain": FC2.replace("name: svc", "name: 1svc #! would be named")
     + "      customDomains: [a] #! there are no domains\n",
     "2.0 instance type": FC2 + "        instanceType: g1 #! must be one of e1, c1, got 'g1'\n",
     "2.0 port": FC2 + "        caPort: 9000 #! goes with a custom runtime\n",

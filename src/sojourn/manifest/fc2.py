@@ -82,8 +82,8 @@ def _name(
     whole = f"{first.value}${own.value}"
     if FUNCTION_NAME.fullmatch(own.value) and not FUNCTION_NAME.fullmatch(whole):
         said = (
-            f"the function would be named {whole!r}, as the tool's own conversion does it, and this server has no "
-            f"services yet: pass --without-services to name it {own.value!r}"
+            f"the function would be named {whole!r}, as the tool's own conversion does it, and the service's name must "
+            f"start with a letter or '_': change it, or pass --without-services to name it {own.value!r}"
         )
         return own, Problem(file, first.line, said)
     return replace(own, value=whole), None
