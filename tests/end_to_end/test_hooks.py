@@ -109,6 +109,17 @@ def test_an_initializer_that_fails(client: Client, post: Post, body: str, type_:
         assert lines[-1] == f"FC Initialize End RequestId: {task.request_id}, Error: Unhandled function error"
 
 
+def test_an_initializer_has_its_say_about_retries(client: Client, post: Post) -> None:
+    """As a handler has: an exception that is of no use to try again fails the task at once."""
+    body = "error = ValueError('no such database')\nerror.retry = False\nraise error"
+    name = deploy(client, post, "final", ALL, initializer=body, retries=3)
+    task = run(client, name)
+
+    assert path(task) == ["Enqueued", "Dequeued", "Running", "Failed"]
+    assert task.task_error_message == "InitializationError"
+    assert task.events[-1].detail["retryable"] is False
+
+
 def test_an_initializer_over_its_memory(client: Client, post: Post) -> None:
     """Is told as out of memory, with the limit."""
     body = "kept = []\nwhile True: kept.append(bytearray(8 << 20))"
