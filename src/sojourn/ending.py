@@ -89,14 +89,14 @@ class Ending:
             used.sandbox.thaw(used.id)
             used.tell(self._clock.now(), "Thawed")
         hooked = used.initialized and used.function.config.instance_lifecycle_config.pre_stop is not None
-        output = Output() if output is None else output
-        if hooked:
+        own = Output()  # of no task: what PreStop writes stands with the event
+        if hooked and output is not None:
             output.begin(PRE_STOP, order.request_id)
-        exit_ = await used.sandbox.stop(used.id, order, output.write)
-        if hooked:
+        exit_ = await used.sandbox.stop(used.id, order, (output or own).write)
+        if hooked and output is not None:
             came = exit_.pre_stop
             output.end("" if came is None or came.ok else came.message or UNHANDLED_ERROR)
         if exit_.pre_stop is not None:
-            detail = outcome.hook_evidence(exit_.pre_stop) | {"requestId": order.request_id}
+            detail = outcome.hook_evidence(exit_.pre_stop) | {"requestId": order.request_id} | own.excerpt()
             used.tell(self._clock.now(), "preStop", detail)
         return exit_

@@ -273,14 +273,20 @@ def test_an_update_a_deletion_and_idleness_call_pre_stop(client: Client, post: P
 
 
 def test_pre_stop_runs_before_the_instance_was_ever_invoked(client: Client, post: Post) -> None:
-    """One that was made ahead of demand is initialized under an id of its own and stopped with PreStop."""
-    name = deploy(client, post, "ahead", ALL, preStop=CONTEXT)
+    """One that was made ahead is initialized under an id of its own; what both hooks write stands in the events."""
+    name = deploy(
+        client, post, "ahead", ALL, initializer="print(context.request_id)\ntell('initializer')", preStop=CONTEXT
+    )
     put(client, f"/2023-03-30/functions/{name}/provision-config", {"target": 1})
     made = post.wait("initializer")
     reach(client, made, "Idle")
     client.delete_function(name)
     reach(client, made, "Destroyed")
     assert post.said() == ["initializer", "preStop update nobody"]
+    told = detail(client, made, "Initialized")
+    assert told["output"] == f"{told['requestId']}\n"
+    told = detail(client, made, "preStop")
+    assert told["output"] == f"why update task  left True\nid {told['requestId']}\n"
 
 
 def test_no_pre_stop_after_a_crash(client: Client, post: Post) -> None:
