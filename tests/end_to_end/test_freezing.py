@@ -46,7 +46,7 @@ def states(pids: list[int]) -> set[str]:
 
 @pytest.mark.parametrize("module", [COUNTER, FAMILY], ids=["thread", "child"])
 def test_an_idle_instance_uses_no_cpu(client: Client, post: Post, module: str) -> None:
-    """A thread and a child that count without end stand still once the instance is Frozen, and go on when it is used."""
+    """A thread and a child that count without end stand still once it is Frozen, and go on when it is used."""
     name = deploy(client, post, "counter", module=module, handler="return 1")
     task = run(client, name)
     reach(client, task.instance_id, "Frozen")

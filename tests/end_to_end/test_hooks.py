@@ -47,8 +47,8 @@ def test_a_hook_that_is_not_configured_is_never_called(client: Client, post: Pos
     assert not {"preFreeze", "preStop"} & set(names(client, task.instance_id))
 
 
-def test_the_task_is_running_durably_before_initializer(server: LiveServer, client: Client, post: Post) -> None:
-    """While Initializer hangs the task says Running; after SIGKILL of the server the start has counted as lost."""
+def test_the_task_is_running_durably_before_initializer(client: Client, post: Post) -> None:
+    """While Initializer hangs the task says Running, and the instance Initializing."""
     name = deploy(client, post, "durable", ALL)
     post.hold("initializer")
     task_id = client.submit(name).task_id
@@ -152,7 +152,7 @@ def test_initializer_time_is_not_the_functions(client: Client, post: Post) -> No
 
 
 @pytest.mark.parametrize(("body", "ok"), [("raise ValueError('cold feet')", False), ("pass", True)])
-def test_pre_freeze_never_keeps_from_freezing(client: Client, post: Post, body: str, ok: bool) -> None:
+def test_pre_freeze_never_keeps_from_freezing(client: Client, post: Post, body: str, *, ok: bool) -> None:
     """What it came to and what it wrote stands in the events; the instance is frozen, and serves again."""
     body = f"print('freezing', context.request_id, flush=True)\n{body}"
     name = deploy(client, post, "freezing", ALL, preFreeze=body)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -41,14 +40,19 @@ NODE_HANDLERS = {
     "awaits": ("await new Promise(() => setTimeout(() => {}, 1e9));", True),
     "computes": ("while (true) {}", False),
     "swallows": (
-        "for (const one of ['SIGTERM', 'uncaughtException']) process.on(one, () => {});"
-        "await new Promise(() => setTimeout(() => {}, 1e9));",
+        """
+        for (const one of ['SIGTERM', 'uncaughtException']) process.on(one, () => {});
+        await new Promise(() => setTimeout(() => {}, 1e9));
+        """,
         True,
     ),
     "has children": (
-        "require('child_process').spawn('sleep', ['3600'], {detached: true}).unref();"
-        "require('child_process').spawn('sh', ['-c', 'trap \"\" TERM; while :; do sleep 1; done'], {detached: true});"
-        "await new Promise(() => setTimeout(() => {}, 1e9));",
+        """
+        const { spawn } = require('child_process');
+        spawn('sleep', ['3600'], {detached: true}).unref();
+        spawn('sh', ['-c', 'trap "" TERM; while :; do sleep 1; done'], {detached: true});
+        await new Promise(() => setTimeout(() => {}, 1e9));
+        """,
         True,
     ),
 }
@@ -100,8 +104,14 @@ PROGRAMS = {
     "scatters its family": (
         "for _ in range(3):\n    if os.fork() == 0:\n        os.setsid()\n        time.sleep(3600)\ntime.sleep(3600)"
     ),
-    "sends half an answer": "self.wfile.write(b'HTTP/1.1 200 OK\\r\\ncontent-length: 100\\r\\n\\r\\nhalf'); time.sleep(3600)",
-    "sends a head without end": "self.wfile.write(b'HTTP/1.1 200 OK\\r\\nx: ' + b'y' * 4000); time.sleep(3600)",
+    "sends half an answer": r"""
+self.wfile.write(b'HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf')
+time.sleep(3600)
+""",
+    "sends a head without end": r"""
+self.wfile.write(b'HTTP/1.1 200 OK\r\nx: ' + b'y' * 4000)
+time.sleep(3600)
+""",
 }
 
 
@@ -112,9 +122,9 @@ def client(server: LiveServer) -> Client:
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Iterator[Path]:
+def directory(tmp_path: Path) -> Path:
     """Where code is put."""
-    yield tmp_path
+    return tmp_path
 
 
 def deploy(client: Client, post: Post, directory: Path, name: str, files: dict[str, str], **settings: Any) -> str:

@@ -120,7 +120,7 @@ def test_a_hostile_handler_is_stopped(server: LiveServer, client: Client, post: 
     assert other["status"] == "Frozen"
 
 
-PRE_STOPS = {
+PRE_STOPS: dict[str, tuple[str, dict[str, object]]] = {
     "hangs": ("time.sleep(3600)", {"ok": False, "timedOut": True}),
     "loops": ("while True: pass", {"ok": False, "timedOut": True}),
     "raises": ("raise OSError('no')", {"ok": False, "timedOut": False, "errorType": "OSError", "errorMessage": "no"}),
