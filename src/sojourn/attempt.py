@@ -139,6 +139,7 @@ class Attempt:
         self._began = loop.time()
         alarm = loop.call_later(self._pool.timeout_seconds(config.timeout), self._time_out)
         self.output.begin(INVOKE, invocation.request_id, quiet=True)
+        invocation = msgspec.structs.replace(invocation, deadline_at=self._pool.deadline_at(config.timeout))
         try:
             reply = await self._pool.invoke(self._used, invocation, self.output.write, self.task_name)
         except InstanceDied as died:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -129,3 +130,11 @@ class Homes:
             log.warning("the sandbox of account %s went away; the next execution starts another one", account_id)
             self._sandboxes.pop(account_id, None)
         self.on_lost(account_id)
+
+
+def mark_of(data_dir: Path) -> str:
+    """The name by which processes of this data directory are known, the same at every start."""
+    path = data_dir / "mark"
+    if not path.exists():
+        path.write_text(f"sojourn-{secrets.token_hex(8)}\n")
+    return path.read_text().strip()

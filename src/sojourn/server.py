@@ -18,7 +18,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -29,6 +28,7 @@ from .announcement import announce, write_credentials
 from .api.app import build
 from .api.backend import Backend
 from .api.protocol import Protocol
+from .auditor import Auditor
 from .catalog import Catalog
 from .clock import clock_of, unscaled
 from .code import CodeStore
@@ -37,7 +37,7 @@ from .deliveries import Deliveries
 from .dispatcher import Dispatcher
 from .errors import InvalidArgument, SandboxUnavailable, SojournError
 from .function import AccessKey, Account, Function
-from .homes import Homes
+from .homes import Homes, mark_of
 from .listener import listen
 from .logs import Logs
 from .pool import Pool
@@ -153,7 +153,7 @@ class Server:
             bridges=parse_bridges(settings.bridge_urls),
             private_addresses=settings.webhook_private_addresses,
         )
-        mark = _mark(settings.data_dir)
+        mark = mark_of(settings.data_dir)
         sandboxes = settings.data_dir / "sandboxes"
         for name in SANDBOX_ORDER:
             left = await _driver("sojourn.sandboxes", name)().reap(sandboxes, mark)
@@ -276,6 +276,7 @@ class Server:
             settings=self.settings,
             isolation=self.isolation,
             ready=lambda: self._ready,
+            audit=Auditor(self.store).audit,
         )
         self._http = _Http(
             uvicorn.Config(
@@ -348,11 +349,3 @@ async def _isolation(wanted: str) -> tuple[SandboxDriver, Capabilities]:
             return driver, found
         reasons.append(f"{name}: {found.reason}")
     raise SandboxUnavailable("no sandbox works here; " + "; ".join(reasons))
-
-
-def _mark(data_dir: Path) -> str:
-    """The name by which processes of this data directory are known, the same at every start."""
-    path = data_dir / "mark"
-    if not path.exists():
-        path.write_text(f"sojourn-{secrets.token_hex(8)}\n")
-    return path.read_text().strip()

@@ -33,6 +33,7 @@ from sojourn.api.app import build
 from sojourn.api.backend import Backend
 from sojourn.api.protocol import Protocol
 from sojourn.attempt import Attempt
+from sojourn.auditor import Auditor
 from sojourn.call import Answer
 from sojourn.catalog import Catalog
 from sojourn.clock import SystemClock
@@ -318,7 +319,7 @@ class Door:
             rng=random.Random(1),
         )
         self.deliveries.start()
-        app = build(
+        self.app = app = build(
             Backend(
                 catalog=self.catalog,
                 queue=self.queue,
@@ -334,6 +335,7 @@ class Door:
                     driver="process", level=0, works=True, text="nothing separates accounts", limits="a guard looks"
                 ),
                 ready=lambda: self.ready,
+                audit=Auditor(self.store).audit,
             )
         )
         config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, server_header=False)

@@ -72,7 +72,6 @@ FILES: dict[str, str] = {
     "program beside python": props("customRuntimeConfig: {port: 9000} #! goes with a custom runtime"),
     "concurrency beside python": props("instanceConcurrency: 2 #! must be 1 with runtime python3.12"),
     "tags as a map": props("tags: {a: b} #! must be a list of at most 20 tags"),
-    "no internet": props("internetAccess: false #! must be true"),
     "retries beyond": props(
         "asyncInvokeConfig:", "  maxAsyncRetryAttempts: 9 #! asyncInvokeConfig.maxAsyncRetryAttempts must be a whole"
     ),

@@ -40,6 +40,7 @@ app = cyclopts.App(
 app.command(serve)
 app.command("sojourn.cli.function:app", name="function", help="Deploy, list, show and delete functions.")
 app.command("sojourn.cli.task:app", name="task", help="Submit, watch and stop tasks.")
+app.command("sojourn.cli.instance:app", name="instance", help="List instances.")
 app.command("sojourn.cli.account:app", name="account", help="Make and list accounts.")
 app.command(
     "sojourn.cli.deploy:deploy",
@@ -55,6 +56,14 @@ app.command(
     "sojourn.cli.invoke:invoke",
     name="invoke",
     help="Call a function and print its answer.\n\nFor example:\n\n    sojourn invoke hello --payload world --tail",
+)
+app.command(
+    "sojourn.cli.verify:verify",
+    name="verify",
+    help=(
+        "Check every task's history, counters and links in a data directory.\n\nFor example:\n\n"
+        "    sojourn verify --data-dir /var/lib/sojourn"
+    ),
 )
 app.command(
     "sojourn.cli.about:version",

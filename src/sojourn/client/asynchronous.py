@@ -289,6 +289,10 @@ class AsyncClient:
         """The secret that signs the records of this account; with `rotate` it is replaced by a new one."""
         return await self._run(ask(calls.webhook_secret(rotate=rotate)))
 
+    async def instances(self, function: str | None = None) -> list[model.Instance]:
+        """The account's instances, the oldest first; or those of one function."""
+        return await self._run(ask(calls.instances(function)))
+
     async def create_account(self, account_id: str) -> model.AccessKey:
         """Make an account with a random key pair; only the owner may."""
         return await self._run(ask(calls.create_account(account_id)))
