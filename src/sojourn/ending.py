@@ -62,7 +62,10 @@ class Ending:
         """It ended without having been asked to."""
         evidence = outcome.evidence_of(exit_)
         log.info("instance %s ended by itself: %s", used.id, evidence)
-        self._forget(used, {"why": "out of memory" if exit_.oom else "ended by itself", **evidence})
+        why = "out of memory" if exit_.oom else "ended by itself"
+        if used.status is Status.FREEZING and "SIGKILL" in exit_.signals_sent:
+            why = "could not be frozen"
+        self._forget(used, {"why": why, **evidence})
 
     def _begin(self, used: Instance, reason: str, task_name: str) -> None:
         used.note(instance.StopBegun(reason), self._clock.now())
