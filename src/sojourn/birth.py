@@ -41,6 +41,8 @@ class Birth:
         try:
             await self._make(made)
         except InstanceStartFailed as error:
+            if made.gone is not None:  # it was ended before it was up, which is nobody's failure
+                raise InstanceStartFailed("InstanceLost", f"{made.id} was ended while it started", lost=True) from error
             self._failed(made, {"why": error.cause, "message": error.message})
             raise
 

@@ -47,7 +47,7 @@ class Ending:
         try:
             if used.started is not None and not used.started.done():
                 self._begin(used, reason, task_name)
-                await asyncio.wait([used.started])
+                await self._cut_start(used, used.started, reason)
             exit_ = await self._stop(used, reason, task_name, output)
         except IllegalFact:
             log.debug("instance %s was gone before it was stopped", used.id)
@@ -57,6 +57,13 @@ class Ending:
             self._forget(used, {"why": reason, **outcome.evidence_of(exit_)})
             if used.gone is not None and not used.gone.done():
                 used.gone.set_result(exit_)
+
+    async def _cut_start(self, used: Instance, started: asyncio.Task[None], reason: str) -> None:
+        """End a start that is under way: a program may take two minutes to serve, or never do."""
+        if used.sandbox is not None:
+            order = StopOrder(reason=reason, grace_seconds=0.0, request_id=self._request_id(), pre_stop=False)
+            await used.sandbox.stop(used.id, order, Output().write)
+        await asyncio.wait([started])
 
     def by_itself(self, used: Instance, exit_: Exit) -> None:
         """It ended without having been asked to."""

@@ -245,13 +245,13 @@ class Pool:
         return await self.stop(used, reason, task_name, output)
 
     def change(self, function: Function) -> None:
-        """A function is so from now on: instances that do not serve it go, resting ones at once, others when done."""
+        """A function is so from now on: instances that do not serve it go, at once when nothing runs in them."""
         for each in self.fleet.of(function.id):
             if each.serves(function) and not function.deleted:
                 continue
             each.retired = True
             self.fleet.share(each)
-            if each.id in self.fleet.resting:
+            if each.id in self.fleet.resting or each.status is Status.CREATING:
                 self._send_away(each, "update")
         self.minimum.change(function)
         self._resting.change(function.id)
@@ -261,9 +261,6 @@ class Pool:
         self.closing = True
         self._resting.close(reason)
         self.minimum.close()
-        starting = [each.started for each in self.instances() if each.started and not each.started.done()]
-        if starting:
-            await asyncio.wait(starting)
         ends = [self.stop(each, reason) for each in self.instances()]
         await asyncio.gather(*ends, return_exceptions=True)
         await self._homes.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from end_to_end.isolation import BRISK
 from end_to_end.lives import detail, instances, log, path, reach, run, stopped
 from end_to_end.post import PRELUDE, Post
 from live import LiveServer, until
@@ -264,7 +265,7 @@ def test_one_of_several_is_stopped_and_the_others_go_on(client: Client, post: Po
     """The program is asked with DELETE and gives it up: the instance stays, and takes another."""
     handler = "given_up.wait() if event == b'a' else tell('end ' + event.decode())"
     name = program(client, post, directory, "shared", env={"HANDLER": handler}, instanceConcurrency=4)
-    run(client, name)
+    reach(client, run(client, name).instance_id, "Frozen")  # so that all that follow meet in it
     post.hold("end b", "end c")
     tasks = {word: client.submit(name, word).task_id for word in "abc"}
     for word in "abc":
@@ -292,7 +293,7 @@ def test_one_of_several_that_is_not_given_up_takes_the_instance_along(
         env={"HANDLER": handler, "DELETE": "time.sleep(3600)"},
         instanceConcurrency=4,
     )
-    run(client, name)
+    reach(client, run(client, name).instance_id, "Frozen")  # so that all that follow meet in it
     post.hold("end a", "end b")
     tasks = {word: client.submit(name, word).task_id for word in "ab"}
     for word in "ab":
@@ -313,7 +314,7 @@ def test_a_caller_who_leaves_one_of_several_calls(
     """The program is asked to give that one up; places that are taken stay taken, and nobody gets an error for it."""
     handler = "given_up.wait() if event == b'a' else tell('end ' + event.decode())"
     name = program(client, post, directory, "left", env={"HANDLER": handler}, instanceConcurrency=2)
-    run(client, name)
+    reach(client, run(client, name).instance_id, "Frozen")  # so that all that follow meet in it
     post.hold("end b")
     other = client.submit(name, "b").task_id
     post.wait("handler b")
@@ -326,3 +327,41 @@ def test_a_caller_who_leaves_one_of_several_calls(
     assert results == [b""] * 4
     post.let_go()
     assert client.wait(name, other, timeout=60).succeeded
+
+
+NEVER_SERVES = SHEBANG + PRELUDE + "\ntell('up')\ntime.sleep(3600)\n"
+
+
+def test_a_program_that_never_serves_is_ended_by_an_update_and_a_deletion(
+    client: Client, post: Post, directory: Path
+) -> None:
+    """Its start is cut short; the task that waited for it runs on the new code, the one of no function is Invalid."""
+    name = deploy(client, post, directory, "asleep", {"bootstrap": NEVER_SERVES}, runtime="custom")
+    task_id = client.submit(name).task_id
+    used = post.wait("up")
+    program(client, post, directory, name)
+    task = client.wait(name, task_id, timeout=60)
+    assert (task.status, task.already_retried_times) == (Status.SUCCEEDED, 0)
+    assert detail(client, used, "StopBegun") == {"reason": "update"}
+    deploy(
+        client, post, directory, name, {"bootstrap": NEVER_SERVES}, instanceLifecycleConfig={"preStop": {"handler": ""}}
+    )
+    task_id = client.submit(name).task_id
+    post.wait("up", 2)
+    client.delete_function(name)
+    assert client.wait(name, task_id, timeout=60).status is Status.INVALID
+    until(lambda: not instances(client, name), 60, "gone")
+
+
+def test_a_program_that_never_serves_does_not_hold_up_a_drain(sandbox: str, post: Post, directory: Path) -> None:
+    """Its task waits for the next start of the server."""
+    with LiveServer(sandbox=sandbox, settings=BRISK) as server:
+        client = server.client()
+        name = deploy(client, post, directory, "asleep", {"bootstrap": NEVER_SERVES}, runtime="custom")
+        task_id = client.submit(name).task_id
+        post.wait("up")
+        assert server.terminate() == 0, server.log()
+        assert server.processes() == []
+        server.start()
+        post.wait("up", 2)
+        assert not server.client().get_task(name, task_id).over
