@@ -62,7 +62,10 @@ class Ending:
         """It ended without having been asked to."""
         evidence = outcome.evidence_of(exit_)
         log.info("instance %s ended by itself: %s", used.id, evidence)
-        self._forget(used, {"why": "out of memory" if exit_.oom else "ended by itself", **evidence})
+        why = "out of memory" if exit_.oom else "ended by itself"
+        if used.status is Status.FREEZING and "SIGKILL" in exit_.signals_sent:
+            why = "could not be frozen"
+        self._forget(used, {"why": why, **evidence})
 
     def _begin(self, used: Instance, reason: str, task_name: str) -> None:
         used.note(instance.StopBegun(reason), self._clock.now())
@@ -89,14 +92,14 @@ class Ending:
             used.sandbox.thaw(used.id)
             used.tell(self._clock.now(), "Thawed")
         hooked = used.initialized and used.function.config.instance_lifecycle_config.pre_stop is not None
-        output = Output() if output is None else output
-        if hooked:
+        own = Output()  # of no task: what PreStop writes stands with the event
+        if hooked and output is not None:
             output.begin(PRE_STOP, order.request_id)
-        exit_ = await used.sandbox.stop(used.id, order, output.write)
-        if hooked:
+        exit_ = await used.sandbox.stop(used.id, order, (output or own).write)
+        if hooked and output is not None:
             came = exit_.pre_stop
             output.end("" if came is None or came.ok else came.message or UNHANDLED_ERROR)
         if exit_.pre_stop is not None:
-            detail = outcome.hook_evidence(exit_.pre_stop) | {"requestId": order.request_id}
+            detail = outcome.hook_evidence(exit_.pre_stop) | {"requestId": order.request_id} | own.excerpt()
             used.tell(self._clock.now(), "preStop", detail)
         return exit_

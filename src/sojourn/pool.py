@@ -259,7 +259,7 @@ class Pool:
     async def close(self, reason: str = "shutdown") -> None:
         """End every instance and every sandbox."""
         self.closing = True
-        self._resting.close()
+        self._resting.close(reason)
         self.minimum.close()
         starting = [each.started for each in self.instances() if each.started and not each.started.done()]
         if starting:

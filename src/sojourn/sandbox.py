@@ -115,8 +115,8 @@ class HookOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a lifecycle hook came to.
 
     When `ok` is False it failed, or `timed_out`, and `payload` is the error document (errorMessage, errorType,
-    stackTrace), `type` and `message` what it says. A hook that was cut short by the end of its instance is not ok
-    either.
+    stackTrace), `type` and `message` what it says, `retryable` and `retry_after_seconds` what an Initializer wants to
+    come of it. A hook that was cut short by the end of its instance is not ok either.
     """
 
     ok: bool
@@ -125,6 +125,8 @@ class HookOutcome(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes = b""
     type: str = ""
     message: str = ""
+    retryable: bool = True
+    retry_after_seconds: float | None = None
 
 
 class StopOrder(msgspec.Struct, frozen=True, kw_only=True):

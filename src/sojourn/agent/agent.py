@@ -209,7 +209,10 @@ class Agent:
             if not message["grouped"]:
                 self._limits.outside(resident)
         elif "frozen" in message:
-            self._life.frozen(resident, int(message["frozen"]))
+            if message.get("outrun"):  # it forks faster than it can be stopped, and would run on
+                self._life.hostile(resident)
+            else:
+                self._life.frozen(resident, int(message["frozen"]))
         elif "status" in message:
             resident.memory.peak_bytes = max(resident.memory.peak_bytes, int(message["peak_bytes"]))
             self._ended(resident, int(message["status"]), lost=False)
