@@ -51,7 +51,7 @@ class Attempt:
         self.duration_us = 0
         self._began: float | None = None
         self._request_id = ""
-        self._cold = used.cold
+        self._cold = False
         self._timed_out = self._ended = False
         self._ended_early: asyncio.Task[Exit | None] | None = None
 
@@ -65,7 +65,7 @@ class Attempt:
 
         """
         used = self._used
-        self._request_id = invocation.request_id
+        self._request_id, self._cold = invocation.request_id, used.cold
         told: dict[str, object] = {"isColdStart": self._cold}
         ended: Outcome | None = None
         if used.status is Status.INITIALIZING:
