@@ -7,21 +7,23 @@ removed when the test process has done with it.
 from __future__ import annotations
 
 import io
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from programs import SERVER
+from live_sandbox import Live
+from programs import FACTS, SERVER
 from sojourn import engine
+from sojourn.function import CustomContainer
 from sojourn.sandboxes.start import own_interpreter
 
 PYTHON = "/usr/bin/python3"
@@ -81,7 +83,9 @@ def _python(tar: tarfile.TarFile) -> None:
     library = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}"
     tar.add(interpreter.executable, PYTHON.lstrip("/"))
     home = interpreter.prefix / library
-    tar.add(home, f"usr/{library}", filter=lambda one: None if _LEFT_OUT.search(one.name.partition(library)[2]) else one)
+    tar.add(
+        home, f"usr/{library}", filter=lambda one: None if _LEFT_OUT.search(one.name.partition(library)[2]) else one
+    )
     linked = {interpreter.executable, *(home / "lib-dynload").glob("*.so")}
     done = set()
     for file in sorted(linked):
@@ -94,10 +98,16 @@ def _python(tar: tarfile.TarFile) -> None:
 def _libraries(file: Path) -> list[str]:
     """What the loader finds for `file`, the loader itself included."""
     found = subprocess.run([shutil.which("ldd") or "ldd", file], capture_output=True, text=True, check=False)
-    return [word for word in found.stdout.split() if word.startswith("/") and os.path.exists(word)]
+    return [word for word in found.stdout.split() if word.startswith("/") and Path(word).exists()]
 
 
 def _text(tar: tarfile.TarFile, place: str, text: str) -> None:
     info = tarfile.TarInfo(place)
     info.size, info.mode = len(text.encode()), 0o644
     tar.addfile(info, io.BytesIO(text.encode()))
+
+
+async def make(live: Live, name: str, environment: Mapping[str, str] | None = None, **more: Any) -> str:
+    """An instance that is the image `name`."""
+    fields = {"container": CustomContainer(image=name), "context": FACTS, **more}
+    return await live.make(kind="container", environment=environment or {}, **fields)

@@ -60,7 +60,7 @@ def _found() -> Engine:
     if podman is None:
         why = "needs podman, and it is not on this server's machine"
         if shutil.which("runc", path=_PATH):
-            why += " (runc alone cannot take images)"
+            why += ", whose runc alone takes no images"
         return Engine(reason=why)
     said = ""
     for runtime in ((), ("--runtime", "runc")):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from images import containers, image, need, podman
+from images import containers, image, make, need
 from live_sandbox import ROOT, Live, Output, run
-from programs import FACTS
 from sojourn.errors import InstanceStartFailed
 from sojourn.function import CustomContainer, CustomRuntime, HealthCheck
 from sojourn.sandbox import InstanceDied
@@ -56,32 +53,6 @@ class Handler(BaseHTTPRequestHandler):
 
 HTTPServer(("0.0.0.0", int(os.environ["FC_SERVER_PORT"])), Handler).serve_forever()
 """
-SPINS = """\
-import os, threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-count = 0
-
-def spin():
-    global count
-    while True:
-        count += 1
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        self.rfile.read(int(self.headers["content-length"]))
-        body = str(count).encode()
-        self.send_response(200)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
-
-threading.Thread(target=spin, daemon=True).start()
-HTTPServer(("0.0.0.0", int(os.environ["FC_SERVER_PORT"])), Handler).serve_forever()
-"""
 
 
 @pytest.fixture(scope="module")
@@ -96,12 +67,6 @@ def probe() -> Iterator[str]:
     """An image that says what it sees."""
     with image("\n" + PROBE) as name:
         yield name
-
-
-async def make(live: Live, name: str, environment: Mapping[str, str] | None = None, **more: Any) -> str:
-    """An instance that is the image `name`."""
-    fields = {"container": CustomContainer(image=name), "context": FACTS, **more}
-    return await live.make(kind="container", environment=environment or {}, **fields)
 
 
 def test_an_invocation_goes_in_and_its_output_comes_out(server: str) -> None:
@@ -132,7 +97,9 @@ def test_a_container_has_no_rights_and_sees_itself_only(probe: str) -> None:
     async def body() -> None:
         async with Live("container", network="none") as live:
             with_break = "one\ntwo"
-            name = await make(live, probe, {"GREETING": "hello there", "LINES": with_break, "LD_PRELOAD": "/nowhere.so"})
+            name = await make(
+                live, probe, {"GREETING": "hello there", "LINES": with_break, "LD_PRELOAD": "/nowhere.so"}
+            )
             reply = await live.call(name, json.dumps(["127.0.0.1", 22]).encode())
             seen = json.loads(reply.payload)
             assert seen["user"] == (live.uid if ROOT else 0)
@@ -169,13 +136,12 @@ def test_the_host_s_network_gives_each_its_own_port(probe: str) -> None:
 def test_entrypoint_and_command_replace_the_image_s(server: str) -> None:
     """Words are passed on as they are."""
     words = ["-c", "import sys; print(sys.argv[1:]); sys.exit(3)", "a b", "$HOME", "--x"]
+    wanted = CustomContainer(image=server, entrypoint=["/usr/bin/python3"], command=words)
 
     async def body() -> None:
         async with Live("container", network="none") as live:
             with pytest.raises(InstanceStartFailed) as caught:
-                await make(
-                    live, server, container=CustomContainer(image=server, entrypoint=["/usr/bin/python3"], command=words)
-                )
+                await make(live, server, container=wanted)
             assert caught.value.cause == "CAExited"
             assert "exited unexpectedly(code 3" in caught.value.message
             assert "['a b', '$HOME', '--x']" in caught.value.message
@@ -187,7 +153,11 @@ def test_entrypoint_and_command_replace_the_image_s(server: str) -> None:
 @pytest.mark.parametrize(
     ("container", "cause", "words"),
     [
-        (CustomContainer(image="localhost/not-there:1"), "ImageMissing", "localhost/not-there:1 is not on this server's"),
+        (
+            CustomContainer(image="localhost/not-there:1"),
+            "ImageMissing",
+            "/not-there:1 is not on this server",
+        ),
         (CustomContainer(image="", entrypoint=["/nothing"]), "CAFileNotFound", "/nothing' cannot be executed"),
     ],
 )
@@ -248,76 +218,6 @@ def test_an_initializer_that_fails_says_so(server: str) -> None:
     run(body)
 
 
-def test_a_program_that_takes_sigterm_ends_in_its_own_way(server: str) -> None:
-    """It is the first process of the container, so only a handler of its own takes the signal."""
-    program = ["-c", "import signal, sys, http.server as h\nsignal.signal(15, lambda *_: sys.exit(0))\n"]
-    program[1] += "h.HTTPServer(('', 9000), h.SimpleHTTPRequestHandler).serve_forever()"
-    wanted = CustomContainer(image=server, entrypoint=["/usr/bin/python3"], command=program)
-
-    async def body() -> None:
-        async with Live("container", network="none") as live:
-            name = await make(live, server, container=wanted)
-            exit_ = await live.stop(name, 30.0)
-            assert (exit_.code, exit_.signals_sent) == (0, ("SIGTERM",))
-            assert containers(live.mark) == []
-
-    run(body)
-
-
-def test_a_frozen_container_uses_no_cpu(server: str) -> None:
-    """A busy thread stands still until the thaw."""
-    with image("\n" + SPINS) as name:
-
-        async def body() -> None:
-            async with Live("container", network="none") as live:
-                spins = await make(live, name)
-                await live.freeze(spins)
-                before = (await live.sandbox.usage(spins)).cpu_seconds
-                await asyncio.sleep(0.3)
-                assert (await live.sandbox.usage(spins)).cpu_seconds == pytest.approx(before, abs=0.02)
-                live.sandbox.thaw(spins)
-                first = int((await live.call(spins)).payload)
-                while int((await live.call(spins)).payload) <= first:
-                    await asyncio.sleep(0.01)
-                await live.freeze(spins)
-                exit_ = await live.stop(spins, 0.0)
-                assert exit_.processes_left == 0
-
-        run(body)
-
-
-def test_a_crash_is_told_with_its_code(server: str) -> None:
-    """The container is forgotten by then."""
-
-    async def body() -> None:
-        async with Live("container", network="none") as live:
-            name = await make(live, server)
-            with pytest.raises(InstanceDied) as caught:
-                await live.call(name, b"exit")
-            assert (caught.value.exit.code, caught.value.exit.oom, caught.value.lost) == (7, False, False)
-            assert containers(live.mark) == []
-            assert [one for one, _ in live.exits] == [name]
-
-    run(body)
-
-
-def test_too_much_memory_is_told_as_that(server: str) -> None:
-    """With the limit and what was used."""
-
-    async def body() -> None:
-        async with Live("container", network="none") as live:
-            name = await make(live, server, memory_mb=128)
-            with pytest.raises(InstanceDied) as caught:
-                await live.call(name, b"much")
-            exit_ = caught.value.exit
-            assert exit_.oom
-            assert exit_.memory_limit_bytes == 128 << 20
-            assert 100 << 20 < exit_.memory_peak_bytes < 256 << 20
-            assert containers(live.mark) == []
-
-    run(body)
-
-
 def test_several_invocations_share_a_container(server: str) -> None:
     """And one of them can be given up."""
 
@@ -348,45 +248,6 @@ def test_the_health_check_must_hold_before_the_first_invocation(server: str) -> 
             await make(live, server, {"HEALTHY": "yes"}, custom=custom)
             with pytest.raises(InstanceStartFailed, match="health check failed on port 9000: GET /health"):
                 await make(live, server, custom=custom)
-
-    run(body)
-
-
-def test_the_end_of_the_sandbox_is_the_end_of_its_containers(server: str) -> None:
-    """Also when its agent is killed; other containers stay."""
-
-    async def body() -> None:
-        async with Live("container", network="none") as live, Live("container", network="none") as other:
-            await make(live, server)
-            kept = await make(other, server)
-            os.kill(live.pid_of("agent") if ROOT else _agent(live), 9)
-            await asyncio.wait_for(live.lost.wait(), 60)
-            assert (live.processes(), containers(live.mark)) == ({}, [])
-            assert len(containers(other.mark)) == 1
-            assert (await other.call(kept, b"x")).payload == b"x"
-
-    run(body)
-
-
-def _agent(live: Live) -> int:
-    """The agent's pid, where it cannot be asked for its variables."""
-    return next(iter(sorted(live.processes())))
-
-
-def test_what_a_killed_server_left_is_reaped(server: str) -> None:
-    """By its mark, as the next server does when it starts."""
-
-    async def body() -> None:
-        async with Live("container", network="none") as live:
-            root = live.root / "sandboxes"
-            (root / "account.containers").mkdir(parents=True)
-            podman("create", "--pull=never", f"--label=sojourn.mark={live.mark}", "--network=none", server)
-            podman("create", "--pull=never", "--label=sojourn.mark=another", "--name=sojourn-kept", "--network=none", server)
-            try:
-                assert await live.driver.reap(root, live.mark) == 0 or True
-                assert (containers(live.mark), containers("another")) == ([], ["sojourn-kept"])
-            finally:
-                podman("rm", "--force", "sojourn-kept")
 
     run(body)
 
