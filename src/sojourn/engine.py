@@ -21,6 +21,7 @@ import msgspec
 _TRIAL_SECONDS_MAX = 60.0
 _FILES_MAX = 100_000
 _PROCESSES_MAX = 1024
+_PROCESSES_OF_USER_MAX = 32_768
 _TRIAL_USER = 199_998
 _VARIABLES = (
     *("HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "DBUS_SESSION_BUS_ADDRESS", "TMPDIR"),
@@ -79,7 +80,7 @@ def environment() -> dict[str, str]:
     return {"PATH": _PATH, "LANG": "C.UTF-8", **kept}
 
 
-def confinement(user: int | None) -> list[str]:
+def confinement(engine: Engine, user: int | None) -> list[str]:
     """The words of `podman run` that take rights from a container, whose processes belong to `user` when it is given.
 
     Without being root podman maps its own user to the container's root, and whom the image names is left as it is.
@@ -88,17 +89,19 @@ def confinement(user: int | None) -> list[str]:
     words += ["--security-opt=no-new-privileges", "--log-driver=passthrough"]
     if user is not None:
         words += [f"--user={user}:{user}"]
-    if os.geteuid() == 0:
-        for name, which, most in (
-            ("nofile", resource.RLIMIT_NOFILE, _FILES_MAX),
-            ("nproc", resource.RLIMIT_NPROC, _PROCESSES_MAX),
-        ):
-            _, hard = resource.getrlimit(which)
-            bound = most if hard == resource.RLIM_INFINITY else min(hard, most)
-            words.append(f"--ulimit={name}={bound}:{bound}")
-    else:
-        words.append("--ulimit=host")
-    return words
+    if os.geteuid() != 0:
+        return [*words, "--ulimit=host"]
+    # What podman sets by itself may be more than this server may give. Processes are counted per user, over all its
+    # containers and whatever else it runs: a bound to live by only where the engine does not count a container's.
+    files = _bound(resource.RLIMIT_NOFILE, _FILES_MAX)
+    processes = _bound(resource.RLIMIT_NPROC, _PROCESSES_OF_USER_MAX if engine.limits else _PROCESSES_MAX)
+    return [*words, f"--ulimit=nofile={files}:{files}", f"--ulimit=nproc={processes}:{processes}"]
+
+
+def _bound(which: int, most: int) -> int:
+    """`most`, or our own hard limit when that is less."""
+    _, hard = resource.getrlimit(which)
+    return most if hard == resource.RLIM_INFINITY else min(hard, most)
 
 
 def limits(engine: Engine, memory_mb: int, cpu: float | None) -> list[str]:
@@ -137,7 +140,7 @@ def _try_out(engine: Engine) -> str:
     program = Path(shutil.which("true", path=_PATH) or "/bin/true").resolve()
     with tempfile.TemporaryDirectory(prefix="sojourn-probe-") as root:
         Path(root).chmod(0o755)
-        words = ["run", "--rm", "--network=none", *confinement(_TRIAL_USER if os.geteuid() == 0 else None)]
+        words = ["run", "--rm", "--network=none", *confinement(engine, _TRIAL_USER if os.geteuid() == 0 else None)]
         words += limits(engine, 128, 1.0)
         words += [f"--volume={path}:{path}:ro" for path in _SYSTEM if Path(path).is_dir()]
         status, _, errors = call(engine, *words, f"--entrypoint={program}", "--rootfs", root)

@@ -60,7 +60,7 @@ def mark(server: LiveServer) -> str:
 
 
 def test_tasks_of_an_image(server: LiveServer, app: str) -> None:
-    """Results, a function error, a crash, a stop with PreStop while it is busy; nothing is left when the server ends."""
+    """Results, a function error, a stop with PreStop while it is busy; nothing is left when the server ends."""
     client = server.client()
     create(client, "app", app)
     task = client.wait("app", client.submit("app", b"event").task_id, timeout=SECONDS)

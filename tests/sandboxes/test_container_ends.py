@@ -6,13 +6,35 @@ import asyncio
 import os
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from images import containers, image, make, podman
 from live_sandbox import ROOT, Live, run
+from sojourn import engine
 from sojourn.function import CustomContainer
 from sojourn.sandbox import InstanceDied
 
+GROWS = """\
+import os, time
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self):
+        megabytes = int(self.rfile.read(int(self.headers["content-length"])))
+        kept = []
+        for _ in range(megabytes // 10):
+            kept.append(b"x" * 10_000_000)
+            time.sleep(0.02)
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+HTTPServer(("0.0.0.0", int(os.environ["FC_SERVER_PORT"])), Handler).serve_forever()
+"""
+"""Grows by as many megabytes as it is told: too many for its instance, and few for a machine."""
 SPINS = """\
 import os, threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -102,18 +124,25 @@ def test_a_crash_is_told_with_its_code(server: str) -> None:
     run(body)
 
 
-def test_too_much_memory_is_told_as_that(server: str) -> None:
-    """With the limit and what was used."""
+@pytest.mark.parametrize("holder", ["engine", "guard"])
+def test_too_much_memory_is_told_as_that(server: str, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the limit and what was used, whoever holds it."""
+    found = engine.found()
+    if holder == "guard":
+        monkeypatch.setattr(engine, "found", lambda: msgspec.structs.replace(found, limits=False))
+    elif not found.limits:
+        pytest.skip("the engine cannot hold limits here")
+    wanted = CustomContainer(image=server, entrypoint=["/usr/bin/python3"], command=["-c", GROWS])
 
     async def body() -> None:
         async with Live("container", network="none") as live:
-            name = await make(live, server, memory_mb=128)
+            name = await make(live, server, container=wanted, memory_mb=128)
             with pytest.raises(InstanceDied) as caught:
-                await live.call(name, b"much")
+                await live.call(name, b"400")
             exit_ = caught.value.exit
             assert exit_.oom
             assert exit_.memory_limit_bytes == 128 << 20
-            assert 100 << 20 < exit_.memory_peak_bytes < 256 << 20
+            assert 100 << 20 < exit_.memory_peak_bytes < 400 << 20
             assert containers(live.mark) == []
 
     run(body)

@@ -1,7 +1,8 @@
 """The control group that a container engine has made for a container: looked at like one of ours, never made.
 
 Its bounds are the engine's. It may go at any moment, because the engine removes it when the container has ended; with
-version 1 that looks like an alarm, and is told from one by the file that cannot be read any more.
+version 1 that looks like an alarm. An alarm comes before anything is ended or counted, and an end after the files are
+gone, so the two are told apart by whether there is something to read.
 """
 
 from __future__ import annotations
@@ -23,15 +24,19 @@ class EngineGroup(Group):
 
     def watch(self, loop: Loop, on_over: Callable[[], None]) -> None:
         """See `Group.watch`; the group's own end is no alarm."""
-        super().watch(loop, lambda: on_over() if self._starves() else None)
+        super().watch(loop, lambda: on_over() if self._read("memory", self._events) else None)
 
-    def _starves(self) -> bool:
-        """Whether it is there, and the kernel ends or has ended a process of it for want of memory."""
-        return self._count("memory", self._events, "under_oom") > 0 or self.oom_kills > 0
+    def bounded(self, bytes_max: int) -> bool:
+        """Whether it holds memory to so much."""
+        text = self._read("memory", "memory.limit_in_bytes" if self._version == 1 else "memory.max").strip()
+        return text.isdigit() and int(text) <= bytes_max
 
 
-def adopted(pid: int) -> EngineGroup | None:
-    """The group of the container whose first process is `pid`; None where the engine has made none."""
+def adopted(pid: int, memory_bytes_max: int) -> EngineGroup | None:
+    """The group of the container whose first process is `pid`.
+
+    None where the engine has made none, and where that does not hold memory to `memory_bytes_max`: then the guard must.
+    """
     try:
         with open("/proc/" + str(pid) + "/cgroup", encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - pathlib is not loaded here
             lines = [line.rstrip("\n").split(":", 2) for line in file]
@@ -53,6 +58,7 @@ def adopted(pid: int) -> EngineGroup | None:
         group = EngineGroup(1, first)
     elif second and os.path.exists(second + "/memory.current"):  # noqa: PTH110 - as above
         group = EngineGroup(_UNIFIED, dict.fromkeys(("memory", "pids", "cpu", "freezer"), second))
-    if group is not None:
-        group.look()
+    if group is None or not group.bounded(memory_bytes_max):
+        return None
+    group.look()
     return group

@@ -46,8 +46,8 @@ class Limits:
             self._on_over(resident.number)
 
     def adopt(self, resident: Resident) -> None:
-        """Look at the group that a container engine has made for the process of `resident`, if it has."""
-        resident.group = group = adopted(resident.memory.pid)
+        """Look at the group that a container engine holds the process of `resident` with, if it does."""
+        resident.group = group = adopted(resident.memory.pid, resident.memory.limit_bytes)
         if group is not None:
             group.watch(self._loop, lambda: self._filled(resident))
 

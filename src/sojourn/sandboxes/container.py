@@ -16,6 +16,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,6 +24,7 @@ from pathlib import Path
 import msgspec
 
 from sojourn import engine
+from sojourn.answers import Created
 from sojourn.engine import Engine
 from sojourn.errors import InstanceStartFailed
 from sojourn.function import CustomContainer
@@ -52,6 +54,9 @@ _NOTHING = CustomContainer(image="")
 _SHARED_MEMORY_MB_MAX = 64
 _HIERARCHIES = Path("/sys/fs/cgroup")
 _RUNTIMES = ("runc", "crun")
+_GROUP = re.compile(r"/libpod-([0-9a-f]{64})")
+_KILLED = 137
+"""The exit code of a program that was killed, by the kernel for want of memory for example."""
 
 
 class ContainerDriver:
@@ -119,6 +124,8 @@ class ContainerSandbox(AgentSandbox):
         super().__init__(spec, on_exit, on_lost, zygotes_seen=zygotes_seen)
         self._user, self._engine = user, found
         self._burials: dict[str, asyncio.Task[None]] = {}
+        self._engine_ids: dict[str, str] = {}
+        """What the engine calls the containers of instances, where that is known."""
 
     def _orders(self, spec: InstanceSpec) -> Mapping[str, object]:
         """How the engine is to be called."""
@@ -126,7 +133,7 @@ class ContainerSandbox(AgentSandbox):
         own_network = self._spec.network == "none" or spec.offline
         words = ["run", "--detach", "--replace", f"--name={_name(spec.id)}"]
         words += [f"--label={_MARK}={self._spec.mark}", f"--label={_SANDBOX}={self._spec.id}"]
-        words += [*engine.confinement(self._user), *engine.limits(self._engine, spec.memory_mb, spec.cpu)]
+        words += [*engine.confinement(self._engine, self._user), *engine.limits(self._engine, spec.memory_mb, spec.cpu)]
         words += [f"--network={'none' if own_network else 'host'}"]
         words += [f"--tmpfs=/tmp:rw,nosuid,nodev,size={spec.tmp_mb}m,mode=1777"]
         words += [f"--shm-size={min(spec.tmp_mb, _SHARED_MEMORY_MB_MAX)}m"]
@@ -161,7 +168,7 @@ class ContainerSandbox(AgentSandbox):
         try:
             return await super().create(spec)
         except InstanceStartFailed as error:
-            await self._removed(spec.id)
+            await self._removed(spec.id, look=True)
             if not error.lost:
                 status, _, _ = await asyncio.to_thread(engine.call, self._engine, "image", "exists", image)
                 if status == 1:
@@ -197,7 +204,7 @@ class ContainerSandbox(AgentSandbox):
 
     async def _bury(self, name: str, number: int, exit_: Exit, *, lost: bool) -> None:
         try:
-            starved = await self._removed(name)
+            starved = await self._removed(name, look=exit_.code == _KILLED)
             exit_ = msgspec.structs.replace(exit_, oom=exit_.oom or (starved and not exit_.signals_sent))
         finally:
             super().exited(number, exit_, lost)
@@ -210,9 +217,16 @@ class ContainerSandbox(AgentSandbox):
             await asyncio.shield(burial)
         return InstanceDied(self._exits.get(instance_id, died.exit), lost=died.lost)
 
-    async def _removed(self, instance_id: str) -> bool:
-        """Have the engine forget a container; True when the engine says that memory was its end."""
-        return await asyncio.to_thread(_remove, self._engine, _name(instance_id), self._spec.mark)
+    def _created(self, number: int, created: Created) -> None:
+        name = self._ids.get(number, "")
+        super()._created(number, created)
+        if not created.cause and (id_ := _engine_id(created.pid)):
+            self._engine_ids[name] = id_
+
+    async def _removed(self, instance_id: str, *, look: bool) -> bool:
+        """Have the engine forget a container; True when it says that memory was its end, for which it has to `look`."""
+        id_ = self._engine_ids.pop(instance_id, "")
+        return await asyncio.to_thread(_remove, self._engine, _name(instance_id), self._spec.mark, "" if look else id_)
 
     async def _end(self, *, tell: bool) -> None:
         await super()._end(tell=False)
@@ -246,13 +260,27 @@ def _missing(image: str) -> str:
     )
 
 
-def _remove(found: Engine, name: str, mark: str) -> bool:
-    """Remove a container and what the engine may leave of one that was killed; True when it died for want of memory."""
-    status, said, _ = engine.call(found, "container", "inspect", "--format={{.Id}} {{.State.OOMKilled}}", name)
-    if status != 0:  # it was never made
-        _sweep(mark, name)
-        return False
-    id_, _, starved = said.strip().partition(" ")
+def _engine_id(pid: int) -> str:
+    """What the engine calls the container of `pid`, as far as its control group says that."""
+    try:
+        found = _GROUP.search(Path(f"/proc/{pid}/cgroup").read_text())
+    except OSError:
+        return ""
+    return found[1] if found else ""
+
+
+def _remove(found: Engine, name: str, mark: str, id_: str = "") -> bool:
+    """Remove a container and what the engine may leave of one that was killed; True when it died for want of memory.
+
+    With its `id_` the engine is not asked about it first.
+    """
+    starved = ""
+    if not id_:
+        status, said, _ = engine.call(found, "container", "inspect", "--format={{.Id}} {{.State.OOMKilled}}", name)
+        if status != 0:  # it was never made
+            _sweep(mark, name)
+            return False
+        id_, _, starved = said.strip().partition(" ")
     status, _, errors = engine.call(found, "rm", "--force", "--time=0", name)
     if status != 0:
         log.warning("container %s could not be removed: %s", name, errors.strip())
