@@ -49,7 +49,7 @@ class Birth:
     async def _make(self, made: Instance) -> None:
         function, began = made.function, self._clock.monotonic()
         try:
-            sandbox = await self._homes.sandbox(function.account_id)
+            sandbox = await self._homes.sandbox(function.account_id, contained=function.config.contained)
             placed = self._clock.monotonic()
             made.sandbox = sandbox
             parts = await sandbox.create(spec_of(function, made.id, self._homes))

@@ -170,6 +170,9 @@ class Agent:
     def _begun(self, resident: Resident, kind: int, body: bytes) -> None:
         """Take what an instance says until it is ready."""
         if kind == frames.READY:
+            if resident.contained:  # then it is our own code that says where the image's program runs
+                resident.memory.pid = int(body)
+                self._limits.adopt(resident)
             resident.owned()
             resident.ready = True
             if resident.timer is not None and not resident.stopping:
