@@ -42,7 +42,7 @@ def test_a_task_that_waits_is_stopped_at_once_and_never_runs() -> None:
 
 
 def test_a_stop_while_the_instance_is_made_keeps_the_task_from_starting() -> None:
-    """Dequeued: the stop is durable at once, the instance stays for others."""
+    """Dequeued: the stop is durable at once, and the instance goes with it."""
 
     async def main() -> None:
         async with World() as world:
@@ -57,7 +57,7 @@ def test_a_stop_while_the_instance_is_made_keeps_the_task_from_starting() -> Non
             assert world.script.calls == []
             following = await world.submit(function)
             await world.end(following)
-            assert len(world.script.made) == 1
+            assert len(world.script.made) == 2, "the stop ended the first instance's start"
 
     run(main())
 
@@ -80,6 +80,8 @@ def test_a_running_task_is_ended_and_the_evidence_kept() -> None:
             assert world.path(task) == ["Enqueued", "Dequeued", "Running", *STOPPED]
             (detail,) = world.details(task, Status.STOPPED)
             assert detail == {
+                "durationMs": 0.0,
+                "isColdStart": True,
                 "processesLeft": 0,
                 "signalsSent": list(TERMINATED.signals_sent),
                 "signal": TERMINATED.signal,
@@ -358,5 +360,33 @@ def test_many_stops_at_every_moment_of_short_lives() -> None:
                 assert row.attempts <= 1
 
             assert outcomes == {Status.STOPPED, Status.SUCCEEDED}
+
+    run(main())
+
+
+def test_a_stop_while_an_instance_starts_ends_the_start_first() -> None:
+    """The start may be a program of the user's: Stopped says that nothing of it is left, and is not said before."""
+
+    async def main() -> None:
+        async with World() as world:
+            world.script.create_seconds = 100.0
+            function = world.deploy("f", answers())
+            task = await world.submit(function)
+            await world.reach(task, Status.DEQUEUED)
+            while not world.pool.instances() or world.pool.instances()[0].sandbox is None:
+                await asyncio.sleep(0)
+            (made,) = world.pool.instances()
+            began = world.clock.monotonic()
+            stopping = await world.stop(task)
+            (after,) = await world.end(task)
+
+            assert stopping.status is Status.STOPPING
+            assert world.path(task) == ["Enqueued", "Dequeued", "Stopping", "Stopped"]
+            (detail,) = world.details(task, Status.STOPPED)
+            assert detail | {"ran": False, "processesLeft": 0, "instanceId": made.id} == detail
+            assert (made.id, "stop") in world.script.stops
+            assert made not in world.pool.instances()
+            assert (after.attempts, world.script.calls) == (0, [])
+            assert world.clock.monotonic() - began <= 100
 
     run(main())

@@ -26,6 +26,7 @@ from .errors import (
     QualifierNotFound,
 )
 from .function import (
+    CONTAINER,
     LATEST,
     Alias,
     AsyncConfig,
@@ -155,13 +156,13 @@ class Catalog(Accounts):
         """Create the function that `body` (FC: CreateFunctionInput) describes; nothing is left behind by a refusal."""
         name = check_function_name(body.get("functionName"))
         if body.get("runtime") and isinstance(runtime := body["runtime"], str):
-            self._check_runtime(runtime)  # what cannot run here at all is said before what is wrong in detail
+            await self._check_runtime_of(runtime)  # what cannot run here at all is said before what is wrong in detail
         config = new_config(body)
         self._check_network(config)
         before = self._functions.get((account_id, name))
         if before is not None and not before.deleted:
             raise FunctionAlreadyExists(name)
-        code = await upload(self._code, account_id, body.get("code"))
+        code = await upload(self._code, account_id, body.get("code"), needed=not config.contained)
         now = self._clock.now()
         function = Function(
             id=before.id if before else 0,
@@ -184,11 +185,11 @@ class Catalog(Accounts):
         function = self.function(account_id, name)
         config = changed_config(function.config, body)
         if config.runtime != function.config.runtime:
-            self._check_runtime(config.runtime)
+            await self._check_runtime_of(config.runtime)
         self._check_network(config)
         code = function.code
-        if body.get("code") is not None:
-            code = await upload(self._code, account_id, body["code"])
+        if body.get("code") is not None or not (code.digest or config.contained):
+            code = await upload(self._code, account_id, body.get("code"), needed=not config.contained)
         return await self.replace(function, config=config, code=code)
 
     async def delete_function(self, account_id: str, name: str) -> None:
@@ -316,10 +317,16 @@ class Catalog(Accounts):
         return archive
 
     def _check_network(self, config: Config) -> None:
-        if not config.internet_access and not self._offline_works:
+        if not config.internet_access and not self._offline_works and not config.contained:
             raise InvalidArgument(
                 "internetAccess", False, "must be true: the isolation in force cannot keep a function from the network"
             )
+
+    async def _check_runtime_of(self, runtime: str) -> None:
+        if runtime == CONTAINER:  # which may have to run one to know
+            await asyncio.to_thread(self._check_runtime, runtime)
+        else:
+            self._check_runtime(runtime)
 
     async def replace(self, function: Function, **changes: object) -> Function:
         """Change fields of a function or a version; `Conflict` when somebody else was first."""

@@ -245,13 +245,13 @@ class Pool:
         return await self.stop(used, reason, task_name, output)
 
     def change(self, function: Function) -> None:
-        """A function is so from now on: instances that do not serve it go, resting ones at once, others when done."""
+        """A function is so from now on: instances that do not serve it go, at once when nothing runs in them."""
         for each in self.fleet.of(function.id):
             if each.serves(function) and not function.deleted:
                 continue
             each.retired = True
             self.fleet.share(each)
-            if each.id in self.fleet.resting:
+            if each.id in self.fleet.resting or each.status is Status.CREATING:
                 self._send_away(each, "update")
         self.minimum.change(function)
         self._resting.change(function.id)
@@ -259,11 +259,8 @@ class Pool:
     async def close(self, reason: str = "shutdown") -> None:
         """End every instance and every sandbox."""
         self.closing = True
-        self._resting.close()
+        self._resting.close(reason)
         self.minimum.close()
-        starting = [each.started for each in self.instances() if each.started and not each.started.done()]
-        if starting:
-            await asyncio.wait(starting)
         ends = [self.stop(each, reason) for each in self.instances()]
         await asyncio.gather(*ends, return_exceptions=True)
         await self._homes.close()
@@ -344,9 +341,9 @@ class Pool:
             self._ending.by_itself(found, exit_)
 
     def _lost(self, account_id: str) -> None:
-        """A sandbox went away, and every instance in it."""
+        """A sandbox of the account went away, and every instance in it."""
         for each in self.fleet.of_account(account_id):
-            if each.gone is None and each.sandbox is not None:
+            if each.gone is None and each.sandbox is not None and not each.sandbox.alive:
                 self._forget(each, {"why": "the sandbox went away"})
 
     def _forget(self, used: Instance, why: dict[str, object]) -> None:

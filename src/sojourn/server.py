@@ -44,6 +44,7 @@ from .pool import Pool
 from .queue import Queue
 from .runtime import Runtime
 from .sandbox import Capabilities, SandboxDriver
+from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
 from .services import Services
 from .store import Store
@@ -159,8 +160,9 @@ class Server:
         )
         mark = mark_of(settings.data_dir)
         sandboxes = settings.data_dir / "sandboxes"
-        for name in SANDBOX_ORDER:
-            left = await _driver("sojourn.sandboxes", name)().reap(sandboxes, mark)
+        containers = ContainerDriver()
+        for each in (*(_driver("sojourn.sandboxes", name)() for name in SANDBOX_ORDER), containers):
+            left = await each.reap(sandboxes, mark)
             if left:
                 log.warning("ended %d processes that an earlier server left behind", left)
         driver, self.isolation = await _isolation(settings.sandbox)
@@ -177,6 +179,7 @@ class Server:
             network=settings.network,
             network_others=settings.network_others,
             region=settings.region,
+            containers=overheard(containers, self._listener),
         )
         self.catalog = Catalog(
             self.store,

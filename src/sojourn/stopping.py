@@ -36,9 +36,9 @@ class Stops:
                 return task
             if task.over:
                 raise TaskAlreadyCompleted(name, task.status.value)
-            execution = self._executions.get(task.id) if task.status is Status.RUNNING else None
+            execution = self._working(task)
             facts: list[Fact] = [StopRequested(actor)]
-            if execution is None:  # no user code of it runs, so that the stop is over as soon as it is asked for
+            if execution is None:  # nothing of it runs, so that the stop is over as soon as it is asked for
                 facts.append(Ended({"ran": task.attempts > 0, "processesLeft": 0}))
             after = await self._queue.apply(task, *facts)
             if after is None:
@@ -49,6 +49,18 @@ class Stops:
                 self._executor.background.spawn(self._prove(after, execution))
             return after
 
+    def _working(self, task: Task) -> Execution | None:
+        """The execution of a task for which something runs: its handler, or the start of an instance made for it.
+
+        A program may take two minutes to start, and it is the user's code.
+        """
+        execution = self._executions.get(task.id)
+        if execution is None or task.status is Status.RUNNING:
+            return execution
+        used = execution.instance
+        starting = used is not None and used.started is not None and not used.started.done()
+        return execution if starting and task.status in (Status.DEQUEUED, Status.RETRYING) else None
+
     async def _prove(self, task: Task, execution: Execution) -> None:
         """End what a stopped task runs on, and record that nothing of it is left."""
         used, attempt = execution.instance, execution.attempt
@@ -56,6 +68,7 @@ class Stops:
         if used is not None:
             exit_ = await self._executor.end(execution, task, "stop")
             ended = {"cancelled": True, "processesLeft": 0} if exit_ is None else outcome.evidence_of(exit_)
-            evidence = ended | {"instanceId": used.id}
+            facts = attempt.facts if attempt is not None else {"ran": task.attempts > 0}
+            evidence = facts | ended | {"instanceId": used.id}
         log = attempt.output.log(attempt.number) if attempt is not None else None
         await self._executor.insist(task, Ended(evidence), log)

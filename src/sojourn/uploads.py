@@ -10,16 +10,19 @@ from .code import CodeStore
 from .code import checksum as crc_64
 from .errors import InvalidArgument
 from .function import Code
+from .own_program import IGNORED_WHEN_EMPTY
 
 
-async def upload(store: CodeStore, account_id: str, code: object) -> Code:
-    """Keep the archive that a request's `code` holds (FC: InputCodeLocation).
+async def upload(store: CodeStore, account_id: str, code: object, *, needed: bool = True) -> Code:
+    """Keep the archive that a request's `code` holds (FC: InputCodeLocation); none is an empty one unless `needed`.
 
     Raises
     ------
     InvalidArgument: it holds none, or one that is refused.
 
     """
+    if not needed and code in IGNORED_WHEN_EMPTY:
+        return Code(digest="", size=0, checksum="")
     if not isinstance(code, dict) or not isinstance(code.get("zipFile"), str):
         raise InvalidArgument("code", code, "must be an object with zipFile, a base64 zip archive")
     if any(value is not None and field not in ("zipFile", "checksum") for field, value in code.items()):

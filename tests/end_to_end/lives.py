@@ -34,10 +34,9 @@ def deploy(
 ) -> str:
     """A function whose hooks, by their names on the wire, have so many seconds; other words are bodies or settings."""
     bodies = {part: more.pop(part) for part in ("module", "handler", *HANDLERS) if part in more}
-    settings = {"instanceLifecycleConfig": {one: {"handler": ""} for one in HANDLERS}}
+    lifecycle: dict[str, dict[str, object]] = {one: {"handler": ""} for one in HANDLERS}
     for hook, seconds in (hooks or {}).items():
-        settings["instanceLifecycleConfig"][hook] = {"handler": f"index.{HANDLERS[hook]}", "timeout": str(seconds)}
-        settings["instanceLifecycleConfig"][hook]["timeout"] = seconds  # type: ignore[assignment]
+        lifecycle[hook] = {"handler": f"index.{HANDLERS[hook]}", "timeout": seconds}
     client.deploy(
         name,
         archive(source(bodies)),
@@ -47,7 +46,7 @@ def deploy(
         memory=more.pop("memory", 128),
         retries=more.pop("retries", 0),
         env={**post.env, **more.pop("env", {})},
-        settings={**settings, **more.pop("settings", {})},
+        settings={"instanceLifecycleConfig": lifecycle, **more.pop("settings", {})},
         **more,
     )
     return name

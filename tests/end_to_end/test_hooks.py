@@ -48,7 +48,7 @@ def test_a_hook_that_is_not_configured_is_never_called(client: Client, post: Pos
 
 
 def test_the_task_is_running_durably_before_initializer(client: Client, post: Post) -> None:
-    """While Initializer hangs the task says Running; after SIGKILL of the server the start has counted as lost."""
+    """While Initializer hangs the task says Running, and the instance Initializing."""
     name = deploy(client, post, "durable", ALL)
     post.hold("initializer")
     task_id = client.submit(name).task_id
@@ -109,6 +109,17 @@ def test_an_initializer_that_fails(client: Client, post: Post, body: str, type_:
         assert lines[-1] == f"FC Initialize End RequestId: {task.request_id}, Error: Unhandled function error"
 
 
+def test_an_initializer_has_its_say_about_retries(client: Client, post: Post) -> None:
+    """As a handler has: an exception that is of no use to try again fails the task at once."""
+    body = "error = ValueError('no such database')\nerror.retry = False\nraise error"
+    name = deploy(client, post, "final", ALL, initializer=body, retries=3)
+    task = run(client, name)
+
+    assert path(task) == ["Enqueued", "Dequeued", "Running", "Failed"]
+    assert task.task_error_message == "InitializationError"
+    assert task.events[-1].detail["retryable"] is False
+
+
 def test_an_initializer_over_its_memory(client: Client, post: Post) -> None:
     """Is told as out of memory, with the limit."""
     body = "kept = []\nwhile True: kept.append(bytearray(8 << 20))"
@@ -141,7 +152,7 @@ def test_initializer_time_is_not_the_functions(client: Client, post: Post) -> No
 
 
 @pytest.mark.parametrize(("body", "ok"), [("raise ValueError('cold feet')", False), ("pass", True)])
-def test_pre_freeze_never_keeps_from_freezing(client: Client, post: Post, *, body: str, ok: bool) -> None:
+def test_pre_freeze_never_keeps_from_freezing(client: Client, post: Post, body: str, *, ok: bool) -> None:
     """What it came to and what it wrote stands in the events; the instance is frozen, and serves again."""
     body = f"print('freezing', context.request_id, flush=True)\n{body}"
     name = deploy(client, post, "freezing", ALL, preFreeze=body)
@@ -262,14 +273,20 @@ def test_an_update_a_deletion_and_idleness_call_pre_stop(client: Client, post: P
 
 
 def test_pre_stop_runs_before_the_instance_was_ever_invoked(client: Client, post: Post) -> None:
-    """One that was made ahead of demand is initialized under an id of its own and stopped with PreStop."""
-    name = deploy(client, post, "ahead", ALL, preStop=CONTEXT)
+    """One that was made ahead is initialized under an id of its own; what both hooks write stands in the events."""
+    name = deploy(
+        client, post, "ahead", ALL, initializer="print(context.request_id)\ntell('initializer')", preStop=CONTEXT
+    )
     put(client, f"/2023-03-30/functions/{name}/provision-config", {"target": 1})
     made = post.wait("initializer")
     reach(client, made, "Idle")
     client.delete_function(name)
     reach(client, made, "Destroyed")
     assert post.said() == ["initializer", "preStop update nobody"]
+    told = detail(client, made, "Initialized")
+    assert told["output"] == f"{told['requestId']}\n"
+    told = detail(client, made, "preStop")
+    assert told["output"] == f"why update task  left True\nid {told['requestId']}\n"
 
 
 def test_no_pre_stop_after_a_crash(client: Client, post: Post) -> None:

@@ -30,6 +30,7 @@ from sojourn.task import INSTANCE_LOST, LEASE_LOST
 
 KILLS_UNDER_LOAD, KILLS_DURING_START = 11, 3
 LOAD_SECONDS = (0.1, 0.8)
+ACCEPTED_PER_ROUND_MIN = 16
 CLIENTS = 4
 END_SECONDS = 60.0
 CHILD = f"86{random.Random().randrange(10**8):08d}"
@@ -109,12 +110,14 @@ class Load:
         self._number = 0
 
     def run(self, server: LiveServer, seconds: float) -> None:
-        """Load the server, and kill it after so many seconds."""
+        """Load the server, and kill it after so many seconds, on a slow machine when it has accepted something."""
+        wanted = len(self.accepted) + ACCEPTED_PER_ROUND_MIN
         ending = threading.Event()
         threads = [threading.Thread(target=self._submit, args=(server, ending)) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
         time.sleep(seconds)
+        until(lambda: len(self.accepted) >= wanted, END_SECONDS, "some tasks accepted")
         server.kill()
         ending.set()
         for thread in threads:

@@ -65,7 +65,7 @@ PASSAGES = {
 
 @pytest.mark.parametrize("passage", PASSAGES)
 def test_sigkill_of_the_server_in_a_passage(live: LiveServer, post: Post, passage: str) -> None:
-    """Nothing is left; what was Running is tried again at no cost, what was Stopping is Stopped, the rest stays."""
+    """Nothing is left; what was Running is tried again at no cost, what was Stopping is Stopped."""
     word, wanted = PASSAGES[passage]
     client = live.client()
     name = deploy(client, post, "mortal", ALL)
@@ -93,7 +93,7 @@ def test_sigkill_of_the_server_in_a_passage(live: LiveServer, post: Post, passag
 
 
 def test_a_drain_gives_pre_stop_its_chance(live: LiveServer, post: Post) -> None:
-    """What runs beyond the drain is ended through PreStop with the reason `drain`, and is tried again later."""
+    """What runs beyond the drain is ended through PreStop with the reason `drain`, and runs again at the next start."""
     client = live.client()
     bye = "tell('bye ' + context.stop_reason + ' ' + (context.task_id or 'nobody'))"
     name = deploy(client, post, "drained", {"preStop": 5}, handler="tell('on')\nwhile event: pass", preStop=bye)

@@ -107,6 +107,8 @@ def test_a_hostile_handler_is_stopped(server: LiveServer, client: Client, post: 
     assert path(task) == ["Enqueued", "Dequeued", "Running", "Stopping", "Stopped"]
     assert evidence["processesLeft"] == 0
     assert evidence["instanceId"] == task.instance_id
+    assert evidence["durationMs"] > 0
+    assert evidence["isColdStart"] is True
     assert evidence["signalsSent"] or kind == "closes everything"
     assert evidence["preStop"]["ok"] is (kind not in NO_HOOK), evidence
     assert "preStop" in post.said() or kind in NO_HOOK

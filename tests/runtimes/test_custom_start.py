@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import threading
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
 from live_sandbox import BOTH, Live, run
 from programs import FACTS, SERVER, SHEBANG
-from sojourn.agent import custom_runtime, ports
+from sojourn.agent import serving
 from sojourn.agent.failure import StartFailed
-from sojourn.agent.runtime_api import RuntimeApi
+from sojourn.agent.program import Program
 from sojourn.errors import InstanceStartFailed
 from sojourn.function import CustomRuntime, HealthCheck
 from sojourn.sandbox import InstanceDied, Reply
@@ -131,17 +128,23 @@ def test_a_program_that_always_listens_on_one_port_waits_for_it() -> None:
 def test_a_program_that_does_not_get_its_port_is_told_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
     """How it ended, what it was told, and what to change."""
     told: list[object] = []
-    monkeypatch.setattr(custom_runtime, "wait_for", lambda *asked: told.append(asked))
-    monkeypatch.setattr(custom_runtime, "_held", [])
+    monkeypatch.setattr(serving, "wait_for", lambda *asked: told.append(asked))
+    monkeypatch.setattr(serving, "_held", [])
+    given: list[int] = []
+
+    def make(port: int) -> Program:
+        given.append(port)
+        program = Program(["false"], "/code")
+        program.start()
+        return program
+
     with socket.create_server(("", 0)) as other:
         wanted = other.getsockname()[1]
-        port = ports.choose(wanted)
-        api = cast("RuntimeApi", SimpleNamespace(asked=threading.Event(), init_error=""))
         with pytest.raises(StartFailed) as caught:
-            custom_runtime._started(["false"], "/code", api, port, wanted)
+            serving.started(make, None, wanted)
     assert told == [(wanted, 30.0)]
     assert caught.value.cause == "CAExited"
-    assert f"port {wanted} is in use, and the program was told by FC_SERVER_PORT to listen on {port.number}" in (
+    assert f"port {wanted} is in use, and the program was told by FC_SERVER_PORT to listen on {given[0]}" in (
         caught.value.message
     )
 

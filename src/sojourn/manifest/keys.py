@@ -59,6 +59,16 @@ CUSTOM = {
     "port": applied("where it listens"),
     "healthCheckConfig": applied("how it shows that it serves", HEALTH),
 }
+IMAGE = {
+    "image": applied("its name as `podman images` shows it; it must be on the server's machine"),
+    "entrypoint": applied("replaces the image's, a list of words"),
+    "command": applied("replaces the image's, a list of words"),
+    "port": applied("where it listens"),
+    "healthCheckConfig": applied("how it shows that it serves", HEALTH),
+    "acrInstanceId": refused("images come from the server's machine"),
+    "accelerationType": refused("images come from the server's machine"),
+    "registryConfig": refused("images come from the server's machine"),
+}
 DESTINATION = {"destination": applied("an ARN or a URL")}
 ASYNC = {
     "asyncTask": applied("kept and shown: task mode is always on"),
@@ -101,7 +111,7 @@ FC3: Mapping[str, Key] = {
     "runtime": applied("such as python3.12 or custom"),
     "handler": applied("what is called; custom runtimes need none"),
     "code": applied(
-        "a directory or a zip, from where the file lies",
+        "a directory or a zip, from where the file lies; a custom container needs none",
         {
             "src": applied("the same, in the longer form"),
             "ossBucketName": refused("code comes from this machine"),
@@ -128,7 +138,7 @@ FC3: Mapping[str, Key] = {
     "scalingConfig": applied("instances kept", SCALING),
     "triggers": refused(_TRIGGERS),
     "layers": refused("there are no layers: put the files beside the code"),
-    "customContainerConfig": refused("there are no containers: use the runtime `custom`"),
+    "customContainerConfig": applied("the image of a custom container", IMAGE),
     "role": refused(_ROLE),
     "logConfig": refused(_LOGS),
     "tracingConfig": refused("there is no tracing"),
@@ -199,7 +209,7 @@ FC2_FUNCTION: Mapping[str, Key] = {
         },
     ),
     "layers": refused("there are no layers: put the files beside the code"),
-    "customContainerConfig": refused("there are no containers: use the runtime `custom`"),
+    "customContainerConfig": refused("images need the newer form, `fc3`"),
     "customDNS": refused(_NETWORK),
     "gpuMemorySize": refused("there are no GPUs"),
 }

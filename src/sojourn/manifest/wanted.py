@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sojourn.configuration import changed_async_config, check_reserved_concurrency, new_config
 from sojourn.errors import InvalidArgument
-from sojourn.function import check_function_name
+from sojourn.function import CONTAINER, check_function_name
 from sojourn.provisioning import new_provision, new_scaling
 
 from .document import Node
@@ -101,6 +101,8 @@ class Checker:
         if isinstance(code, dict):
             where = where.fields.get("src", where)
             code = code.get("src")
+        if code is None and self._plain("runtime") == CONTAINER:
+            return None
         if code is None:
             self._say(where, f"{self._shown('code')} is required: a directory or a zip, from where the file lies")
         elif not isinstance(code, str) or not code:
