@@ -82,6 +82,9 @@ FUNCTION: dict[str, Field] = {
 }
 OLDER_FUNCTION: dict[str, Field] = {
     "caPort": e(9001, **CUSTOM),
+    "customContainerConfig": e(
+        {"image": "x", "args": '["a"]', "command": '["b"]'}, runtime="custom-container", handler="index.handler"
+    ),
     "customHealthCheckConfig": e({"httpGetUrl": "/up"}, **CUSTOM),
     "gpuMemorySize": r(1024),
     "initializer": e("index.init"),
@@ -95,7 +98,6 @@ OLDER_FUNCTION: dict[str, Field] = {
         for name in (
             "code",
             "cpu",
-            "customContainerConfig",
             "customDNS",
             "description",
             "diskSize",

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import msgspec
+
 from sojourn.api.v2023_03_30 import wire as newest
 from sojourn.errors import InvalidArgument
-from sojourn.function import LATEST, PORT_DEFAULT, AsyncConfig, Function
+from sojourn.function import CONTAINER, LATEST, PORT_DEFAULT, AsyncConfig, CustomContainer, Function
 from sojourn.runtime import Runtime
 from sojourn.times import rfc3339
 from sojourn.trigger import Trigger
@@ -21,6 +23,7 @@ TASK_NAMES = {
     "taskPayloadEncoding": "invocationPayloadEncoding",
 }
 INSTANCE_TYPE = "e1"
+_PLACES = ("customContainerConfig", "customRuntimeConfig")
 _EMPTY: tuple[object, ...] = ("", [], {}, None, False, 0)
 
 
@@ -34,9 +37,10 @@ def function_object(function: Function, runtimes: Iterable[Runtime]) -> dict[str
     """Function, with the hooks and the program where these generations have them."""
     config = function.config
     hooks = config.instance_lifecycle_config
-    custom = config.custom_runtime_config
+    custom, contained = config.custom_runtime_config, config.custom_container_config
+    program = custom or contained
     initializer = hooks.initializer
-    health = custom.health_check_config if custom else None
+    health = program.health_check_config if program else None
     both = {"preFreeze": hooks.pre_freeze, "preStop": hooks.pre_stop}
     return {
         "functionId": f"{function.id}-{function.generation}",
@@ -56,7 +60,8 @@ def function_object(function: Function, runtimes: Iterable[Runtime]) -> dict[str
         "instanceLifecycleConfig": {
             name: {"handler": hook.handler, "timeout": hook.timeout} for name, hook in both.items() if hook is not None
         },
-        "caPort": custom.port if custom else PORT_DEFAULT if config.custom else 0,
+        "caPort": program.port if program else PORT_DEFAULT if config.custom else 0,
+        "customContainerConfig": _container(contained) if contained else None,
         "customRuntimeConfig": {"command": custom.command, "args": custom.args} if custom else None,
         "customHealthCheckConfig": newest.builtins(health) if health else None,
         "environmentVariables": config.environment_variables,
@@ -123,25 +128,59 @@ def function_body(body: Mapping[str, object], before: Function | None) -> dict[s
 
 
 def _program(renamed: dict[str, object], before: Function | None) -> None:
-    """What these generations have beside the program, put into it."""
+    """What these generations have beside the program or the image, put into it."""
     port, health = renamed.pop("caPort", None), renamed.pop("customHealthCheckConfig", None)
-    given = renamed.get("customRuntimeConfig")
-    if given in _EMPTY:
-        renamed.pop("customRuntimeConfig", None)
-    if health in _EMPTY:
-        health = None
+    health = None if health in _EMPTY else health
     runtime = str(renamed.get("runtime") or (before.config.runtime if before else ""))
+    contained = runtime == CONTAINER
+    field, other = _PLACES if contained else _PLACES[::-1]
+    if renamed.get(other) in _EMPTY:
+        renamed.pop(other, None)
+    given = renamed.pop(field, None)
     if port is not None and not runtime.startswith("custom"):
         if port != PORT_DEFAULT:
             raise InvalidArgument("caPort", port, f"goes with a custom runtime, not {runtime}")
         port = None
     if given in _EMPTY and port is None and health is None:
         return
-    had = before.config.custom_runtime_config if before else None
-    known = newest.builtins(had) if had is not None else {}
-    changes = {**(given if isinstance(given, dict) else {}), "port": port, "healthCheckConfig": health}
-    merged = {**known, **{name: value for name, value in changes.items() if value is not None}}
-    renamed["customRuntimeConfig"] = {name: value for name, value in merged.items() if value is not None}
+    if given not in _EMPTY and not isinstance(given, dict):
+        renamed[field] = given  # which is refused by its name
+        return
+    config = before.config if before else None
+    had = (config.custom_container_config if contained else config.custom_runtime_config) if config else None
+    told = _image(given) if contained and isinstance(given, dict) else given
+    changes = {**(told if isinstance(told, dict) else {}), "port": port, "healthCheckConfig": health}
+    merged = {
+        **(newest.builtins(had) if had is not None else {}),
+        **{k: v for k, v in changes.items() if v is not None},
+    }
+    renamed[field] = merged
+
+
+def _image(given: Mapping[str, object]) -> dict[str, object]:
+    """An image in the newest words: lists are JSON text in these generations, a command is the image's entrypoint."""
+    told = {name: value for name, value in given.items() if name not in ("command", "args", "webServerMode")}
+    if given.get("webServerMode") is False:
+        raise InvalidArgument(
+            "customContainerConfig.webServerMode", False, "must be true: a container answers HTTP here"
+        )
+    for older, name in (("command", "entrypoint"), ("args", "command")):
+        value = given.get(older)
+        if isinstance(value, str) and value:
+            try:
+                told[name] = msgspec.json.decode(value, type=list[str])
+            except (msgspec.DecodeError, msgspec.ValidationError, UnicodeError):
+                raise InvalidArgument(f"customContainerConfig.{older}", value, "must be a JSON list of words") from None
+        elif value not in (None, ""):
+            told[name] = value
+    return told
+
+
+def _container(config: CustomContainer) -> dict[str, object]:
+    """An image as these generations show it."""
+    lists = {"command": config.entrypoint, "args": config.command}
+    shown: dict[str, object] = {"image": config.image, "webServerMode": True}
+    return shown | {name: msgspec.json.encode(words).decode() for name, words in lists.items() if words}
 
 
 def resource(function: Function, qualifier: str) -> dict[str, object]:
