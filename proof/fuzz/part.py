@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from proof.result import Result, Scale
 
-from . import api, archives, frames, manifests, schedules, signatures
+from . import api, archives, frames, manifests, older_signatures, schedules, signatures
 from .target import ROUND_EXAMPLES, Target, fuzz
 
 TARGETS: tuple[Target, ...] = (
     *signatures.TARGETS,
+    *older_signatures.TARGETS,
     *frames.TARGETS,
     *archives.TARGETS,
     *manifests.TARGETS,

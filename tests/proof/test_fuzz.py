@@ -60,6 +60,7 @@ PLANTED: dict[str, tuple[object, str, Any]] = {
     "channel": (Channel, "fail", lambda _: None),
     "archive": (archive, "_path", lambda name: tuple(name.split("/"))),
     "s.yaml": (document, "DEPTH_MAX", 1_000_000),
+    "older": (hmac, "compare_digest", lambda *_: True),
     "cron": (cron.Every, "after", lambda _, now: now),
     "api": (call, "decode_object", orjson.loads),
 }
