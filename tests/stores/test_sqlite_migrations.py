@@ -20,10 +20,9 @@ def test_functions_tasks_and_keys_from_before_versions(tmp_path: Path) -> None:
         if version <= 3:
             connection.execute(f"{text}\nPRAGMA user_version = {version}")
     connection.execute(
-        "INSERT INTO function(id, account_id, name, generation, revision, deleted, created_at, modified_at, config, "
-        "code) "
-        """VALUES (7, 'a', 'f', 2, 5, 0, 1, 2, '{"runtime":"python3.12","handler":"index.handler"}', """
-        """'{"digest":"d","size":1,"checksum":"c"}')"""
+        "INSERT INTO function(id, account_id, name, generation, revision, deleted, created_at, modified_at, "
+        "config, code) VALUES (7, 'a', 'f', 2, 5, 0, 1, 2, ?, ?)",
+        ('{"runtime":"python3.12","handler":"index.handler"}', '{"digest":"d","size":1,"checksum":"c"}'),
     )
     connection.execute("INSERT INTO account(id, created_at, owner) VALUES ('a', 1, 1)")
     connection.execute("INSERT INTO access_key VALUES ('k', 's', 'a', 1)")
