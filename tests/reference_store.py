@@ -7,7 +7,8 @@ it takes effect, make the store fail, and read the order of everything that was 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import msgspec
 
@@ -15,7 +16,7 @@ from sojourn import identity
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
-from sojourn.store import Log, OpenTask, TaskQuery
+from sojourn.store import Log, OpenTask, Stray, TaskQuery
 from sojourn.task import Status, Task
 
 Which = Callable[[Task | Delivery], bool]
@@ -59,6 +60,32 @@ class Data:
         self.functions: dict[int, Function] = {}
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, AccessKey] = {}
+
+
+class DataRecords:
+    """What `Data` holds, as the records of a store."""
+
+    def __init__(self, data: Data) -> None:
+        self._data = data
+
+    def incarnation(self) -> int:
+        """How many starts there were."""
+        return self._data.incarnation
+
+    def functions(self) -> Iterator[Function]:
+        """All of them."""
+        return iter(self._data.functions.values())
+
+    def tasks(self) -> Iterator[Task]:
+        """All of them, in the order of ids."""
+        return iter(sorted(self._data.tasks.values(), key=lambda row: row.id))
+
+    def strays(self) -> Iterator[Stray]:
+        """Logs of attempts that were not."""
+        for task_id, attempt in self._data.logs:
+            row = self._data.tasks.get(task_id)
+            if row is None or not 1 <= attempt <= row.attempts:
+                yield Stray("log", task_id, f"of attempt {attempt}, which was not")
 
 
 class ReferenceStore:
@@ -111,6 +138,11 @@ class ReferenceStore:
         while self._begun:
             self._pulse.clear()
             await self._pulse.wait()
+
+    @contextmanager
+    def records(self) -> Iterator[DataRecords]:
+        """All there is."""
+        yield DataRecords(self.data)
 
     async def insert_task(self, task: Task) -> bool:
         """Keep a new task."""

@@ -17,7 +17,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "sojourn"
-FOLDERS = ("src", "tests", "docs", "examples", "bench", "requirements", ".ci")
+FOLDERS = ("src", "tests", "docs", "examples", "bench", "proof", "requirements", ".ci")
 LINES_MAX = 400
 
 TIMEKEEPERS = ("clock.py", "server.py", "server/", "agent/", "stores/", "sandboxes/", "runtimes/", "client/", "cli/")
@@ -230,7 +230,7 @@ def test_the_agent_needs_only_the_standard_library() -> None:
     assert offences(outsiders, below="agent/") == []
 
 
-@pytest.mark.parametrize("folder", ["src", "bench", "examples"])
+@pytest.mark.parametrize("folder", ["src", "bench", "proof", "examples"])
 def test_every_module_says_what_it_is(folder: str) -> None:
     """A reader who opens any file learns first what it decides."""
     silent = [path for path in modules(folder) if list(silence(ast.parse(path.read_text(encoding="utf-8"))))]

@@ -17,10 +17,9 @@ from typing import Any, Self
 
 import msgspec
 
-from histories import faults
 from reference_store import ReferenceStore
 from scripted import Behaviour, Script, ScriptedRuntime
-from sojourn import identity
+from sojourn import audit, identity
 from sojourn.dispatcher import Dispatcher
 from sojourn.function import Account, AsyncConfig, Code, Config, Function
 from sojourn.homes import Homes
@@ -267,7 +266,7 @@ class World:
         if self.script.memory_peak_mb > self._memory_mb or self.script.instances_peak > self._instances_max:
             found.append(f"peaks of {self.script.memory_peak_mb} MB, {self.script.instances_peak} instances")
         for task in self.store.data.tasks.values():
-            found += [f"task {wire_name(task)}: {fault}" for fault in faults(task.events, over=task.over)]
+            found += map(str, audit.of_task(task, task.events))
         if self.queue.open_count != (still := sum(not task.over for task in self.store.data.tasks.values())):
             found.append(f"{self.queue.open_count} tasks counted open, {still} are")
         return found

@@ -30,6 +30,7 @@ from . import __version__, config, identity
 from .api.app import build
 from .api.backend import Backend
 from .api.protocol import Protocol
+from .auditor import Auditor
 from .catalog import Catalog
 from .clock import SystemClock
 from .code import CodeStore
@@ -274,6 +275,7 @@ class Server:
             settings=self.settings,
             isolation=self.isolation,
             ready=lambda: self._ready,
+            audit=Auditor(self.store).audit,
         )
         self._http = _Http(
             uvicorn.Config(

@@ -10,7 +10,8 @@ raises `StoreFailed` when it cannot make a change durable, and then the change h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import msgspec
@@ -61,6 +62,34 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
     bodies: bool = False
 
 
+class Stray(msgspec.Struct, frozen=True):
+    """Something beside the tasks that no task accounts for: its `kind` (`log`, `result`, `payload`), what is odd."""
+
+    kind: str
+    task_id: int
+    text: str
+
+
+class Records(Protocol):
+    """All that a store holds, as it stood at one moment. Its verbs block: ask them on a thread of their own."""
+
+    def incarnation(self) -> int:
+        """How many starts of a server there were."""
+        ...
+
+    def functions(self) -> Iterator[Function]:
+        """All functions of all accounts, deleted ones included."""
+        ...
+
+    def tasks(self) -> Iterator[Task]:
+        """All tasks in the order of their ids; payload and result may come empty."""
+        ...
+
+    def strays(self) -> Iterator[Stray]:
+        """What is kept for tasks that are not there, or that do not know of it."""
+        ...
+
+
 class Store(Protocol):
     """A durable home for accounts, functions, tasks, logs and deliveries."""
 
@@ -77,6 +106,17 @@ class Store(Protocol):
 
     async def close(self) -> None:
         """Finish what was begun, then let go. Closing twice is fine."""
+        ...
+
+    def records(self) -> AbstractContextManager[Records]:
+        """Everything there is, read beside whoever works on it: no lock is taken, nothing written, no `open` needed.
+
+        Raises
+        ------
+        StoreFailed: there is no database, or it cannot be read.
+        SchemaTooNew: a newer version wrote it.
+
+        """
         ...
 
     async def insert_task(self, task: Task) -> bool:

@@ -33,6 +33,7 @@ from sojourn.api.app import build
 from sojourn.api.backend import Backend
 from sojourn.api.protocol import Protocol
 from sojourn.attempt import Attempt
+from sojourn.auditor import Auditor
 from sojourn.call import Answer
 from sojourn.catalog import Catalog
 from sojourn.clock import SystemClock
@@ -332,6 +333,7 @@ class Door:
                 settings=Settings(data_dir=self._directory, region=REGION, node="node-1"),
                 isolation=Capabilities(driver="process", level=0, works=True, text="nothing separates accounts"),
                 ready=lambda: self.ready,
+                audit=Auditor(self.store).audit,
             )
         )
         config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, server_header=False)

@@ -106,6 +106,20 @@ def test_the_isolation_in_force_is_told_in_plain_words(door: Door, caller: Calle
     assert door.owner("GET", "/v1/isolation").json == expected | {"network": "host"}
 
 
+def test_the_owner_sees_that_no_promise_was_broken(door: Door, caller: Caller) -> None:
+    """The number of violations in all that the store holds; other accounts do not see it."""
+    caller.create()
+    caller.submit()
+    found = door.owner("GET", "/v1/integrity").json
+
+    assert (found["invariantViolations"], found["violations"]) == (0, [])
+    assert found["tasks"] >= 1
+    assert found["functions"] >= 1
+    reply = caller("GET", "/v1/integrity")
+    reply.refused(403, "AccessDenied", "only the account that operates this server")
+    problem(reply)
+
+
 def test_a_path_that_is_not_there_is_a_problem(caller: Caller) -> None:
     """404 and 405 of the router, too."""
     reply = caller("GET", "/v1/nothing")

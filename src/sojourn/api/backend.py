@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from sojourn import identity
+from sojourn.audit import Report
 from sojourn.catalog import Catalog
 from sojourn.clock import Clock
 from sojourn.config import Settings
@@ -23,7 +24,7 @@ class Backend:
     """The loops and facts that handlers use.
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
-    server takes work: not while it starts, not while it drains.
+    server takes work: not while it starts, not while it drains. `audit()` looks at all that the store holds.
     """
 
     catalog: Catalog
@@ -38,6 +39,7 @@ class Backend:
     settings: Settings
     isolation: Capabilities
     ready: Callable[[], bool]
+    audit: Callable[[], Awaitable[Report]]
 
     def number(self) -> int:
         """A new number for a request, from which its request id is made; a task gets that of the request it came by."""

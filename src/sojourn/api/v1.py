@@ -51,9 +51,24 @@ async def get_isolation(call: Call) -> Answer:
     )
 
 
-def _owner_only(call: Call) -> None:
+async def get_integrity(call: Call) -> Answer:
+    """Whether everything that the store holds could have come about without a broken promise."""
+    _owner_only(call, "see the state of the store")
+    report = await call.backend.audit()
+    return answer.of_json(
+        {
+            "invariantViolations": report.violations_count,
+            "violations": [str(violation) for violation in report.violations],
+            "tasks": report.tasks,
+            "events": report.events,
+            "functions": report.functions,
+        }
+    )
+
+
+def _owner_only(call: Call, what: str = "manage accounts") -> None:
     if not call.backend.catalog.account(call.account_id).owner:
-        raise AccessDenied("only the account that operates this server may manage accounts")
+        raise AccessDenied(f"only the account that operates this server may {what}")
 
 
 _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
@@ -65,6 +80,7 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/instances/{instance}", instances.get),
     ("GET", "/v1/instances/{instance}/events", instances.events),
     *v1_deliveries.OPERATIONS,
+    ("GET", "/v1/integrity", get_integrity),
 )
 
 

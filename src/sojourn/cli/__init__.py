@@ -42,6 +42,14 @@ app.command("sojourn.cli.function:app", name="function", help="Deploy, list, sho
 app.command("sojourn.cli.task:app", name="task", help="Submit, watch and stop tasks.")
 app.command("sojourn.cli.account:app", name="account", help="Make and list accounts.")
 app.command(
+    "sojourn.cli.verify:verify",
+    name="verify",
+    help=(
+        "Check every task's history, counters and links in a data directory.\n\nFor example:\n\n"
+        "    sojourn verify --data-dir /var/lib/sojourn"
+    ),
+)
+app.command(
     "sojourn.cli.about:version",
     name="version",
     help="Show the version of this command and of the server.\n\nFor example:\n\n    sojourn version -o json",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +13,10 @@ import apsw
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
-from sojourn.store import Log, OpenTask, TaskQuery
+from sojourn.store import Log, OpenTask, Records, TaskQuery
 from sojourn.task import Task
 
-from . import pages, reader, schema, writes
+from . import pages, reader, records, schema, writes
 from .connection import check_library, open_writer, prepare_directory
 from .lock import DirectoryLock
 from .reader import Readers
@@ -85,6 +85,10 @@ class SqliteStore:
         if self._open_writer is not None:
             await self._open_writer.close()
         self._lock.release()
+
+    def records(self) -> AbstractContextManager[Records]:
+        """Everything there is, read beside whoever works on it, see `records`."""
+        return records.records(self._directory, self._vfs)
 
     async def insert_task(self, task: Task) -> bool:
         """Keep a new task; False, and nothing kept, when its function already has one of this name."""
