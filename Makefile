@@ -6,7 +6,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: demo test check serve bench format pins clean
+.PHONY: demo test check serve bench proof format pins clean
 .DEFAULT_GOAL := help
 
 help:
@@ -15,6 +15,7 @@ help:
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make serve   run a server on 127.0.0.1:9000'
 	@echo 'make bench   measure, beside yardsticks of the same run'
+	@echo 'make proof   prove what docs/guarantees.md promises, at the scale of CI'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed and was not found on PATH' >&2; exit 1; }
@@ -47,6 +48,9 @@ test: check
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
+
+proof: $(VENV)/.dev
+	$(BIN)/python -m proof
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix
