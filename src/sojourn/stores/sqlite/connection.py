@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def open_writer(directory: Path, vfs: str | None = None) -> apsw.Connection:
         connection.pragma("cache_size", -WRITER_CACHE_KIB)
         _sync_directory(directory)
     except BaseException:
-        connection.close()
+        with contextlib.suppress(apsw.Error):  # the disk that failed may fail this too
+            connection.close()
         raise
     return connection
 

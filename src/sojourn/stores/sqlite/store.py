@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager, aclosing, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -189,6 +189,7 @@ class SqliteStore:
             return _Opened(connection, Readers(self._directory, self._vfs), incarnation)
         except BaseException:
             if connection is not None:
-                connection.close()
+                with suppress(apsw.Error):  # the disk that failed may fail this too
+                    connection.close()
             self._lock.release()
             raise
