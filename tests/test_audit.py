@@ -12,16 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference_store import ReferenceStore
-from sojourn import audit
+from sojourn import audit, identity
 from sojourn.auditor import Auditor
 from sojourn.errors import IllegalFact, StoreFailed
 from sojourn.history import append_event, unpack_events
 from sojourn.store import Log
 from sojourn.stores.sqlite import SqliteStore
-from sojourn.task import Backoff, Fact, Failure, Status, Task, advance, judge
+from sojourn.task import Backoff, Fact, Status, Task, advance, judge
 from stores.samples import claimed, new_function, returned, started
 from stores.samples import new_task as stored_task
-from task_samples import FACTS, LOSS, NOW, PATHS, SECOND, new_task, task_in
+from task_samples import ERROR, FACTS, LOSS, NOW, PATHS, SECOND, new_task, task_in
 
 
 def told(task: Task) -> list[str]:
@@ -37,7 +37,7 @@ def test_whatever_facts_lead_to_is_right(steps: list[tuple[str, int]]) -> None:
         now += elapsed
         fact: Fact = FACTS[name]
         if name in ("Faltered", "GaveUp"):
-            failure: Failure = LOSS if elapsed < 0 else FACTS["GaveUp"].outcome  # type: ignore[union-attr]
+            failure = LOSS if elapsed < 0 else ERROR
             fact = judge(task, failure, now, Backoff(), 0.0)
         try:
             task = advance(task, fact, now)
@@ -190,7 +190,7 @@ def test_a_store_in_memory_has_records_too() -> None:
         return await Auditor(store).audit()
 
     assert [str(violation) for violation in asyncio.run(run()).violations] == [
-        "I3 task 1-00000000-00000001-" + audit.identity.request_id(1).rpartition("-")[2] + ": there is no function 1"
+        "I3 task 1-00000000-00000001-" + identity.request_id(1).rpartition("-")[2] + ": there is no function 1"
     ]
 
 

@@ -254,8 +254,8 @@ class Channel(asyncio.Protocol):
         elif kind == frames.EXIT:
             self._exit(number, msgspec.json.decode(body, type=Ended))
         elif kind == frames.CREATED:
+            created = msgspec.json.decode(body, type=Created)  # first: who waits must be found when it is malformed
             answer = self._creates.pop(request, None)
-            created = msgspec.json.decode(body, type=Created)
             if answer is not None and not answer.done():
                 answer.set_result(created)
             if created.cause:

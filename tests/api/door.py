@@ -319,7 +319,7 @@ class Door:
             rng=random.Random(1),
         )
         self.deliveries.start()
-        app = build(
+        self.app = app = build(
             Backend(
                 catalog=self.catalog,
                 queue=self.queue,

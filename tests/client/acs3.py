@@ -19,7 +19,6 @@ def signer(line: tuple[str, str, str], headers: Mapping[str, str], body: bytes, 
     ValueError: it is not signed, or not by the holder of that key.
 
     """
-    method, path, query = line
     claim = AUTHORIZATION.fullmatch(headers.get("authorization", ""))
     if claim is None:
         raise ValueError("no ACS3 authorization")
@@ -27,6 +26,14 @@ def signer(line: tuple[str, str, str], headers: Mapping[str, str], body: bytes, 
     digest = hashlib.sha256(body).hexdigest()
     if headers["x-acs-content-sha256"] != digest:
         raise ValueError("the body is not the one that was signed")
+    if not hmac.compare_digest(signature(line, headers, names, digest, secrets[key]), given):
+        raise ValueError("the signature does not fit")
+    return key
+
+
+def signature(line: tuple[str, str, str], headers: Mapping[str, str], names: str, digest: str, secret: str) -> str:
+    """The signature of a request: `names` are the signed headers with `;` between them, `digest` is the body's."""
+    method, path, query = line
     pairs = sorted(parse_qsl(query, keep_blank_values=True))
     canonical = "\n".join(
         (
@@ -39,7 +46,4 @@ def signer(line: tuple[str, str, str], headers: Mapping[str, str], body: bytes, 
         )
     )
     text = "ACS3-HMAC-SHA256\n" + hashlib.sha256(canonical.encode()).hexdigest()
-    expected = hmac.new(secrets[key].encode(), text.encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(expected, given):
-        raise ValueError("the signature does not fit")
-    return key
+    return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()

@@ -11,6 +11,8 @@ from proof.model.protocol import Bounds, Protocol
 from proof.model.walk import Walk
 from proof.result import Scale
 
+from sojourn.task import LEGAL_STEPS
+
 
 @pytest.mark.parametrize("bounds", part.SMALL, ids=lambda bounds: f"{bounds.nodes} nodes")
 def test_the_product_has_no_wrong_and_no_stuck_state(bounds: Bounds) -> None:
@@ -40,7 +42,7 @@ def test_the_walk_takes_every_row_of_the_table() -> None:
         path = [None, *(event.status for event in row.events)]
         taken |= set(itertools.pairwise(path))
 
-    wanted = {(before and before.value, after.value) for before, after in guards.task.LEGAL_STEPS}
+    wanted = {(before and before.value, after.value) for before, after in LEGAL_STEPS}
     assert taken == wanted
 
 
