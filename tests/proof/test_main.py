@@ -1,0 +1,60 @@
+"""`python -m proof`: which parts it runs, what it prints, how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from proof import parts
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def proof(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run it at the root."""
+    return subprocess.run(
+        [sys.executable, "-m", "proof", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_part_prints_one_line() -> None:
+    """And ends with 0 when all is well."""
+    done = proof("--scale", "tiny", "instances")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("instances: ")
+    assert done.stdout.count("\n") == 1
+
+
+def test_a_part_that_fails_is_told(tmp_path: Path) -> None:
+    """Its line says FAILED, what is wrong follows, and the exit status is 1."""
+    script = (
+        "import sys; from unittest import mock; from proof.model import instances; from proof.__main__ import main\n"
+        "sys.argv = ['proof', 'instances', '--dir', sys.argv[1]]\n"
+        "with instances.table_with(*instances.GUARDS['PreStop once']):\n"
+        "    sys.exit(main())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.startswith("FAILED instances: ")
+    assert "\n    PreStop twice" in done.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_is_not_there_is_refused() -> None:
+    """One that is to come says so; nothing is run."""
+    unknown, later = proof("model", "nonsense"), proof("chaos")
+
+    assert (unknown.returncode, later.returncode) == (2, 2)
+    assert "there is no part 'nonsense'; there are model" in unknown.stderr
+    assert "there is no part 'chaos' yet" in later.stderr
+    assert unknown.stdout == ""
+
+
+def test_every_part_has_a_name_of_its_own() -> None:
+    """What is there is not announced as coming."""
+    assert not set(parts.MODULES) & set(parts.LATER)
