@@ -32,6 +32,7 @@ from sojourn.sandbox import (
     StopOrder,
 )
 from sojourn.sandboxes.bubblewrap import BubblewrapDriver
+from sojourn.sandboxes.groups import Offer
 from sojourn.sandboxes.process import ProcessDriver
 from sojourn.sandboxes.start import own_interpreter
 
@@ -86,14 +87,20 @@ class Live:
     """A running sandbox of one account."""
 
     def __init__(
-        self, level: str, *, network: str = "host", uid: int = 201_001, interpreters: tuple[Interpreter, ...] = ()
+        self,
+        level: str,
+        *,
+        network: str = "host",
+        uid: int = 201_001,
+        interpreters: tuple[Interpreter, ...] = (),
+        offer: Offer | None = None,
     ) -> None:
         self.level, self.network, self.uid = level, network, uid if ROOT else None
         self.mark = f"test-{uuid.uuid4().hex}"
         self.exits: list[tuple[str, Exit]] = []
         self.losses = 0
         self.names: list[str] = []
-        self._interpreters = interpreters
+        self._interpreters, self._offer = interpreters, offer
         self.lost = asyncio.Event()
         self.exited = asyncio.Event()
         self._temporary = tempfile.TemporaryDirectory(prefix="sojourn-test-")
@@ -106,6 +113,8 @@ class Live:
     async def __aenter__(self) -> Self:
         """Start it."""
         self.driver = await driver(self.level)
+        if self._offer is not None:
+            self.driver = BubblewrapDriver(self._offer)
         self.code.mkdir()
         self.directory.mkdir()
         self.sandbox = await self.driver.start(self.spec(), self._exited, self._lost)
@@ -162,6 +171,8 @@ class Live:
         program: Path | None = None,
         custom: CustomRuntime | None = None,
         concurrency: int = 1,
+        offline: bool = False,
+        cpu: float | None = None,
     ) -> str:
         """A new instance; returns its id.
 
@@ -182,6 +193,8 @@ class Live:
             custom=custom,
             lifecycle=_lifecycle(hooks or {}),
             concurrency=concurrency,
+            offline=offline,
+            cpu=cpu,
         )
         self.names.append(name)
         await self.sandbox.create(spec)

@@ -49,6 +49,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     oom: bool = False
     memory_peak_bytes: int = 0
     memory_limit_bytes: int = 0
+    files_bytes: int = 0
+    processes_refused: int = 0
     processes_left: int = 0
     elapsed_ms: float = 0.0
     lost: bool = False
@@ -77,6 +79,8 @@ def exit_of(ended: Ended) -> Exit:
         oom=ended.oom,
         memory_peak_bytes=ended.memory_peak_bytes,
         memory_limit_bytes=ended.memory_limit_bytes,
+        files_bytes=ended.files_bytes,
+        processes_refused=ended.processes_refused,
         processes_left=ended.processes_left,
         elapsed_ms=ended.elapsed_ms,
         pre_stop=pre_stop,
@@ -109,8 +113,8 @@ def _hook_outcome(outcome: int, duration_us: int, payload: bytes) -> HookOutcome
     )
 
 
-def reply_of(outcome: int, duration_us: int, peak_bytes: int, payload: bytes) -> Reply:
-    """What a handler answered, out of the fields of a RESULT."""
+def reply_of(outcome: int, duration_us: int, peak_bytes: int, payload: bytes, refused: int = 0) -> Reply:
+    """What a handler answered, out of the fields of a RESULT; `refused` counts processes that could not be started."""
     if outcome == frames.OK:
         return Reply(ok=True, payload=payload, duration_us=duration_us, memory_peak_bytes=peak_bytes)
     document = _document(payload)
@@ -122,6 +126,7 @@ def reply_of(outcome: int, duration_us: int, peak_bytes: int, payload: bytes) ->
         message=document.error_message,
         duration_us=duration_us,
         memory_peak_bytes=peak_bytes,
+        processes_refused=refused,
         retryable=document.retryable is not False,
         retry_after_seconds=_seconds(document.retry_after_seconds),
     )

@@ -67,7 +67,8 @@ class Attempt:
                 told["initializerMs"] = round(initializer_ms, 3)
         if ended is None:
             ended = await self._invoke(function, invocation)
-        return msgspec.structs.replace(ended, evidence={**ended.evidence, **told})
+        measured = {"durationMs": self.duration_us / 1000}
+        return msgspec.structs.replace(ended, evidence={**measured, **ended.evidence, **told})
 
     async def end(self, reason: str) -> Exit | None:
         """End the call; on return nothing of it runs. None when its instance lives on, see `Pool.give_up`."""

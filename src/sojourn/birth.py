@@ -60,7 +60,7 @@ class Birth:
         except Exception as error:  # a full disk, no more processes: ours, and it may pass
             log.exception("no instance of function %s could be made", function.name)
             raise InstanceStartFailed("SandboxUnavailable", f"{type(error).__name__}: {error}", lost=True) from error
-        if made.status is not Status.CREATING:  # its sandbox went while the answer was on its way
+        if made.status is Status.DESTROYED:  # its sandbox went while the answer was on its way
             return
         made.start_parts = {
             "sandboxMs": round((placed - began) * 1e3, 3),

@@ -29,6 +29,10 @@ def spec_of(function: Function, instance_id: str, homes: Homes) -> InstanceSpec:
         "FC_RUNTIME": config.runtime,
         "FC_TIMEOUT": str(config.timeout),
     }
+    initializer = config.instance_lifecycle_config.initializer
+    if initializer is not None:
+        variables["FC_INITIALIZER_HANDLER"] = initializer.handler
+        variables["FC_INITIALIZATION_TIMEOUT"] = str(initializer.timeout)
     context = {
         "account_id": function.account_id,
         "region": homes.region,
@@ -53,4 +57,11 @@ def spec_of(function: Function, instance_id: str, homes: Homes) -> InstanceSpec:
         custom=config.custom_runtime_config,
         lifecycle=config.instance_lifecycle_config,
         concurrency=config.instance_concurrency,
+        offline=not config.internet_access or (resolved.kind == "custom" and _apart(function, homes)),
+        cpu=config.cpu,
     )
+
+
+def _apart(function: Function, homes: Homes) -> bool:
+    """Whether instances that listen on ports can have networks of their own: where the account has none to share."""
+    return homes.network_of(function.account_id) == "none"

@@ -34,6 +34,7 @@ from .function import (
     Account,
     AsyncConfig,
     Code,
+    Config,
     Function,
     Provision,
     Scaling,
@@ -56,6 +57,7 @@ class Catalog:
     store, code, clock: where it is kept and what time it is.
     check_runtime: raises `InvalidArgument` for a runtime that nothing here runs.
     multi_account: whether the isolation in force may hold more than one account.
+    offline_works: whether the isolation in force can keep a function from the network.
     reach: what records of finished tasks can be sent to.
 
     """
@@ -68,11 +70,12 @@ class Catalog:
         *,
         check_runtime: Callable[[str], object],
         multi_account: bool,
+        offline_works: bool = True,
         reach: Reach | None = None,
     ) -> None:
         self._store, self._code, self._clock = store, code, clock
         self._check_runtime, self._multi_account = check_runtime, multi_account
-        self._reach = reach or Reach()
+        self._offline_works, self._reach = offline_works, reach or Reach()
         self._accounts: dict[str, Account] = {}
         self._keys: dict[str, AccessKey] = {}
         self._functions: dict[tuple[str, str], Function] = {}
@@ -190,8 +193,10 @@ class Catalog:
     async def create_function(self, account_id: str, body: Mapping[str, object]) -> Function:
         """Create the function that `body` (FC: CreateFunctionInput) describes; nothing is left behind by a refusal."""
         name = check_function_name(body.get("functionName"))
+        if body.get("runtime") and isinstance(runtime := body["runtime"], str):
+            self._check_runtime(runtime)  # what cannot run here at all is said before what is wrong in detail
         config = new_config(body)
-        self._check_runtime(config.runtime)
+        self._check_network(config)
         before = self._functions.get((account_id, name))
         if before is not None and not before.deleted:
             raise FunctionAlreadyExists(name)
@@ -219,6 +224,7 @@ class Catalog:
         config = changed_config(function.config, body)
         if config.runtime != function.config.runtime:
             self._check_runtime(config.runtime)
+        self._check_network(config)
         code = function.code
         if body.get("code") is not None:
             code = await self._upload(account_id, body["code"])
@@ -265,6 +271,12 @@ class Catalog:
     async def put_scaling(self, account_id: str, name: str, scaling: Scaling | None) -> Function:
         """Set or lift the least number of instances."""
         return await self._replace(self.function(account_id, name), scaling=scaling)
+
+    def _check_network(self, config: Config) -> None:
+        if not config.internet_access and not self._offline_works:
+            raise InvalidArgument(
+                "internetAccess", False, "must be true: the isolation in force cannot keep a function from the network"
+            )
 
     async def _upload(self, account_id: str, code: object) -> Code:
         if not isinstance(code, dict) or not isinstance(code.get("zipFile"), str):

@@ -26,10 +26,11 @@ HEARTBEATS_MISSED_MAX = 3
 class _Call:
     """An invocation that was sent; its future may have been cancelled by now."""
 
-    __slots__ = ("answer", "log", "number", "request_id")
+    __slots__ = ("answer", "log", "number", "refused", "request_id")
 
     def __init__(self, number: int, request_id: str, answer: asyncio.Future[Reply], log: LogSink) -> None:
         self.number, self.request_id, self.answer, self.log = number, request_id, answer, log
+        self.refused = 0
 
 
 class _Hook:
@@ -251,6 +252,8 @@ class Channel(asyncio.Protocol):
             self._result(request, number, body)
         elif kind == frames.LOG:
             self._log(request, number, body)
+        elif kind == frames.NOTED and request in self._calls and self._calls[request].number == number:
+            self._calls[request].refused = msgspec.json.decode(body, type=int)
         elif kind == frames.EXIT:
             self._exit(number, msgspec.json.decode(body, type=Ended))
         elif kind == frames.CREATED:
@@ -276,7 +279,7 @@ class Channel(asyncio.Protocol):
         outcome, duration_us, peak_bytes, payload = frames.unpack_result(body)
         self._over(request, call)
         if not call.answer.done():
-            call.answer.set_result(reply_of(outcome, duration_us, peak_bytes, payload))
+            call.answer.set_result(reply_of(outcome, duration_us, peak_bytes, payload, call.refused))
 
     def _cancelled(self, request: int, number: int) -> None:
         call = self._calls.get(request)

@@ -135,14 +135,6 @@ def _boolean(field: str, value: object) -> bool:
     return value
 
 
-def _internet_access(field: str, value: object) -> bool:
-    if value is not True:
-        raise InvalidArgument(
-            field, value, "must be true: the network belongs to the account's sandbox, not to a function"
-        )
-    return True
-
-
 def _memory(field: str, value: object) -> int:
     memory = check_integer(field, value, MEMORY_MB_BOUNDS, "MB")
     if memory % MEMORY_MB_STEP:
@@ -295,8 +287,7 @@ def _words(field: str, value: object) -> list[str]:
 def _check_together(config: Config) -> None:
     """What no field can say alone."""
     if not config.custom:
-        if config.handler != "main" and not HANDLER.fullmatch(config.handler) and config.runtime != "go1":
-            raise InvalidArgument("handler", config.handler, "must be spelled module.function, such as index.handler")
+        _check_handler(config)
         if config.instance_concurrency > 1:
             raise InvalidArgument(
                 "instanceConcurrency", config.instance_concurrency, f"must be 1 with runtime {config.runtime}"
@@ -304,6 +295,19 @@ def _check_together(config: Config) -> None:
         if config.custom_runtime_config is not None:
             raise InvalidArgument("customRuntimeConfig", "", f"goes with a custom runtime, not {config.runtime}")
     _check_cpu_ratio(config)
+
+
+def _check_handler(config: Config) -> None:
+    """A handler names a function in a module, or the file of a compiled program; a custom runtime may do without."""
+    if config.runtime in _COMPILED:
+        matching("handler", config.handler, _PROGRAM, "must be the name of the program's file, such as main")
+        return
+    bound = "must be spelled module.function, such as index.handler"
+    matching("handler", config.handler, HANDLER, bound)
+    for name, rule in HOOKS.items():
+        hook = getattr(config.instance_lifecycle_config, rule.attribute)
+        if hook is not None:
+            matching(f"instanceLifecycleConfig.{name}.handler", hook.handler, HANDLER, bound)
 
 
 def _check_cpu_ratio(config: Config) -> None:
@@ -318,6 +322,8 @@ _NOT_CONFIG = frozenset({"functionName", "code", "instanceLifecycleConfig", "ini
 """Fields that other rules read."""
 _ANY_HANDLER = re.compile(r"[A-Za-z_][\w/.:-]{0,127}")
 """Handlers of all families; which one goes with a runtime is decided when both are known."""
+_COMPILED = ("go1",)
+_PROGRAM = re.compile(r"(?!.*\.\.)[A-Za-z_][\w/.-]*")
 _HEALTH_PATH = re.compile(r"/[!-~]{0,2047}")
 _COMMAND_BYTES_MAX = 16 * 1024
 _HEALTH_BOUNDS: Mapping[str, tuple[str, tuple[int, int]]] = {
@@ -342,7 +348,7 @@ _RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
     ),
     "idleTimeout": ("idle_timeout", lambda field, value: check_integer(field, value, IDLE_SECONDS_BOUNDS, "seconds")),
     "customRuntimeConfig": ("custom_runtime_config", _custom_runtime),
-    "internetAccess": ("internet_access", _internet_access),
+    "internetAccess": ("internet_access", _boolean),
     "environmentVariables": ("environment_variables", _variables),
     "tags": ("tags", _tags),
 }

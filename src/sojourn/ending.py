@@ -43,10 +43,11 @@ class Ending:
 
     async def end(self, used: Instance, reason: str, task_name: str, output: Output | None) -> None:
         """End an instance whose `gone` was just made, and answer it."""
-        if used.started is not None and not used.started.done():
-            await asyncio.wait([used.started])
         exit_ = Exit()
         try:
+            if used.started is not None and not used.started.done():
+                self._begin(used, reason, task_name)
+                await asyncio.wait([used.started])
             exit_ = await self._stop(used, reason, task_name, output)
         except IllegalFact:
             log.debug("instance %s was gone before it was stopped", used.id)
@@ -63,11 +64,16 @@ class Ending:
         log.info("instance %s ended by itself: %s", used.id, evidence)
         self._forget(used, {"why": "out of memory" if exit_.oom else "ended by itself", **evidence})
 
+    def _begin(self, used: Instance, reason: str, task_name: str) -> None:
+        used.note(instance.StopBegun(reason), self._clock.now())
+        used.tell(self._clock.now(), "StopBegun", {"reason": reason} | ({"taskId": task_name} if task_name else {}))
+
     async def _stop(self, used: Instance, reason: str, task_name: str, output: Output | None) -> Exit:
         if used.status is Status.FREEZING and used.freezing is not None:
             await asyncio.wait([used.freezing], timeout=self._grace_seconds)  # so that it is known whether to thaw it
         frozen = used.status is Status.FROZEN
-        used.note(instance.StopBegun(reason), self._clock.now())
+        if used.status is not Status.STOPPING:
+            self._begin(used, reason, task_name)
         order = StopOrder(
             reason=reason,
             grace_seconds=self._grace_seconds,
@@ -75,7 +81,6 @@ class Ending:
             request_id=self._request_id(),
             pre_stop=used.initialized,
         )
-        used.tell(self._clock.now(), "StopBegun", {"reason": reason} | ({"taskId": task_name} if task_name else {}))
         if used.sandbox is None:
             return Exit()
         if frozen:

@@ -45,6 +45,7 @@ class Gate:
         self._head: int | None = None
         self._head_since = 0.0
         pool.wanted = self._turns.__contains__
+        pool.pressed = lambda: self._head is not None
 
     @property
     def open(self) -> bool:

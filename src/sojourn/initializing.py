@@ -53,10 +53,10 @@ class Initializing:
     def born(self, made: Instance) -> None:
         """The process of an instance is up."""
         self._fleet.up(made)
-        made.note(instance.Created(), self._clock.now())
         made.tell(self._clock.now(), "Created", dict(made.start_parts))
         if made.gone is not None:  # its end waits for this moment
             return
+        made.note(instance.Created(), self._clock.now())
         if made.function.config.instance_lifecycle_config.initializer is not None:
             if not made.holders:
                 self.alone(made)

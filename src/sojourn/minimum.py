@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from .fleet import Fleet, Instance
 from .function import Function
+from .instance import Status
 
 RETRY_SECONDS, RETRY_SECONDS_MAX = 1.0, 60.0
 
@@ -85,8 +86,8 @@ class Minimum:
         function = self._wanted.get(used.function.id)
         if function is None or function.provision is None or not function.provision.always_allocate_cpu:
             return False
-        group = self._fleet.groups[used.function.id]
-        return group.staying - len(group.frozen) <= function.provision.target
+        awake = [each for each in self._fleet.of(used.function.id) if each is not used and _awake(each)]
+        return len(awake) < function.provision.target
 
     def error(self, function_id: int) -> str:
         """Why the last instance could not be made; "" when all is well."""
@@ -117,6 +118,10 @@ class Minimum:
         self._lacking.discard(function_id)
         if (timer := self._waiting.pop(function_id, None)) is not None:
             timer.cancel()
+
+
+def _awake(each: Instance) -> bool:
+    return each.gone is None and each.status not in (Status.FREEZING, Status.FROZEN)
 
 
 def target_of(function: Function) -> int:

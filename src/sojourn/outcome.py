@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from .agent.namespace import PROCESSES_MAX
 from .sandbox import Exit, HookOutcome, Reply
 from .task import (
     HANDLED,
@@ -30,7 +31,11 @@ _MEBIBYTE = 1024 * 1024
 
 def of_reply(reply: Reply, memory_mb: int) -> Outcome:
     """What a handler's answer amounts to."""
-    evidence = {"durationMs": reply.duration_us / 1000, "maxMemoryUsageMB": _megabytes(reply.memory_peak_bytes)}
+    evidence: dict[str, object] = {
+        "durationMs": reply.duration_us / 1000,
+        "maxMemoryUsageMB": _megabytes(reply.memory_peak_bytes),
+        **_refusals(reply.processes_refused),
+    }
     if reply.ok:
         return Success(result=reply.payload, evidence=evidence)
     kind = HANDLED if reply.kind == HANDLED else UNHANDLED
@@ -56,13 +61,13 @@ def of_timeout(exit_: Exit, timeout_seconds: float) -> Failure:
 
 def of_exit(exit_: Exit, duration_us: int, memory_mb: int) -> Failure:
     """The process ended before it answered, by its own doing or for want of memory."""
-    evidence = evidence_of(exit_)
+    evidence = {"durationMs": duration_us / 1000, **evidence_of(exit_)}
     if exit_.oom:
-        return _out_of_memory(memory_mb, exit_.memory_peak_bytes, evidence)
+        return _out_of_memory(memory_mb, exit_.memory_peak_bytes, evidence, exit_.files_bytes)
     went = f"signal {exit_.signal}" if exit_.signal is not None else f"exit status {exit_.code}"
     message = (
-        f"Process exited unexpectedly before completing request: {went} "
-        f"(duration: {duration_us / 1000:.2f}ms, maxMemoryUsage: {_megabytes(exit_.memory_peak_bytes):.2f}MB)"
+        "Process exited unexpectedly before completing request "
+        f"(duration: {duration_us / 1000:.2f}ms, maxMemoryUsage: {_megabytes(exit_.memory_peak_bytes):.2f}MB): {went}"
     )
     return _failure(CRASHED, message, evidence)
 
@@ -98,6 +103,7 @@ def evidence_of(exit_: Exit) -> dict[str, object]:
         evidence["exitStatus"] = exit_.code
     if exit_.memory_peak_bytes:
         evidence["maxMemoryUsageMB"] = _megabytes(exit_.memory_peak_bytes)
+    evidence |= _refusals(exit_.processes_refused)
     if exit_.pre_stop is not None:
         evidence["preStop"] = hook_evidence(exit_.pre_stop)
     return evidence
@@ -111,10 +117,20 @@ def hook_evidence(came: HookOutcome) -> dict[str, object]:
     return evidence
 
 
-def _out_of_memory(memory_mb: int, peak_bytes: int, evidence: Mapping[str, object]) -> Failure:
-    peak = _megabytes(peak_bytes)
+def _out_of_memory(memory_mb: int, peak_bytes: int, evidence: Mapping[str, object], files_bytes: int = 0) -> Failure:
+    """The memory limit did it; files in /tmp are named when they took a part that can be seen."""
+    peak, files = _megabytes(peak_bytes), _megabytes(files_bytes)
+    told: dict[str, object] = {**evidence, "memoryLimitMB": memory_mb}
     message = f"Function exceeded its memory limit of {memory_mb} MB (maxMemoryUsage: {peak:.2f}MB)"
-    return _failure(OUT_OF_MEMORY, message, {**evidence, "memoryLimitMB": memory_mb})
+    if files >= 1:
+        message += f"; {files:.2f}MB of it were files in /tmp and /dev/shm"
+        told["temporaryFilesMB"] = files
+    return _failure(OUT_OF_MEMORY, message, told)
+
+
+def _refusals(count: int) -> dict[str, object]:
+    """That the limit of processes was met, if it was."""
+    return {"processLimit": PROCESSES_MAX, "processesRefused": count} if count else {}
 
 
 def _failure(type_: str, message: str, evidence: Mapping[str, object]) -> Failure:

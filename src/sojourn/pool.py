@@ -39,7 +39,8 @@ class Pool:
     """All instances of this server.
 
     `on_free()` is called whenever capacity may have become available. `wanted(function_id)` says whether tasks of a
-    function wait, so that its warm instances are not taken from it before its turn.
+    function wait, so that its warm instances are not taken from it before its turn; `pressed()` whether somebody waits
+    for capacity, whose room is not taken by what is only made ahead.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Pool:
         self.closing = False
         self.on_free: Callable[[], None] = lambda: None
         self.wanted: Callable[[int], bool] = lambda _: False
+        self.pressed: Callable[[], bool] = lambda: False
         homes.on_exit, homes.on_lost = self._exited, self._lost
 
     def __len__(self) -> int:
@@ -285,7 +287,7 @@ class Pool:
         return made
 
     def _begin_ahead(self, function: Function) -> bool:
-        if self.closing or self.capacity.starts_enough(function):
+        if self.closing or self.pressed() or self.capacity.starts_enough(function):
             return False
         if not self.capacity.fits(function):
             self._make_room(function, kept_too=False)

@@ -23,7 +23,8 @@ from .runtime import Interpreter
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a driver can do on this machine, as a real probe found.
 
-    `text` says in plain words what separates accounts, for people to read; `reason` says why it does not work.
+    `text` says in plain words what separates accounts, and `limits` what holds an instance to its limits, for people to
+    read; `reason` says why it does not work.
     """
 
     driver: str
@@ -31,6 +32,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     works: bool
     reason: str = ""
     text: str = ""
+    limits: str = ""
     networks: tuple[str, ...] = ("host",)
     multi_account: bool = False
 
@@ -59,7 +61,8 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
 
     `interpreter` is the Python whose zygote the instance is forked from. `kind` says who serves invocations in there
     (see `runtime.Resolved`), `program` is the binary it becomes when that is not Python. `concurrency` is how many
-    invocations it takes at a time. `offline` asks for a network of its own without a way out.
+    invocations it takes at a time. `cpu` is how many cores it may use where that can be held, None for all. `offline`
+    asks for a network of its own without a way out.
     """
 
     id: str
@@ -75,6 +78,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     custom: CustomRuntime | None = None
     lifecycle: Lifecycle = Lifecycle()
     concurrency: int = 1
+    cpu: float | None = None
     offline: bool = False
 
 
@@ -91,7 +95,8 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     """What the handler answered.
 
     `ok` is False for a function error; then `payload` is the error document (errorMessage, errorType, stackTrace),
-    `kind` the wire's class and `type` and `message` what the document says.
+    `kind` the wire's class and `type` and `message` what the document says. `processes_refused` is how many processes
+    it was not allowed to start, where that is counted.
     """
 
     ok: bool
@@ -101,6 +106,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
     message: str = ""
     duration_us: int = 0
     memory_peak_bytes: int = 0
+    processes_refused: int = 0
     retryable: bool = True
     retry_after_seconds: float | None = None
 
@@ -150,7 +156,8 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     """How an instance ended, with the proof that nothing of it is left.
 
     `code` or `signal` is how its first process went; `signals_sent` lists what it was sent, in order. `oom` is True
-    when the memory limit did it. `pre_stop` is what the hook came to, None when it was not called.
+    when the memory limit did it, and `files_bytes` how much of the memory were files in /tmp then, where that is
+    known. `processes_refused` is as in a reply. `pre_stop` is what the hook came to, None when it was not called.
     `processes_left` counts processes of its tree that are still there: 0, or the stop
     is not over.
     """
@@ -161,6 +168,8 @@ class Exit(msgspec.Struct, frozen=True, kw_only=True):
     oom: bool = False
     memory_peak_bytes: int = 0
     memory_limit_bytes: int = 0
+    files_bytes: int = 0
+    processes_refused: int = 0
     processes_left: int = 0
     elapsed_ms: float = 0.0
     pre_stop: HookOutcome | None = None

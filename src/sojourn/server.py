@@ -180,6 +180,7 @@ class Server:
             clock,
             check_runtime=self._check_runtime,
             multi_account=self.isolation.multi_account or settings.allow_unisolated,
+            offline_works="none" in self.isolation.networks,
             reach=reach,
         )
         self.catalog.on_account = self.homes.admit
@@ -337,7 +338,7 @@ class Server:
             log.warning("listening beyond this machine without TLS: put a TLS proxy that keeps Host in front")
         sys.stdout.write(
             f"sojourn {__version__} ready on {self.url} · isolation level {isolation.level} ({isolation.driver}): "
-            f"{isolation.text}\n"
+            f"{isolation.text} {isolation.limits}\n"
         )
         sys.stdout.flush()
 

@@ -11,8 +11,9 @@ from typing import Any, cast
 import pytest
 
 from sojourn.agent import frames
-from sojourn.agent.guard import Guard
+from sojourn.agent.groups import Groups
 from sojourn.agent.life import Life
+from sojourn.agent.limits import Limits
 from sojourn.agent.loop import Loop
 from sojourn.agent.resident import Resident
 from sojourn.agent.stream import Stream
@@ -34,7 +35,9 @@ class Played:
         for sock in (self._host, self.instance):
             sock.setblocking(False)
         self._out = out = Stream(self._loop, host, lambda *_: None, lambda _: None)
-        self.life = Life(self._loop, out, Guard(self._loop, lambda _: None), lambda *_: None, lambda *_: None)
+        self.life = Life(
+            self._loop, out, Limits(self._loop, Groups(0, {}, 1), lambda _: None), lambda *_: None, lambda *_: None
+        )
         spec = {"memory_mb": 128, "concurrency": concurrency, "lifecycle": hooks, "kind": kind}
         self.resident = resident = Resident(7, 1, cast("ZygoteHandle", self), spec, self._loop)
         resident.stream = Stream(

@@ -331,7 +331,9 @@ class Door:
                 clock=clock,
                 numbers=numbers,
                 settings=Settings(data_dir=self._directory, region=REGION, node="node-1"),
-                isolation=Capabilities(driver="process", level=0, works=True, text="nothing separates accounts"),
+                isolation=Capabilities(
+                    driver="process", level=0, works=True, text="nothing separates accounts", limits="a guard looks"
+                ),
                 ready=lambda: self.ready,
                 audit=Auditor(self.store).audit,
             )

@@ -100,7 +100,8 @@ def test_logs_that_are_not_there_are_problems(caller: Caller) -> None:
 
 def test_the_isolation_in_force_is_told_in_plain_words(door: Door, caller: Caller) -> None:
     """To everybody who has a key; the network is the caller's own."""
-    expected = {"driver": "process", "level": 0, "text": "nothing separates accounts", "multiAccount": False}
+    told = {"text": "nothing separates accounts", "limits": "a guard looks"}
+    expected = {"driver": "process", "level": 0, "multiAccount": False, **told}
 
     assert caller("GET", "/v1/isolation").json == expected | {"network": "none"}
     assert door.owner("GET", "/v1/isolation").json == expected | {"network": "host"}

@@ -24,7 +24,10 @@ FILES = (
     "test_concurrency.py",
     "test_confinement.py",
     "test_system_calls.py",
+    "test_offline.py",
+    "test_limits.py",
 )
+RUNTIMES = ("../runtimes/test_custom.py", "../runtimes/test_compiled.py", "../runtimes/test_node.py")
 NOBODY = 65534
 ASKED = "import msgspec, pytest, sojourn.sandboxes.process, live_sandbox"
 
@@ -64,12 +67,14 @@ def _as_nobody(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.root
 @pytest.mark.skipif(not ROOT, reason="the other tests run as an unprivileged user already")
-def test_everything_holds_without_root() -> None:
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("names", [FILES, RUNTIMES], ids=["sandboxes", "runtimes"])
+def test_everything_holds_without_root(names: tuple[str, ...]) -> None:
     """Both drivers start, call, stop, confine and reap when the server is not root."""
     python = _reachable_python()
     if python is None:
         pytest.skip(f"no interpreter that user {pwd.getpwuid(NOBODY).pw_name} can execute has the tests' packages")
-    files = [str(TESTS / name) for name in FILES]
+    files = [str(TESTS / name) for name in names]
     answer = _as_nobody([python, "-m", "pytest", "-p", "no:cacheprovider", "-q", "-ra", "--timeout", "60", *files])
 
     assert answer.returncode == 0, answer.stdout + answer.stderr

@@ -16,9 +16,11 @@ from collections.abc import Callable
 from typing import Any
 
 from . import frames, tree, usage
-from .guard import Guard
+from .groups import Groups
 from .life import Life
+from .limits import Limits
 from .loop import Loop
+from .namespace import PROCESSES_MAX
 from .resident import Resident, make_directory
 from .stream import Stream
 from .zygotes import ZygoteHandle
@@ -52,8 +54,8 @@ class Agent:
         self._settings, self._bootstrap = settings, bootstrap
         self._loop = Loop()
         self._host = Stream(self._loop, channel, self._from_host, self._host_gone)
-        self._guard = Guard(self._loop, self._over_memory)
-        self._life = Life(self._loop, self._host, self._guard, self._terminating, self._begun)
+        self._limits = Limits(self._loop, Groups.of(settings.facts, PROCESSES_MAX), self._over_memory)
+        self._life = Life(self._loop, self._host, self._limits, self._terminating, self._begun)
         self._residents: dict[int, Resident] = {}
         self._zygotes: dict[str, ZygoteHandle] = {}
         self._fallen: list[ZygoteHandle] = []
@@ -96,7 +98,7 @@ class Agent:
 
     def _use(self, resident: Resident, request: int) -> None:
         """Say what an instance uses."""
-        used = usage.measure(resident.memory.pid) if resident.memory.pid else {}
+        used = usage.measure(resident.memory.pid, resident.group) if resident.memory.pid else {}
         if used:
             seen = max(resident.peak_bytes, resident.memory.peak_bytes)
             used["memory_peak_bytes"] = max(seen, used["memory_peak_bytes"])
@@ -108,6 +110,7 @@ class Agent:
         except (OSError, ValueError) as error:
             resident = self._residents.pop(number, None)
             if resident is not None:
+                self._limits.settle(resident)
                 resident.close()
             self._refuse(request, number, "InstanceSetupFailed", str(error))
 
@@ -132,6 +135,7 @@ class Agent:
         resident.attach(self._loop, output_read, lambda *piece: self._log(resident, *piece))
         start_seconds = int(spec["start_seconds"])
         resident.timer = self._loop.later(start_seconds, lambda: self._too_slow(resident, start_seconds))
+        self._limits.impose(resident, spec)
         zygote.send({"number": number, "spec": spec}, descriptors)
 
     def _pair(
@@ -202,6 +206,8 @@ class Agent:
         if "pid" in message:
             resident.memory.pid = int(message["pid"])
             resident.forked_at = self._loop.time()
+            if not message["grouped"]:
+                self._limits.outside(resident)
         elif "frozen" in message:
             self._life.frozen(resident, int(message["frozen"]))
         elif "status" in message:
@@ -214,6 +220,7 @@ class Agent:
     def _ended(self, resident: Resident, status: int | None, *, lost: bool) -> None:
         """Nothing of it is left: tell the host, after its last words."""
         self._life.ended(resident)
+        self._limits.settle(resident)
         if resident.ready:
             self._host.send(resident.exit_frame(status, lost=lost))
         else:

@@ -20,7 +20,7 @@ INITIALIZE, FREEZE, THAW, USAGE = 7, 8, 9, 10
 # From the agent to an instance besides INVOKE; CANCEL comes from the host.
 HOOK, CANCEL = 5, 6
 # From the agent to the host, besides HOOKED and CANCELLED.
-HELLO, CREATED, RESULT, LOG, EXIT, PONG, FROZEN, USED = 16, 17, 18, 19, 20, 21, 22, 23
+HELLO, CREATED, RESULT, LOG, EXIT, PONG, FROZEN, USED, NOTED = 16, 17, 18, 19, 20, 21, 22, 23, 24
 # From an instance to its agent, besides RESULT.
 READY, FAILED, HOOKED, CANCELLED = 32, 33, 34, 35
 

@@ -50,7 +50,9 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
         module = _runtime(kind)
         root = _move_in(spec, namespaces=namespaces, code=code)
         _take_environment(spec, root)
-        namespace.limit(int(spec["memory_mb"]), int(spec["tmp_mb"]), namespaces=namespaces, own_user=own_user)
+        held = spec.get("held", ())
+        bounds = int(spec["memory_mb"]), int(spec["tmp_mb"])
+        namespace.limit(*bounds, namespaces=namespaces, own_user=own_user, held=held)
         namespace.confine(must=namespaces)
     except namespace.CodeMissing as error:
         _fail(channel, CODE_MISSING, str(error))
@@ -126,11 +128,15 @@ def _move_in(spec: dict[str, Any], *, namespaces: bool, code: str) -> str:
     digest = str(spec["code_digest"])
     if namespaces:
         namespace.furnish(digest, int(spec["tmp_mb"]))
+        if spec.get("offline"):
+            namespace.go_offline()
         root = namespace.CODE
     else:
         root = code + "/" + digest
         if not os.path.isdir(root):  # noqa: PTH112 - pathlib is not loaded here
             raise namespace.CodeMissing("the code of digest " + digest + " is not there")
+        if spec.get("offline"):
+            raise OSError("without namespaces an instance cannot be kept from the network")
     os.chdir(root)
     return root
 

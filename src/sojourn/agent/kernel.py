@@ -1,4 +1,4 @@
-"""The kernel calls that Python 3.8 has no word for: prctl, mount, unshare, capset.
+"""The kernel calls that Python 3.8 has no word for: prctl, mount, unshare, capset, and the one that starts a network.
 
 Thin: a call that fails raises `OSError` with the kernel's reason. What to call and when is decided by `namespace`,
 `zygote` and `agent`.
@@ -7,12 +7,16 @@ Thin: a call that fails raises `OSError` with the kernel's reason. What to call 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
+import socket
+import struct
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWIPC = 0x08000000
 CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
@@ -22,6 +26,8 @@ _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 36, 38, 47
 _PR_CAP_AMBIENT_CLEAR_ALL, _SECCOMP_MODE_FILTER = 4, 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPABILITIES = 64
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+_INTERFACE = struct.Struct("16sh14x")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -65,6 +71,13 @@ def die_with_parent() -> None:
 def unshare(flags: int) -> None:
     """New namespaces; a new pid namespace begins with our next child."""
     _check(_libc.unshare(flags), "unshare")
+
+
+def raise_loopback() -> None:
+    """Bring up the loopback of this network namespace, which a new one has down."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
+        _, flags = _INTERFACE.unpack(fcntl.ioctl(sock, _SIOCGIFFLAGS, _INTERFACE.pack(b"lo", 0)))
+        fcntl.ioctl(sock, _SIOCSIFFLAGS, _INTERFACE.pack(b"lo", flags | _IFF_UP))
 
 
 def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:

@@ -5,7 +5,8 @@ other users cannot enter (`/root`, a data directory of mode 0700). In a mount na
 empty filesystem over each such directory, with only the needed paths bound back to where they were; then it becomes
 the user and executes the program. The directories of the machine are not touched, and the rest of them stays closed.
 
-Started with one argument, JSON with `uid`, `reach` (paths) and `command`.
+Started with one argument, JSON with `uid` (None keeps ours), `reach` (paths), `command`, and `group`: the file through
+which to walk into a control group first, so that the sandbox is in it from its start ("" for none).
 """
 
 from __future__ import annotations
@@ -69,14 +70,23 @@ def _bind(fd: int, path: str) -> None:
     kernel.mount(source, path, None, kernel.MS_BIND | kernel.MS_REC)
 
 
-def main(_package: str) -> None:
-    """Do what the argument says; returns only by an error."""
-    wanted = json.loads(sys.argv[1])
-    os.umask(0o022)
-    open_ways([str(one) for one in wanted["reach"]])
-    uid, command = int(wanted["uid"]), [str(one) for one in wanted["command"]]
+def _become(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+
+
+def main(_package: str) -> None:
+    """Do what the argument says; returns only by an error."""
+    wanted = json.loads(sys.argv[1])
+    command = [str(one) for one in wanted["command"]]
+    if wanted["group"]:
+        from . import groups  # noqa: PLC0415 - few sandboxes need it
+
+        groups.join([str(wanted["group"])])  # or its instances cannot, and do without
+    if wanted["uid"] is not None:
+        os.umask(0o022)
+        open_ways([str(one) for one in wanted["reach"]])
+        _become(int(wanted["uid"]))
     os.chdir("/")
     os.execv(command[0], command)  # noqa: S606 - executing the program is the point

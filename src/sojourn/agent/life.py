@@ -1,6 +1,6 @@
 """What is asked of a living instance, and what it answers: executions, hooks, freezing, the way to its end.
 
-The order of things is decided here: who owns the output, when the memory guard looks, what a stop does first. An
+The order of things is decided here: who owns the output, when limits are looked after, what a stop does first. An
 instance that answers what it was not asked is killed. Making instances and burying them is left to `agent`.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import frames
-from .freezer import SignalFreezer
-from .guard import Guard
+from .freezer import Freezer
+from .limits import Limits
 from .loop import Loop
 from .resident import Resident
 from .stream import Stream
@@ -33,13 +33,13 @@ class Life:
         self,
         loop: Loop,
         host: Stream,
-        guard: Guard,
+        limits: Limits,
         on_terminate: Callable[[Resident, float], None],
         on_begin: Callable[[Resident, int, bytes], None],
     ) -> None:
-        self._loop, self._host, self._guard = loop, host, guard
+        self._loop, self._host, self._limits = loop, host, limits
         self._on_terminate, self._on_begin = on_terminate, on_begin
-        self._freezer = SignalFreezer()
+        self._freezer = Freezer(loop, self.frozen)
 
     # -- what the host asks
 
@@ -56,7 +56,7 @@ class Life:
             resident.memory.peak_bytes = 0
             if not resident.writer:
                 output.begin()
-                self._guard.begin(resident.number, resident.memory)
+                self._limits.begin(resident)
         name = b""
         if resident.lines is None:
             resident.writer = resident.writer or request
@@ -166,12 +166,12 @@ class Life:
     def _hook(
         self, resident: Resident, name: str, request: int, told: dict[str, str], done: Callable[[bytes], None]
     ) -> None:
-        """Run a hook that is configured; output is its own while it runs, and the guard looks at it as at a handler."""
+        """Run a hook that is configured; output is its own while it runs, and limits hold for it as for a handler."""
         stream = resident.stream
         if name == frames.PRE_STOP and resident.control is not None:
             stream = resident.control
         resident.hand_over(request)
-        self._guard.begin(resident.number, resident.memory)
+        self._limits.begin(resident)
 
         def over(body: bytes) -> None:
             if resident.writer == request:
@@ -180,9 +180,10 @@ class Life:
             for frame in held:
                 if resident.stream is not None:
                     resident.stream.send(frame)
-            self._note_peak(resident, body)
+            counted = self._limits.counted(resident, body)
+            self._note_peak(resident, counted)
             self._rest(resident)
-            done(body)
+            done(counted)
 
         resident.hooks.start(name, request, stream, told, over)
         if stream is None or not stream.open:
@@ -195,7 +196,10 @@ class Life:
         try:
             if kind == frames.RESULT and request in resident.requests:
                 frames.check_result(body)
+                refused, body = self._limits.refused(resident, body), self._limits.counted(resident, body)
                 self._over(resident, request, body)
+                if refused:
+                    self._host.send(frames.pack(frames.NOTED, request, resident.number, str(refused).encode()))
                 self._host.send(frames.pack(frames.RESULT, request, resident.number, body))
                 return
             if kind == frames.HOOKED and resident.hooks.answered(request, body, resident.stream):
@@ -242,7 +246,7 @@ class Life:
         resident.owned()
         resident.hooks.cut()
         resident.hooks.close()
-        self._guard.end(resident.number)
+        self._limits.end(resident)
 
     def _over(self, resident: Resident, request: int, body: bytes) -> None:
         """An execution is over."""
@@ -254,9 +258,9 @@ class Life:
         self._rest(resident)
 
     def _rest(self, resident: Resident) -> None:
-        """The guard looks at what runs something."""
+        """Limits are looked after while something runs."""
         if not resident.requests and not resident.hooks.running:
-            self._guard.end(resident.number)
+            self._limits.end(resident)
 
     @staticmethod
     def _note_peak(resident: Resident, body: bytes) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import resource
+from collections.abc import Collection
 
 from . import kernel, seccomp
 
@@ -59,6 +60,12 @@ def furnish(digest: str, tmp_mb: int) -> None:
     kernel.mount("tmpfs", ROOM, "tmpfs", private | kernel.MS_NOEXEC | kernel.MS_RDONLY, "mode=000,size=4k")
 
 
+def go_offline() -> None:
+    """Take a network of our own: a loopback, and no way out."""
+    kernel.unshare(kernel.CLONE_NEWNET)
+    kernel.raise_loopback()
+
+
 def confine(*, must: bool) -> None:
     """Give up all rights and filter system calls; with `must` a failure raises `OSError`, else as much as goes."""
     try:
@@ -71,11 +78,12 @@ def confine(*, must: bool) -> None:
             raise
 
 
-def limit(memory_mb: int, tmp_mb: int, *, namespaces: bool, own_user: bool) -> None:
+def limit(memory_mb: int, tmp_mb: int, *, namespaces: bool, own_user: bool, held: Collection[str] = ()) -> None:
     """Set resource limits.
 
-    The memory limit proper is the agent's guard, which sees the whole tree; the limit on data here is a backstop, wide
-    enough for thread stacks and arenas that are reserved and never used, so that one process cannot outrun the guard.
+    The memory limit proper is the instance's group or the agent's guard, which see the whole tree; the limit on data
+    here is a backstop, wide enough for thread stacks and arenas that are reserved and never used, so that one process
+    cannot outrun the guard, and an allocation that could never be used is refused rather than fatal.
 
     Parameters
     ----------
@@ -83,12 +91,13 @@ def limit(memory_mb: int, tmp_mb: int, *, namespaces: bool, own_user: bool) -> N
     tmp_mb: the size of its /tmp; bounds a single file where /tmp itself has no bound.
     namespaces: whether /tmp is a filesystem of its own.
     own_user: whether the user's processes are all this account's, so that counting them is fair.
+    held: what the instance's group holds, as `memory` or `pids`.
 
     """
     _lower(resource.RLIMIT_CORE, 0)
     _lower(resource.RLIMIT_NOFILE, FILES_MAX)
     _lower(resource.RLIMIT_DATA, (2 * memory_mb + 512) * _MEBIBYTE)
-    if own_user:
+    if own_user and "pids" not in held:
         _lower(resource.RLIMIT_NPROC, PROCESSES_MAX)
     if not namespaces:
         _lower(resource.RLIMIT_FSIZE, tmp_mb * _MEBIBYTE)

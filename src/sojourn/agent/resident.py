@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import frames
+from .groups import Group
 from .guard import Watched
 from .hook_runs import HookRuns
 from .lines import Lines
@@ -50,7 +51,12 @@ class Resident:
         """The end of what its own program wrote before it was ready."""
         self.signals: list[str] = []
         self.asked_at = 0.0
+        self.group: Group | None = None
         self.oom = False
+        self.files_bytes = 0
+        """How much of its memory were files in /tmp and /dev/shm when it ran out."""
+        self.refused = 0
+        """How many processes it was not allowed to start in what it ran last."""
         self.stopping = False
         self.pre_stop = b""
         """What PreStop came to, as a HOOKED body."""
@@ -134,6 +140,8 @@ class Resident:
             "oom": self.oom,
             "memory_peak_bytes": self.memory.peak_bytes,
             "memory_limit_bytes": self.memory.limit_bytes,
+            "files_bytes": self.files_bytes,
+            "processes_refused": self.refused,
             "processes_left": 0,
             "elapsed_ms": (time.monotonic() - began) * 1000,
             "lost": lost,

@@ -23,7 +23,7 @@ import signal
 import socket
 from typing import Any
 
-from . import kernel, namespace, tree
+from . import groups, kernel, namespace, tree
 from .loop import Loop
 from .standstill import Standstill
 
@@ -108,9 +108,9 @@ class Zygote:
 
     def _create(self, number: int, spec: dict[str, Any], descriptors: list[int]) -> None:
         go_read, go_write = os.pipe()
-        launcher = 0
+        launcher, grouped = 0, True
         try:
-            pid, launcher = self._fork_apart() if self._namespaces else (os.fork(), 0)
+            pid, launcher, grouped = self._fork_apart(spec) if self._namespaces else (os.fork(), 0, True)
         except OSError as error:
             self._say(number=number, failed=str(error))
             pid = -1
@@ -121,15 +121,19 @@ class Zygote:
             return
         if pid > 0:
             self._pids[pid] = number
-            self._say(number=number, pid=pid)
+            self._say(number=number, pid=pid, grouped=grouped)
             if launcher:
                 os.waitpid(launcher, 0)
             os.write(go_write, b"g")
         for fd in (*descriptors, go_read, go_write):
             os.close(fd)
 
-    def _fork_apart(self) -> tuple[int, int]:
-        """Fork an instance as the first process of new namespaces; returns like `os.fork`, with the launcher's pid.
+    @staticmethod
+    def _fork_apart(spec: dict[str, Any]) -> tuple[int, int, bool]:
+        """Fork an instance as the first process of new namespaces, in its group.
+
+        Returns like `os.fork`, with the launcher's pid, and whether the group could be entered. One that could not is
+        taken out of `spec`, so that the instance knows.
 
         Raises
         ------
@@ -139,15 +143,18 @@ class Zygote:
         told_read, told_write = os.pipe()
         launcher = os.fork()
         if launcher == 0:
-            told = b"0"
+            told, outside = b"0", b""
             try:
+                if not groups.join(spec.get("groups", ())):
+                    spec["groups"] = spec["held"] = ()
+                    outside = b" outside"
                 namespace.begin()
                 pid = os.fork()
                 if pid == 0:
                     os.close(told_read)
                     os.close(told_write)
-                    return 0, 0
-                told = str(pid).encode()
+                    return 0, 0, True
+                told = str(pid).encode() + outside
             except OSError as error:
                 told = str(error).encode()
             os.write(told_write, told)
@@ -155,10 +162,11 @@ class Zygote:
         os.close(told_write)
         with os.fdopen(told_read, "rb") as file:
             told = file.read()
-        if not told.isdigit():
+        number, _, outside = told.partition(b" ")
+        if not number.isdigit():
             os.waitpid(launcher, 0)
             raise OSError(told.decode() or "the launcher died")
-        return int(told), launcher
+        return int(number), launcher, not outside
 
     def _signal(self, number: int, which: int) -> None:
         for pid, known in self._pids.items():

@@ -45,6 +45,7 @@ async def get_isolation(call: Call) -> Answer:
             "driver": isolation.driver,
             "level": isolation.level,
             "text": isolation.text,
+            "limits": isolation.limits,
             "multiAccount": isolation.multi_account,
             "network": settings.network if owner else settings.network_others,
         }

@@ -57,10 +57,7 @@ class PythonRuntime:
         for interpreter in self._found:
             if _minor(interpreter) == sys.version_info[1]:
                 return interpreter
-        executable = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
-        version = ".".join(str(part) for part in sys.version_info[:3])
-        prefix = Path(sys.base_prefix).resolve()
-        return Interpreter(language="python", version=version, executable=executable, prefix=prefix)
+        return own_interpreter()
 
     @cached_property
     def _found(self) -> tuple[Interpreter, ...]:
@@ -71,6 +68,14 @@ class PythonRuntime:
         for interpreter in answers:
             first.setdefault(_minor(interpreter), interpreter)
         return tuple(sorted(first.values(), key=_minor, reverse=True))
+
+
+def own_interpreter() -> Interpreter:
+    """What the server itself runs on, as a real binary outside any virtual environment."""
+    executable = Path(getattr(sys, "_base_executable", sys.executable)).resolve()
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    prefix = Path(sys.base_prefix).resolve()
+    return Interpreter(language="python", version=version, executable=executable, prefix=prefix)
 
 
 def _candidates() -> Iterator[Path]:

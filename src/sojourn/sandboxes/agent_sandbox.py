@@ -256,6 +256,7 @@ def _specification(spec: InstanceSpec) -> bytes:
         "custom": _custom(spec.custom) if spec.custom is not None else None,
         "lifecycle": {name: _plain(hook) for name, hook in hooks.items() if hook is not None} or None,
         "concurrency": spec.concurrency,
+        "cpu": spec.cpu,
         "offline": spec.offline,
         "start_seconds": _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT),
     }

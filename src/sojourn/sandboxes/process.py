@@ -19,6 +19,10 @@ from . import records
 from .probe import try_out
 from .start import AGENT_PACKAGE, agent_command, check_user, own_interpreter, prepare_directory, start
 
+_LIMITS = (
+    "Limits: memory is held by a guard that looks at running instances; processes are bounded per user; cpu is not "
+    "held (no control groups: a function could change its own)."
+)
 _TEXT = (
     "Isolation: NONE. Functions run as ordinary processes of {user}; they can read that user's files and reach other "
     "accounts' functions. Use for your own code only."
@@ -40,6 +44,7 @@ class ProcessDriver:
             works=not reason,
             reason=reason,
             text=_TEXT.format(user=_user()),
+            limits=_LIMITS,
             networks=("host",),
             multi_account=False,
         )

@@ -26,6 +26,7 @@ from sojourn.sandbox import Exit, SandboxSpec
 from . import records
 from .agent_sandbox import AgentSandbox
 from .enclosure import Enclosure
+from .groups import Estate
 
 HELLO_SECONDS_MAX = 20.0
 AGENT_PACKAGE = Path(agent.__file__).resolve().parent
@@ -80,6 +81,7 @@ async def start(
     command: Callable[[int], list[str]],
     reach: Iterable[Path],
     descriptors: Sequence[int] = (),
+    estate: Estate | None = None,
     namespaces: bool,
 ) -> AgentSandbox:
     """Start a sandbox and wait for its agent.
@@ -92,6 +94,7 @@ async def start(
     command: what to execute, given the number of the channel's descriptor.
     reach: paths that the sandbox's user must be able to enter.
     descriptors: further descriptors to hand over.
+    estate: its control groups, which are removed with it.
     namespaces: whether the command's only child becomes the first process of a pid namespace.
 
     Raises
@@ -103,8 +106,9 @@ async def start(
     sandbox = AgentSandbox(spec, on_exit, on_lost, zygotes_seen=not namespaces)
     try:
         argv = command(theirs.fileno())
-        if os.geteuid() == 0:
-            argv = _launched(argv, spec.uid or 0, reach)
+        entrance = estate.entrance if estate is not None else None
+        if os.geteuid() == 0 or entrance is not None:
+            argv = _launched(argv, spec.uid, reach, entrance)
         # In this thread: with --die-with-parent a sandbox dies with the thread that started it.
         process = subprocess.Popen(  # noqa: ASYNC220 - the call returns after the fork, in a millisecond
             argv,
@@ -118,6 +122,8 @@ async def start(
         )
     except OSError as error:
         ours.close()
+        if estate is not None:
+            estate.remove()
         raise SandboxUnavailable(f"the sandbox does not start: {error}") from error
     finally:
         theirs.close()
@@ -126,7 +132,7 @@ async def start(
         same = variables.get(records.VARIABLE) == spec.mark
         return same and (variables.get(records.ID_VARIABLE) == spec.id or sandbox.owns(variables))
 
-    enclosure = Enclosure(process, spec.directory, spec.mark, namespaces=namespaces, mine=mine)
+    enclosure = Enclosure(process, spec.directory, spec.mark, namespaces=namespaces, mine=mine, estate=estate)
     ours.setblocking(False)
     channel = await Channel.over(ours, sandbox.exited, sandbox.lost)
     try:
@@ -144,9 +150,9 @@ async def start(
     return sandbox
 
 
-def _launched(argv: list[str], uid: int, reach: Iterable[Path]) -> list[str]:
-    """`argv` behind the launcher, which makes the way free and becomes the user."""
+def _launched(argv: list[str], uid: int | None, reach: Iterable[Path], entrance: Path | None) -> list[str]:
+    """`argv` behind the launcher, which walks into a control group, makes the way free and becomes the user."""
     interpreter = own_interpreter()
-    wanted = {"uid": uid, "reach": sorted(str(path) for path in reach), "command": argv}
+    wanted = {"uid": uid, "reach": sorted(str(path) for path in reach), "command": argv, "group": str(entrance or "")}
     program = bootstrap(str(AGENT_PACKAGE), "launcher")
     return [str(interpreter.executable), "-I", "-S", "-c", program, json.dumps(wanted)]

@@ -1,0 +1,435 @@
+"""Custom runtimes in real sandboxes: how a program is started, what it is asked, and what its answers mean."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import pytest
+
+from live_sandbox import BOTH, Live, Output, run
+from programs import FACTS, POLLER, SERVER, SHEBANG
+from sojourn.agent import custom_runtime, ports
+from sojourn.agent.failure import StartFailed
+from sojourn.agent.headers import Headers
+from sojourn.agent.runtime_api import RuntimeApi
+from sojourn.errors import InstanceStartFailed
+from sojourn.function import CustomRuntime, HealthCheck
+from sojourn.sandbox import InstanceDied, Reply
+
+
+async def made(live: Live, source: str = SERVER, custom: CustomRuntime | None = None, **more: object) -> str:
+    """An instance whose bootstrap is `source`."""
+    digest = live.add("", bootstrap=source)
+    chosen = custom or CustomRuntime()
+    return await live.make(digest=digest, kind="custom", custom=chosen, context=FACTS, **more)  # type: ignore[arg-type]
+
+
+async def refused(live: Live, source: str = SERVER, custom: CustomRuntime | None = None, **more: object) -> str:
+    """Why an instance does not start: code and message."""
+    with pytest.raises(InstanceStartFailed) as caught:
+        await made(live, source, custom, **more)
+    return f"{caught.value.cause}: {caught.value}"
+
+
+@BOTH
+def test_an_event_goes_in_as_it_is_and_the_body_comes_out(level: str) -> None:
+    """Also a second time, over the same connection; output is the invocation's."""
+
+    async def body() -> None:
+        async with Live(level) as live:
+            name, log = await made(live), Output()
+            first = await live.call(name, b"\x00binary", log)
+            peers = [(await live.call(name, b"peer")).payload for _ in range(3)]
+            exit_ = await live.stop(name, 5.0)
+        assert (first.ok, first.payload) == (True, b"\x00binary")
+        assert "1-test got \x00binary\n" in log.text
+        assert len(set(peers)) == 1
+        assert (exit_.code, exit_.processes_left) == (143, 0)
+
+    run(body)
+
+
+def test_the_headers_tell_of_function_and_execution() -> None:
+    """Everything that Function Compute's contract names, and nothing but strings."""
+
+    async def body() -> None:
+        async with Live("process") as live:
+            name = await made(live, hooks={"initializer": 20, "pre_stop": 3})
+            assert (await live.initialize(name)).ok
+            headers = json.loads((await live.call(name, b"headers")).payload)
+        told = {key.lower(): value for key, value in headers.items() if key.lower().startswith("x-fc-")}
+        assert told.pop("x-fc-function-deadline").isdigit()
+        assert told.pop("x-fc-instance-id") == name
+        assert told == {
+            "x-fc-request-id": "1-test",
+            "x-fc-control-path": "/invoke",
+            "x-fc-access-key-id": "",
+            "x-fc-access-key-secret": "",
+            "x-fc-security-token": "",
+            "x-fc-function-name": "f",
+            "x-fc-function-handler": "",
+            "x-fc-function-memory": "256",
+            "x-fc-function-timeout": "9",
+            "x-fc-function-initializer": "index.initializer",
+            "x-fc-initialization-timeout": "20",
+            "x-fc-instance-lifecycle-pre-stop-handler": "index.pre_stop",
+            "x-fc-region": "here",
+            "x-fc-account-id": "1",
+            "x-fc-qualifier": "LATEST",
+            "x-fc-version-id": "LATEST",
+            "x-fc-service-name": "",
+            "x-fc-service-logproject": "",
+            "x-fc-service-logstore": "",
+            "x-fc-retry-count": "0",
+        }
+        assert headers["content-type"] == "application/octet-stream"
+
+    run(body)
+
+
+def test_only_x_fc_status_makes_a_failure() -> None:
+    """A status of 500 is a success without it; with it the body is the error, JSON or not."""
+
+    async def body() -> None:
+        async with Live("process") as live:
+            name = await made(live)
+            kept, failed, plain, chunked = [
+                await live.call(name, event) for event in (b"status", b"fail", b"plain", b"chunked")
+            ]
+        assert (kept.ok, kept.payload) == (True, b"kept")
+        assert (failed.ok, failed.type, failed.message) == (False, "InkError", "out of ink")
+        assert (failed.retryable, failed.retry_after_seconds) == (False, 7.5)
+        assert (plain.ok, plain.type, plain.message) == (False, "FunctionError", "just words")
+        assert plain.retryable
+        assert chunked.payload == b"onetwo"
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "words"),
+    [
+        (b"reset", "BadResponse", "POST /invoke was not answered"),
+        (b"large", "ResponseTooLarge", "larger than the limit of 33554432 bytes"),
+        (b"wide", "BadResponse", "headers are larger than 8192 bytes"),
+    ],
+)
+def test_a_bad_answer_is_a_function_error(event: bytes, kind: str, words: str) -> None:
+    """And the instance goes on."""
+
+    async def body() -> None:
+        async with Live("process") as live:
+            name = await made(live)
+            reply = await live.call(name, event)
+            after = await live.call(name, b"fine")
+        assert (reply.ok, reply.type) == (False, kind)
+        assert words in reply.message
+        assert after.payload == b"fine"
+
+    run(body)
+
+
+@BOTH
+def test_the_end_of_the_program_is_the_end_of_the_instance(level: str) -> None:
+    """With the same status, told as a crash."""
+
+    async def body() -> None:
+        async with Live(level) as live:
+            name = await made(live)
+            with pytest.raises(InstanceDied) as caught:
+                await live.call(name, b"exit")
+        assert caught.value.exit.code == 7
+
+    run(body)
+
+
+@BOTH
+def test_hooks_reach_the_program_also_while_it_is_busy(level: str) -> None:
+    """With the reason, the task and the time that is left."""
+
+    async def body() -> None:
+        async with Live(level) as live:
+            name = await made(live, hooks={"initializer": 20, "pre_freeze": 5, "pre_stop": 3})
+            log = Output()
+            assert (await live.initialize(name, log)).ok
+            frozen = await live.freeze(name, log)
+            live.sandbox.thaw(name)
+            busy = asyncio.ensure_future(live.call(name, b"wait", log))
+            await log.until("waits")
+            exit_ = await live.stop(name, 5.0, log, task_id="t-1")
+            await asyncio.gather(busy, return_exceptions=True)
+        assert frozen is not None
+        assert frozen.ok
+        assert exit_.pre_stop is not None
+        assert exit_.pre_stop.ok
+        lines = log.text.splitlines()
+        assert "initializing" in lines
+        assert "/pre-freeze /pre-freeze - - -" in lines
+        assert "/pre-stop /pre-stop stop t-1 3000" in lines
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("status", "ok"), [("200", True), ("204", True), ("400", False), ("404", False), ("500", False)]
+)
+def test_a_hook_went_well_when_its_status_says_so(status: str, ok: bool) -> None:  # noqa: FBT001 - a row of the table
+    """2xx is well, everything else is not, and the body says why."""
+
+    async def body() -> None:
+        async with Live("process") as live:
+            name = await made(live, hooks={"initializer": 20}, environment={"INITIALIZE_STATUS": status})
+            outcome = await live.initialize(name)
+        assert outcome.ok is ok
+        assert ok or outcome.message == "no database"
+
+    run(body)
+
+
+def test_a_program_that_is_not_there_or_not_one_is_told_so() -> None:
+    """CAFileNotFound says which file and what is wrong with it."""
+
+    async def body() -> None:
+        async with Live("bubblewrap") as live:
+            digest = live.add("", other="x")
+            with pytest.raises(InstanceStartFailed, match="/code/bootstrap does not exist") as caught:
+                await live.make(digest=digest, kind="custom")
+            assert caught.value.cause == "CAFileNotFound"
+            assert "cannot be executed" in await refused(live, "no program")
+            assert "interpreter (after #!) that does not exist" in await refused(live, "#!/no/such\n")
+            assert "not found on PATH" in await refused(live, custom=CustomRuntime(command=["no-such-program"]))
+            digest = live.add("", bootstrap=SERVER)
+            (live.code / digest / "bootstrap").chmod(0o644)
+            with pytest.raises(InstanceStartFailed, match="is not executable"):
+                await live.make(digest=digest, kind="custom")
+
+    run(body)
+
+
+@BOTH
+def test_a_program_that_ends_at_once_is_told_with_its_last_words(level: str) -> None:
+    """CAExited, the code, the start command, and what it wrote."""
+
+    async def body() -> None:
+        async with Live(level) as live:
+            source = SHEBANG + "import sys\nprint('no licence', file=sys.stderr)\nsys.exit(3)\n"
+            said = await refused(live, source, CustomRuntime(command=["/code/bootstrap"], args=["--fast"]))
+        assert said.startswith("CAExited: ")
+        assert "Function instance exited unexpectedly(code 3, message:exit status 3) with start command '" in said
+        assert "bootstrap --fast'" in said
+        assert "no licence" in said
+
+    run(body)
+
+
+def test_a_command_may_name_a_program_of_the_machine() -> None:
+    """It is looked up on PATH, and paths below /code mean the function's code at every level."""
+
+    async def body() -> None:
+        async with Live("process") as live:
+            digest = live.add("", **{"app.py": SERVER})
+            custom = CustomRuntime(command=["env", "python3"], args=["/code/app.py"])
+            name = await live.make(digest=digest, kind="custom", custom=custom)
+            assert (await live.call(name, b"x")).payload == b"x"
+
+    run(body)
+
+
+def test_instances_side_by_side_get_ports_of_their_own() -> None:
+    """The first gets the port that is configured; each is told its own by three variables."""
+
+    async def body() -> None:
+        async with Live("process") as live:
+            source = SERVER.replace(
+                'print("listening on"',
+                'assert {str(port)} == {os.environ["PORT"], os.environ["FC_CUSTOM_LISTEN_PORT"]}\nprint("listening on"',
+            )
+            names = await asyncio.gather(*(made(live, source) for _ in range(5)))
+            replies: list[Reply] = await asyncio.gather(*(live.call(name, name.encode()) for name in names))
+        assert [reply.payload.decode() for reply in replies] == list(names)
+
+    run(body)
+
+
+def test_instances_with_networks_of_their_own_may_all_use_one_port() -> None:
+    """Then a program that listens where it likes runs any number of times."""
+
+    async def body() -> None:
+        async with Live("bubblewrap") as live:
+            fixed = {"FIXED_PORT": "9000"}
+            names = [await made(live, offline=True, environment=fixed) for _ in range(3)]
+            replies = [await live.call(name, name.encode()) for name in names]
+        assert [reply.payload.decode() for reply in replies] == names
+
+    run(body)
+
+
+def test_a_program_that_always_listens_on_one_port_waits_for_it() -> None:
+    """Until the other instance that has it is gone; then it is started again."""
+
+    async def body() -> None:
+        async with Live("process") as live:
+            fixed = {"FIXED_PORT": "9000"}
+            first = await made(live, environment=fixed)
+            second = asyncio.ensure_future(made(live, environment=fixed))
+            assert (await live.call(first, b"x")).payload == b"x"
+            assert not second.done()
+            await live.stop(first, 1.0)
+            assert (await live.call(await second, b"y")).payload == b"y"
+
+    run(body)
+
+
+def test_a_program_that_does_not_get_its_port_is_told_what_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How it ended, what it was told, and what to change."""
+    told: list[object] = []
+    monkeypatch.setattr(custom_runtime, "wait_for", lambda *asked: told.append(asked))
+    monkeypatch.setattr(custom_runtime, "_held", [])
+    with socket.create_server(("", 0)) as other:
+        wanted = other.getsockname()[1]
+        port = ports.choose(wanted)
+        api = RuntimeApi(Headers({"context": {}, "id": "c-1"}))
+        with pytest.raises(StartFailed) as caught:
+            custom_runtime._started(["false"], "/code", api, port, wanted)
+    assert told == [(wanted, 120.0)]
+    assert caught.value.cause == "CAExited"
+    assert f"port {wanted} is in use, and the program was told by FC_SERVER_PORT to listen on {port.number}" in (
+        caught.value.message
+    )
+
+
+@BOTH
+def test_memory_over_the_limit_ends_the_instance(level: str) -> None:
+    """What counts is the program's memory, wherever in the tree it is."""
+
+    async def body() -> None:
+        async with Live(level) as live:
+            name = await made(live, memory_mb=128)
+            with pytest.raises(InstanceDied) as caught:
+                await live.call(name, b"much")
+        assert caught.value.exit.oom
+
+    run(body)
+
+
+def test_a_health_check_must_hold_before_the_first_invocation() -> None:
+    """A program that never gets healthy does not start; one that does, does."""
+
+    async def body() -> None:
+        async with Live("bubblewrap") as live:
+            check = HealthCheck(http_get_url="/health", period_seconds=1, failure_threshold=2)
+            custom = CustomRuntime(health_check_config=check)
+            said = await refused(live, custom=custom)
+            assert said.startswith("FunctionNotStarted: Function instance health check failed on port ")
+            name = await made(live, custom=custom, environment={"HEALTHY": "1"})
+            assert (await live.call(name, b"x")).ok
+
+    run(body)
+
+
+def test_a_health_check_waits_for_initializer() -> None:
+    """What Initializer must do first may be what makes it healthy; when it does not, Initializer has failed."""
+
+    async def body() -> None:
+        async with Live("bubblewrap") as live:
+            check = HealthCheck(http_get_url="/health", period_seconds=1, failure_threshold=1)
+            custom = CustomRuntime(health_check_config=check)
+            heals = SERVER.replace(
+                'print("initializing"', 'open("/tmp/healthy", "w").close()\n            print("initializing"'
+            )
+            name = await made(live, heals, custom, hooks={"initializer": 20})
+            assert (await live.initialize(name)).ok
+            assert (await live.call(name, b"x")).ok
+            name = await made(live, SERVER, custom, hooks={"initializer": 20})
+            outcome = await live.initialize(name)
+        assert (outcome.ok, outcome.type) == (False, "FunctionNotStarted")
+
+    run(body)
+
+
+def test_many_invocations_run_at_a_time_with_their_own_lines() -> None:
+    """Two hundred of them, and each gets the lines that name it."""
+
+    async def body() -> None:
+        async with Live("bubblewrap") as live:
+            name = await made(live, concurrency=200)
+            logs = [Output() for _ in range(200)]
+            calls = [
+                live.call(name, f"event {number}".encode(), log, request_id=f"request-{number:03}")
+                for number, log in enumerate(logs)
+            ]
+            replies = await asyncio.gather(*calls)
+        assert [reply.payload for reply in replies] == [f"event {number}".encode() for number in range(200)]
+        assert all(f"request-{number:03} got event {number}\n" in log.text for number, log in enumerate(logs))
+
+    run(body)
+
+
+def test_one_of_several_invocations_can_be_cancelled() -> None:
+    """The program is asked by DELETE; the other invocation goes on."""
+
+    async def body() -> None:
+        async with Live("process") as live:
+            name, log = await made(live, concurrency=2), Output()
+            first = asyncio.ensure_future(live.call(name, b"wait", log, request_id="one"))
+            second = asyncio.ensure_future(live.call(name, b"wait", log, request_id="two"))
+            await log.until("one waits")
+            await log.until("two waits")
+            assert await live.sandbox.cancel(name, "one", 10.0)
+            assert not second.done()
+            assert "DELETE /invoke /invoke" in log.text
+            assert await live.sandbox.cancel(name, "two", 10.0)
+            assert (await live.call(name, b"fine", request_id="three")).payload == b"fine"
+            for call in (first, second):
+                call.cancel()
+
+    run(body)
+
+
+def test_a_program_that_does_not_cancel_keeps_its_invocation() -> None:
+    """The answer comes when the grace is over, and only a stop helps then."""
+
+    async def body() -> None:
+        async with Live("process") as live:
+            name, log = await made(live, concurrency=2, environment={"DEAF": "1"}), Output()
+            call = asyncio.ensure_future(live.call(name, b"wait", log, request_id="one"))
+            await log.until("one waits")
+            assert not await live.sandbox.cancel(name, "one", 0.2)
+            await live.stop(name, 1.0)
+            with pytest.raises(InstanceDied):
+                await call
+
+    run(body)
+
+
+@BOTH
+def test_a_program_may_ask_the_runtime_api_instead(level: str) -> None:
+    """As programs built with the Go SDK do on custom.debian10."""
+
+    async def body() -> None:
+        async with Live(level) as live:
+            name = await made(live, POLLER)
+            assert (await live.call(name, b"polled")).payload == b"polled"
+
+    run(body)
+
+
+def test_rights_are_gone_from_the_program() -> None:
+    """What the agent keeps to make networks is not left to user code."""
+
+    async def body() -> None:
+        async with Live("bubblewrap") as live:
+            reads = SERVER.replace(
+                'elif body == b"headers":',
+                'elif body == b"rights":\n            self.answer(open("/proc/self/status").read().encode())\n'
+                '        elif body == b"headers":',
+            )
+            name = await made(live, reads, offline=True)
+            status = (await live.call(name, b"rights")).payload.decode()
+        found = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+        assert {found[part] for part in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+        assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+
+    run(body)
