@@ -19,7 +19,7 @@ from sojourn.history import append_event, unpack_events
 from sojourn.store import Log
 from sojourn.stores.sqlite import SqliteStore
 from sojourn.task import Backoff, Fact, Status, Task, advance, judge
-from stores.samples import claimed, new_function, returned, started
+from stores.samples import claimed, new_delivery, new_function, returned, started
 from stores.samples import new_task as stored_task
 from task_samples import ERROR, FACTS, LOSS, NOW, PATHS, SECOND, new_task, task_in
 
@@ -103,7 +103,7 @@ def keep(directory: Path) -> None:
         await store.insert_task(stored_task(2))
         await store.apply(1, claimed(task))
         await store.apply(2, started(task))
-        await store.apply(3, returned(started(task), b"r" * 5_000), Log(1, b"hello"))
+        await store.apply(3, returned(started(task), b"r" * 5_000), Log(1, b"hello"), new_delivery(1))
         await store.close()
 
     asyncio.run(run())
@@ -136,6 +136,9 @@ STATEMENTS = {
     "DELETE FROM task_result": "I14",
     "DELETE FROM task_payload": "I14",
     "UPDATE task_log SET attempt = 2": "I14",
+    "UPDATE delivery SET task_id = 2": "I13",
+    "UPDATE delivery SET account_id = 'b'": "I13",
+    "UPDATE delivery SET status = 1": "I13",
     "DROP INDEX task_by_name; UPDATE task SET name = 'one'": "I9",
 }
 

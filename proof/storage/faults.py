@@ -94,7 +94,7 @@ class Faults:
         self.runs += 1
         self.failures += sick.failed
         acknowledged = {told.task_id: told.epoch for told in record.acknowledged}
-        found += recovery.recovered(home, acknowledged, record.rows)
+        found += recovery.recovered(home, acknowledged, record.steps)
         self.wrong.update({text.split(" ", 1)[0].rstrip(":") for text in found})
         self.examples += [f"{kind.call} {kind.code} at {at}: {text}" for text in found[:3]]
         return sick.failed > 0

@@ -113,7 +113,7 @@ class Loss:
         for name, content in files.items():
             (image / name).write_bytes(content)
         starts = sum(position <= moment for position in self.starts)
-        found = recovery.recovered(image, acknowledged, self.record.rows, starts)
+        found = recovery.recovered(image, acknowledged, self.record.steps, starts)
         self.wrong.update({text.split(" ", 1)[0].rstrip(":") for text in found})
         self.examples += [f"seed {self._seed}, moment {moment}, {way}: {text}" for text in found[:3]]
 

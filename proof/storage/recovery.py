@@ -12,27 +12,28 @@ from sojourn.audit import audit
 from sojourn.errors import SojournError
 from sojourn.stores.sqlite import SqliteStore
 from sojourn.stores.sqlite.connection import FILE_NAME
-from sojourn.task import Task
+
+from .workload import Step
 
 LOST, DAMAGED = "lost", "damaged"
-Rows = Mapping[tuple[int, int], Task]
+Steps = Mapping[tuple[int, int], Step]
 
 
-def recovered(directory: Path, acknowledged: Mapping[int, int], rows: Rows, starts: int = 0) -> list[str]:
+def recovered(directory: Path, acknowledged: Mapping[int, int], steps: Steps, starts: int = 0) -> list[str]:
     """What is wrong with the database in `directory`, each beginning with `lost` or `damaged`.
 
     Parameters
     ----------
     directory: where it lies; it is opened by the real store, and written to.
     acknowledged: the last epoch of each task that its caller was told of.
-    rows: every row that may be there, by task and epoch.
+    steps: every write that may have happened, by task and epoch.
     starts: how many starts of a server were acknowledged.
 
     """
-    return asyncio.run(_recovered(directory, acknowledged, rows, starts))
+    return asyncio.run(_recovered(directory, acknowledged, steps, starts))
 
 
-async def _recovered(directory: Path, acknowledged: Mapping[int, int], rows: Rows, starts: int) -> list[str]:
+async def _recovered(directory: Path, acknowledged: Mapping[int, int], steps: Steps, starts: int) -> list[str]:
     store = SqliteStore(directory)
     try:
         incarnation = await store.open()
@@ -47,10 +48,13 @@ async def _recovered(directory: Path, acknowledged: Mapping[int, int], rows: Row
         with store.records() as records:
             found = list(records.tasks())
             report = audit(records)
+        deliveries = {one.task_id: one for one in await store.deliveries([row.id for row in found])}
         for row in found:
-            whole = await store.task(row.id)
-            if whole != rows.get((row.id, row.epoch)):
+            step = steps.get((row.id, row.epoch))
+            if step is None or await store.task(row.id) != step.row:
                 wrong.append(f"{DAMAGED} task {row.id}: the row of epoch {row.epoch} is not as it was written")
+            elif deliveries.get(row.id) != step.delivery:
+                wrong.append(f"{DAMAGED} task {row.id}: its end and the record of it were not written together")
         wrong += [f"{DAMAGED} {violation}" for violation in report.violations]
     except Exception as error:  # noqa: BLE001 - rows that no store wrote may break whatever reads them
         wrong.append(f"{DAMAGED}: {type(error).__name__} {error}")

@@ -2,7 +2,7 @@
 
 Every row that may ever be there is known beforehand by its task and epoch, so that what is found after a loss can be
 compared byte for byte. The lives take every path that matters to a store: large and small bodies, bodies that grow and
-shrink, logs, names that are taken, retries, stops.
+shrink, logs, records of the end, names, retries, stops.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Code, Config, Function
 from sojourn.store import Log, Store
@@ -39,10 +40,11 @@ AT_A_TIME = 8
 
 
 class Step(NamedTuple):
-    """A write: the row it makes, and the log that comes with it."""
+    """A write: the row it makes, and the log and the delivery that come with it."""
 
     row: Task
-    log: Log | None
+    log: Log | None = None
+    delivery: Delivery | None = None
 
 
 class Acknowledged(NamedTuple):
@@ -94,11 +96,24 @@ def _life(number: int, dice: random.Random) -> Iterator[Step]:
         ),
         NOW + number,
     )
-    yield Step(row, None)
+    yield Step(row)
     for facts, log in _facts(dice):
         for fact in facts:
             row = advance(row, fact, NOW + number)
-        yield Step(row, log)
+        yield Step(row, log, _delivery(number) if row.over and number % 3 == 0 else None)
+
+
+def _delivery(number: int) -> Delivery:
+    """The record of a finished task on its way."""
+    return Delivery(
+        task_id=number,
+        function_id=1,
+        account_id="a",
+        target="http://localhost/",
+        due_at=NOW,
+        created_at=NOW,
+        begun_at=NOW,
+    )
 
 
 def _facts(dice: random.Random) -> Iterator[tuple[tuple[Fact, ...], Log | None]]:
@@ -138,12 +153,12 @@ class Record:
 
     def __init__(self) -> None:
         self.acknowledged: list[Acknowledged] = []
-        self.rows: dict[tuple[int, int], Task] = {}
+        self.steps: dict[tuple[int, int], Step] = {}
         self.refused = 0
 
     def know(self, plan: list[list[Step]]) -> None:
         """These rows may be found."""
-        self.rows.update({(step.row.id, step.row.epoch): step.row for life in plan for step in life})
+        self.steps.update({(step.row.id, step.row.epoch): step for life in plan for step in life})
 
 
 async def work(store: Store, plan: list[list[Step]], record: Record, ops: list[object]) -> None:
@@ -154,9 +169,9 @@ async def work(store: Store, plan: list[list[Step]], record: Record, ops: list[o
     async def lane() -> None:
         for life in left:
             before = 0
-            for row, log in life:
+            for row, log, delivery in life:
                 try:
-                    done = await (store.apply(before, row, log) if before else store.insert_task(row))
+                    done = await (store.apply(before, row, log, delivery) if before else store.insert_task(row))
                 except StoreFailed:
                     record.refused += 1
                     break

@@ -179,4 +179,4 @@ def _of_place(task: Task, functions: Mapping[int, Function], incarnation: int) -
 
 
 def _of_stray(stray: Stray) -> Violation:
-    return Violation("I14", f"a {stray.kind} {stray.text}", stray.task_id)
+    return Violation("I13" if stray.kind == "delivery" else "I14", f"a {stray.kind} {stray.text}", stray.task_id)

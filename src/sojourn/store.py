@@ -63,7 +63,7 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stray(msgspec.Struct, frozen=True):
-    """Something beside the tasks that no task accounts for: its `kind` (`log`, `result`, `payload`), what is odd."""
+    """Something beside the tasks that no task accounts for: a `log`, `result`, `payload` or `delivery`, what is odd."""
 
     kind: str
     task_id: int

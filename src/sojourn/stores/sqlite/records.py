@@ -42,6 +42,16 @@ _STRAYS = """
     UNION ALL
     SELECT 'payload', id, 'that should lie beside the task is not there' FROM task
         WHERE payload IS NULL AND NOT EXISTS (SELECT 1 FROM task_payload WHERE task_payload.id = task.id)
+    UNION ALL
+    SELECT 'delivery', d.task_id, 'of a task that is not over, or not there'
+        FROM delivery AS d LEFT JOIN task AS t ON t.id = d.task_id WHERE t.id IS NULL OR t.status < 10
+    UNION ALL
+    SELECT 'delivery', d.task_id, 'of another function or account than its task'
+        FROM delivery AS d JOIN task AS t ON t.id = d.task_id
+        WHERE d.function_id <> t.function_id OR d.account_id <> t.account_id
+    UNION ALL
+    SELECT 'delivery', task_id, 'that ' || iif(status = 0, 'is open, and ended', 'is over, and did not end')
+        FROM delivery WHERE (status = 0) <> (ended_at = 0)
 """
 
 
