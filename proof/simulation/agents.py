@@ -1,0 +1,457 @@
+"""Simulated agents: what is at the other end of a channel, and the truth about what ran there.
+
+The host's end is the product's own (`channel`, `agent_sandbox`), and speaks real frames. An agent here runs no code: a
+payload says what its handler would do. It keeps what a host must not get wrong (what is called when, how much memory
+there is, which tree is gone) and tells the observer, whatever the host believes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sojourn.agent import frames
+from sojourn.channel import Channel
+from sojourn.errors import SandboxUnavailable
+from sojourn.runtime import Interpreter, Resolved
+from sojourn.sandbox import Capabilities, Exit, SandboxSpec
+from sojourn.sandboxes.agent_sandbox import AgentSandbox
+
+from .behaviour import Behaviour, behaviour_of
+from .chance import Chance
+from .loop import DOMAIN, SimLoop
+
+if TYPE_CHECKING:
+    from .observer import Observer
+
+HELLO_SECONDS_MAX = 5.0
+LATENCY_SECONDS = 0.0002
+_HOOKS = {"initializer": "initializer", "pre_freeze": "preFreeze", "pre_stop": "preStop"}
+
+
+class Execution:
+    """User code that runs."""
+
+    __slots__ = ("attempt", "began", "behaviour", "instance", "over", "request", "request_id", "timer")
+
+    def __init__(
+        self, instance: Living, request: int, request_id: str, attempt: int, began: float, behaviour: Behaviour
+    ) -> None:
+        self.instance, self.request, self.request_id, self.attempt = instance, request, request_id, attempt
+        self.began, self.behaviour = began, behaviour
+        self.timer: asyncio.TimerHandle | None = None
+        self.over = False
+
+
+class Living:
+    """An instance that is there."""
+
+    def __init__(self, agent: Agent, number: int, spec: dict[str, Any]) -> None:
+        self.agent, self.number, self.spec = agent, number, spec
+        self.id = str(spec["id"])
+        self.name = str(spec["context"]["name"])
+        self.account_id = str(spec["context"]["account_id"])
+        self.memory_mb = int(spec["memory_mb"])
+        self.concurrency = int(spec["concurrency"])
+        self.hooks: dict[str, dict[str, Any]] = spec.get("lifecycle") or {}
+        self.ran: dict[str, int] = {}
+        self.executions: dict[int, Execution] = {}
+        self.hook: tuple[str, int, asyncio.TimerHandle] | None = None
+        self.frozen = self.stopping = self.gone = False
+        self.initialized = "initializer" not in self.hooks
+
+
+class Agent:
+    """The agent of one sandbox. All of it happens in the world, whatever becomes of the server."""
+
+    def __init__(self, driver: SimDriver, account_id: str) -> None:
+        self.driver, self.account_id = driver, account_id
+        self.loop, self.chance, self.observer = driver.loop, driver.chance, driver.observer
+        self.channel: Channel | None = None
+        self.living: dict[int, Living] = {}
+        self.dead = self.mute = False
+        self._parser = frames.Parser()
+        self._heard_at = self._said_at = 0.0
+        self._server = contextvars.copy_context()
+        self._backlog: list[bytes] = []
+
+    # The channel ------------------------------------------------------------------------------------------------------
+
+    def write(self, data: bytes) -> None:
+        """The host says something: it is the transport of its channel."""
+        self._heard_at = max(self._heard_at, self.loop.time() + LATENCY_SECONDS)
+        self.loop.call_at(self._heard_at, self._receive, data, context=self.driver.world)
+
+    def abort(self) -> None:
+        """The host lets go; an agent that hears of it ends."""
+
+    def _receive(self, data: bytes) -> None:
+        if self.dead:
+            return
+        if self.mute:
+            self._backlog.append(data)
+            return
+        for kind, request, number, body in self._parser.feed(data):
+            if not self.dead:
+                self._take(kind, request, number, body)
+
+    def unmute(self) -> None:
+        """It answers again, everything that was asked meanwhile."""
+        self.mute = False
+        backlog, self._backlog = self._backlog, []
+        for data in backlog:
+            self._receive(data)
+
+    def say(self, frame: bytes, name: str = "") -> None:
+        """Send a frame, in order, unless chance has something else in mind; `name` says which kind it is."""
+        if self.dead or self.mute:
+            return
+        chance = self.chance
+        late = 0.0
+        if name:
+            if chance.fault(f"{name}: lost"):
+                return
+            if chance.fault(f"{name}: late"):
+                late = chance.spread(f"{name}: late by", 0.01, 8.0)
+            if chance.fault(f"{name}: doubled"):
+                self._deliver(frame, self.loop.time() + chance.spread(f"{name}: again after", 0.001, 8.0))
+        if late and name in ("result", "exit") and chance.coin(f"{name}: overtaken"):
+            self._deliver(frame, self.loop.time() + late)
+            return
+        self._said_at = max(self._said_at, self.loop.time() + late)
+        self._said_at = max(self._said_at, self.loop.time() + LATENCY_SECONDS)
+        self._deliver(frame, self._said_at)
+
+    def _deliver(self, frame: bytes, when: float) -> None:
+        self.loop.call_at(when, self._hand_over, frame, context=self._server)
+
+    def _hand_over(self, frame: bytes) -> None:
+        if self.channel is not None and self.channel.open:
+            self.channel.data_received(frame)
+
+    def hello(self) -> None:
+        """It is up."""
+        self.say(frames.pack(frames.HELLO, 0, 0, b"{}"))
+
+    def hang_up(self, garbage: bytes = b"") -> None:
+        """Its end of the channel is closed, after some last words."""
+        if self.dead:
+            return
+        self.dead = True
+        channel = self.channel
+        if channel is None:
+            return
+        if garbage:
+            self.loop.call_soon(self._hand_over, garbage, context=self._server)
+        else:
+            self.loop.call_soon(channel.connection_lost, None, context=self._server)
+
+    def end(self) -> None:
+        """Every process of the sandbox is gone."""
+        self.dead = True
+        for one in list(self.living.values()):
+            self._gone(one)
+        self.driver.agents.pop(self, None)
+
+    # What the host asks -----------------------------------------------------------------------------------------------
+
+    def _take(self, kind: int, request: int, number: int, body: bytes) -> None:
+        one = self.living.get(number)
+        if kind == frames.PING:
+            self.say(frames.pack(frames.PONG, 0, 0))
+        elif kind == frames.CREATE:
+            self._create(request, number, msgspec.json.decode(body, type=dict[str, Any]))
+        elif one is None:
+            if kind == frames.USAGE:
+                self.say(frames.pack(frames.USED, request, number, b"{}"))
+            elif kind == frames.STOP:
+                self.driver.never[self.account_id, number] = None
+        elif kind == frames.INVOKE:
+            self._invoke(one, request, body)
+        elif kind == frames.INITIALIZE:
+            self._initialize(one, request, msgspec.json.decode(body, type=dict[str, Any]))
+        elif kind == frames.FREEZE:
+            self._freeze(one, request)
+        elif kind == frames.THAW:
+            if not one.frozen:
+                self.observer.blame("contract", f"thaw of {one.id}, which is not frozen")
+            one.frozen = False
+        elif kind == frames.STOP:
+            self._stop(one, request, msgspec.json.decode(body, type=dict[str, Any]))
+        elif kind == frames.CANCEL:
+            self._cancel(one, request)
+        elif kind == frames.USAGE:
+            self.say(frames.pack(frames.USED, request, number, b'{"memory_bytes": 1}'))
+
+    def _create(self, request: int, number: int, spec: dict[str, Any]) -> None:
+        chance = self.chance
+        seconds = chance.spread("create takes", 0.002, self.driver.create_seconds)
+        failed = chance.fault("create: failed")
+        self.driver.creating += 1
+
+        def made() -> None:
+            self.driver.creating -= 1
+            if self.dead:
+                return
+            if failed:
+                body = {"cause": "FunctionNotStarted", "message": "simulated"}
+                self.say(frames.pack(frames.CREATED, request, number, msgspec.json.encode(body)))
+                return
+            one = self.living[number] = Living(self, number, spec)
+            self.observer.created(one)
+            self.say(frames.pack(frames.CREATED, request, number, b'{"parts": {"fork": 0.1}}'), "created")
+
+        self.loop.call_later(seconds, made, context=self.driver.world)
+
+    def _invoke(self, one: Living, request: int, body: bytes) -> None:
+        request_id, retry, _, payload = frames.unpack_invoke(body)
+        behaviour = behaviour_of(payload, retry, request_id)
+        execution = Execution(one, request, request_id, retry + 1, self.loop.time(), behaviour)
+        self.observer.called(execution, payload)
+        one.executions[request] = execution
+        head = frames.LOG_HEAD.pack(0) + behaviour.log
+        self.say(frames.pack(frames.LOG, request, one.number, head))
+        if behaviour.seconds is not None:
+            execution.timer = self.loop.call_later(
+                behaviour.seconds, self._answer, execution, context=self.driver.world
+            )
+        if self.chance.fault("instance: crashed"):
+            when = self.chance.spread("instance: crashes after", 0.0005, 5.0)
+            self.loop.call_later(when, self.crash, one, context=self.driver.world)
+
+    def _answer(self, execution: Execution) -> None:
+        one, behaviour = execution.instance, execution.behaviour
+        if one.gone or execution.over:
+            return
+        if behaviour.exit is not None:
+            self.crash(one, behaviour.exit, execution)
+            return
+        self._over(execution, "answered")
+        result = frames.RESULT_HEAD.pack(behaviour.outcome, 10, 1 << 20) + behaviour.result
+        self.say(frames.pack(frames.RESULT, execution.request, one.number, result), "result")
+
+    def _initialize(self, one: Living, request: int, body: dict[str, Any]) -> None:
+        if one.executions or one.frozen or one.stopping or one.ran.get("initializer"):
+            self.observer.blame("contract", f"Initializer of {one.id} out of place or twice")
+        self.observer.initializing(one, str(body["request_id"]))
+        self._hook(one, "initializer", request, lambda well: self._initialized(one, well))
+
+    def _initialized(self, one: Living, well: int) -> None:
+        one.initialized = one.initialized or well == frames.OK
+
+    def _freeze(self, one: Living, request: int) -> None:
+        if one.executions or one.frozen or one.stopping or not one.initialized:
+            self.observer.blame("contract", f"freeze of {one.id}, which is busy, frozen, going or not initialized")
+
+        def still(_: int) -> None:
+            one.frozen = True
+
+        if "pre_freeze" in one.hooks:
+            self._hook(one, "pre_freeze", request, still)
+        else:
+            one.frozen = True
+            self.say(frames.pack(frames.FROZEN, request, one.number), "hooked")
+
+    def _hook(self, one: Living, name: str, request: int, then: Callable[[int], None]) -> None:
+        """Run a hook and answer; a stop does not wait for it."""
+        one.ran[name] = one.ran.get(name, 0) + 1
+        outcome, seconds = self._hook_outcome(one, name)
+
+        def done() -> None:
+            if one.gone or one.stopping:
+                return
+            if outcome is None:
+                self.crash(one)
+                return
+            then(outcome)
+            head = frames.RESULT_HEAD.pack(outcome, int(seconds * 1e6), 0)
+            text = b"" if outcome == frames.OK else b'{"errorMessage": "no", "errorType": "HookError"}'
+            self.say(frames.pack(frames.HOOKED, request, one.number, head + text), "hooked")
+
+        self.loop.call_later(seconds, done, context=self.driver.world)
+
+    def _hook_outcome(self, one: Living, name: str) -> tuple[int | None, float]:
+        """What a hook comes to (None: it takes its process down), and when."""
+        chance, label = self.chance, _HOOKS[name]
+        timeout = float(one.hooks[name]["timeout"])
+        if chance.fault(f"{label}: hangs"):
+            return frames.TIMED_OUT, timeout
+        if chance.fault(f"{label}: fails"):
+            return frames.UNHANDLED, 0.001
+        if chance.fault(f"{label}: crashes"):
+            return None, 0.001
+        return frames.OK, chance.spread("hook takes", 0.001, min(timeout, 1.0) * 0.9)
+
+    def _cancel(self, one: Living, request: int) -> None:
+        execution = one.executions.get(request)
+        if execution is None or not self.driver.cancels:
+            return
+
+        def given_up() -> None:
+            if not execution.over and not one.gone:
+                self._over(execution, "cancelled")
+                self.say(frames.pack(frames.CANCELLED, request, one.number))
+
+        self.loop.call_later(0.01, given_up, context=self.driver.world)
+
+    # How instances end ------------------------------------------------------------------------------------------------
+
+    def _stop(self, one: Living, request: int, order: dict[str, Any]) -> None:
+        if one.stopping:
+            self.observer.blame("contract", f"second order to stop {one.id}")
+            return
+        if one.frozen:
+            self.observer.blame("contract", f"stop of {one.id}, which is frozen")
+        one.stopping = True
+        self.observer.stopping(one, str(order["reason"]))
+        seconds, pre_stop = 0.0, None
+        if order["pre_stop"] and "pre_stop" in one.hooks:
+            if not one.initialized:
+                self.observer.blame("contract", f"PreStop of {one.id}, which was never initialized")
+            one.ran["pre_stop"] = one.ran.get("pre_stop", 0) + 1
+            if one.ran["pre_stop"] > 1:
+                self.observer.blame("contract", f"PreStop of {one.id} twice")
+            outcome, seconds = self._hook_outcome(one, "pre_stop")
+            pre_stop = {"outcome": frames.UNHANDLED if outcome is None else outcome, "duration_us": int(seconds * 1e6)}
+        elif one.initialized and "pre_stop" in one.hooks:
+            self.observer.blame("contract", f"no PreStop of {one.id}, which has one")
+        del request
+        seconds += self.chance.between("stop takes", 0.001, float(order["grace_seconds"]) + 0.01)
+
+        def ended() -> None:
+            if one.gone:
+                return
+            self._gone(one)
+            body = {"signal": 15, "signals_sent": ["SIGTERM"], "elapsed_ms": 1.0, "pre_stop": pre_stop}
+            self.say(frames.pack(frames.EXIT, 0, one.number, msgspec.json.encode(body)), "exit")
+
+        self.loop.call_later(seconds, ended, context=self.driver.world)
+
+    def crash(self, one: Living, exit_: Exit | None = None, execution: Execution | None = None) -> None:
+        """An instance ends by itself."""
+        if one.gone or self.dead:
+            return
+        exit_ = exit_ or Exit(signal=9)
+        self.observer.crashed(one, execution)
+        self._gone(one)
+        body = {"signal": exit_.signal, "code": exit_.code, "oom": exit_.oom, "elapsed_ms": 1.0}
+        self.say(frames.pack(frames.EXIT, 0, one.number, msgspec.json.encode(body)), "exit")
+
+    def _gone(self, one: Living) -> None:
+        one.gone = True
+        self.living.pop(one.number, None)
+        for execution in list(one.executions.values()):
+            self._over(execution, "ended")
+        self.observer.destroyed(one)
+
+    def _over(self, execution: Execution, how: str) -> None:
+        execution.over = True
+        execution.instance.executions.pop(execution.request, None)
+        if execution.timer is not None:
+            execution.timer.cancel()
+        self.observer.ended(execution, how)
+
+
+class SimEnclosure:
+    """The processes of a sandbox as their host sees them."""
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    async def end(self, *, deaf: bool = False) -> None:
+        """End everything; on return no process is left."""
+        del deaf
+        await asyncio.sleep(self._agent.chance.spread("collapse takes", 0.001, 0.3))
+        self._agent.end()
+
+    def hold(self, _pid: int) -> bool:
+        """Nothing is to be held."""
+        return False
+
+    def record(self) -> None:
+        """Nothing is to be written down."""
+
+
+class SimDriver:
+    """Starts simulated agents. It is the world's, and outlives servers; `server()` hands out one for each."""
+
+    name, level = "simulated", 2
+
+    def __init__(self, loop: SimLoop, chance: Chance, observer: Observer) -> None:
+        self.loop, self.chance, self.observer = loop, chance, observer
+        self.world = contextvars.copy_context()
+        self.agents: dict[Agent, None] = {}
+        self.never: dict[tuple[str, int], None] = {}
+        self.creating = 0
+        self.create_seconds = 0.2
+        self.cancels = True
+
+    async def probe(self) -> Capabilities:
+        """It always works."""
+        return Capabilities(driver=self.name, level=self.level, works=True, multi_account=True)
+
+    async def start(
+        self, spec: SandboxSpec, on_exit: Callable[[str, Exit], None], on_lost: Callable[[], None]
+    ) -> AgentSandbox:
+        """Start an agent and wait for its hello, as the product does."""
+        if self.chance.fault("agent: unstartable"):
+            raise SandboxUnavailable("the sandbox does not start: simulated")
+        sandbox = AgentSandbox(spec, on_exit, on_lost, zygotes_seen=False)
+        agent = Agent(self, spec.account_id)
+        self.agents[agent] = None
+        channel = agent.channel = Channel(sandbox.exited, sandbox.lost)
+        channel.connection_made(agent)  # type: ignore[arg-type]  # all that is asked of a transport
+        enclosure = SimEnclosure(agent)
+        self.loop.call_later(
+            self.chance.spread("hello takes", 0.001, 0.3), agent.hello, context=self.world
+        )
+        try:
+            async with asyncio.timeout(HELLO_SECONDS_MAX):
+                await asyncio.shield(channel.hello)
+        except BaseException as error:
+            channel.close()
+            await enclosure.end()
+            if isinstance(error, TimeoutError) or channel.hello.cancelled():
+                raise SandboxUnavailable("the sandbox does not start: simulated silence") from None
+            raise
+        sandbox.attach(channel, enclosure)  # type: ignore[arg-type]  # all that is asked of an enclosure
+        return sandbox
+
+    async def reap(self, directory: Path, mark: str) -> int:
+        """End what earlier servers left behind."""
+        del directory, mark
+        left = list(self.agents)
+        for agent in left:
+            agent.end()
+        await asyncio.sleep(0.001)
+        return len(left)
+
+
+class SimRuntime:
+    """A runtime family that knows every name. It is a `Runtime`."""
+
+    language = "python"
+
+    def __init__(self) -> None:
+        self.interpreter = Interpreter(
+            language="python", version="3.12.1", executable=Path("/usr/bin/python"), prefix=Path("/usr")
+        )
+
+    def interpreters(self) -> tuple[Interpreter, ...]:
+        """One."""
+        return (self.interpreter,)
+
+    def resolve(self, runtime: str) -> Resolved | None:
+        """The one."""
+        del runtime
+        return Resolved(interpreter=self.interpreter)
+
+
+def server_of() -> object:
+    """The domain in whose name the caller runs."""
+    return DOMAIN.get()
