@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from sojourn.sandboxes.agent_sandbox import AgentSandbox
 
 from .behaviour import Behaviour, behaviour_of
 from .chance import Chance
-from .loop import DOMAIN, SimLoop
+from .loop import SimLoop
 
 if TYPE_CHECKING:
     from .observer import Observer
@@ -63,6 +64,7 @@ class Living:
         self.executions: dict[int, Execution] = {}
         self.hook: tuple[str, int, asyncio.TimerHandle] | None = None
         self.frozen = self.stopping = self.gone = False
+        self.known_frozen_at = self.known_initialized_at = float("inf")
         self.initialized = "initializer" not in self.hooks
 
 
@@ -78,24 +80,33 @@ class Agent:
         self._parser = frames.Parser()
         self._heard_at = self._said_at = 0.0
         self._server = contextvars.copy_context()
-        self._backlog: list[bytes] = []
+        self._backlog: list[tuple[float, bytes]] = []
+        self._to_agent: deque[tuple[float, bytes]] = deque()
+        self._to_host: deque[tuple[bytes, Callable[[], None] | None]] = deque()
+        self._unsaid: list[tuple[bytes, str, Callable[[], None] | None]] = []
+        self._sent_at = 0.0
 
     # The channel ------------------------------------------------------------------------------------------------------
 
     def write(self, data: bytes) -> None:
         """The host says something: it is the transport of its channel."""
         self._heard_at = max(self._heard_at, self.loop.time() + LATENCY_SECONDS)
-        self.loop.call_at(self._heard_at, self._receive, data, context=self.driver.world)
+        self._to_agent.append((self.loop.time(), data))
+        self.loop.call_at(self._heard_at, self._arrived, context=self.driver.world)
 
     def abort(self) -> None:
         """The host lets go; an agent that hears of it ends."""
 
-    def _receive(self, data: bytes) -> None:
+    def _arrived(self) -> None:
+        self._receive(*self._to_agent.popleft())
+
+    def _receive(self, sent_at: float, data: bytes) -> None:
         if self.dead:
             return
         if self.mute:
-            self._backlog.append(data)
+            self._backlog.append((sent_at, data))
             return
+        self._sent_at = sent_at
         for kind, request, number, body in self._parser.feed(data):
             if not self.dead:
                 self._take(kind, request, number, body)
@@ -105,11 +116,25 @@ class Agent:
         self.mute = False
         backlog, self._backlog = self._backlog, []
         for data in backlog:
-            self._receive(data)
+            self._receive(*data)
+        unsaid, self._unsaid = self._unsaid, []
+        for each in unsaid:
+            self.say(*each)
 
-    def say(self, frame: bytes, name: str = "") -> None:
-        """Send a frame, in order, unless chance has something else in mind; `name` says which kind it is."""
-        if self.dead or self.mute:
+    def say(self, frame: bytes, name: str = "", then: Callable[[], None] | None = None) -> None:
+        """Send a frame, in order, unless chance has something else in mind.
+
+        Parameters
+        ----------
+        frame: the frame.
+        name: which kind it is, for one that may meet with a fault.
+        then: is called when the host gets it.
+
+        """
+        if self.dead:
+            return
+        if self.mute:
+            self._unsaid.append((frame, name, then))
             return
         chance = self.chance
         late = 0.0
@@ -119,15 +144,23 @@ class Agent:
             if chance.fault(f"{name}: late"):
                 late = chance.spread(f"{name}: late by", 0.01, 8.0)
             if chance.fault(f"{name}: doubled"):
-                self._deliver(frame, self.loop.time() + chance.spread(f"{name}: again after", 0.001, 8.0))
+                self._overtake(frame, self.loop.time() + chance.spread(f"{name}: again after", 0.001, 8.0))
         if late and name in ("result", "exit") and chance.coin(f"{name}: overtaken"):
-            self._deliver(frame, self.loop.time() + late)
+            self._overtake(frame, self.loop.time() + late)
             return
         self._said_at = max(self._said_at, self.loop.time() + late)
         self._said_at = max(self._said_at, self.loop.time() + LATENCY_SECONDS)
-        self._deliver(frame, self._said_at)
+        self._to_host.append((frame, then))
+        self.loop.call_at(self._said_at, self._said, context=self._server)
 
-    def _deliver(self, frame: bytes, when: float) -> None:
+    def _said(self) -> None:
+        """Whichever timer comes first brings the frame that was sent first: a stream keeps its order."""
+        frame, then = self._to_host.popleft()
+        if then is not None:
+            then()
+        self._hand_over(frame)
+
+    def _overtake(self, frame: bytes, when: float) -> None:
         self.loop.call_at(when, self._hand_over, frame, context=self._server)
 
     def _hand_over(self, frame: bytes) -> None:
@@ -180,7 +213,7 @@ class Agent:
         elif kind == frames.THAW:
             if not one.frozen:
                 self.observer.blame("contract", f"thaw of {one.id}, which is not frozen")
-            one.frozen = False
+            one.frozen, one.known_frozen_at = False, float("inf")
         elif kind == frames.STOP:
             self._stop(one, request, msgspec.json.decode(body, type=dict[str, Any]))
         elif kind == frames.CANCEL:
@@ -239,10 +272,15 @@ class Agent:
         if one.executions or one.frozen or one.stopping or one.ran.get("initializer"):
             self.observer.blame("contract", f"Initializer of {one.id} out of place or twice")
         self.observer.initializing(one, str(body["request_id"]))
-        self._hook(one, "initializer", request, lambda well: self._initialized(one, well))
 
-    def _initialized(self, one: Living, well: int) -> None:
-        one.initialized = one.initialized or well == frames.OK
+        def initialized(outcome: int) -> None:
+            one.initialized = outcome == frames.OK
+
+        def known() -> None:
+            if one.initialized:
+                one.known_initialized_at = self.loop.time()
+
+        self._hook(one, "initializer", request, initialized, known)
 
     def _freeze(self, one: Living, request: int) -> None:
         if one.executions or one.frozen or one.stopping or not one.initialized:
@@ -251,13 +289,18 @@ class Agent:
         def still(_: int) -> None:
             one.frozen = True
 
+        def known() -> None:
+            one.known_frozen_at = self.loop.time()
+
         if "pre_freeze" in one.hooks:
-            self._hook(one, "pre_freeze", request, still)
+            self._hook(one, "pre_freeze", request, still, known)
         else:
             one.frozen = True
-            self.say(frames.pack(frames.FROZEN, request, one.number), "hooked")
+            self.say(frames.pack(frames.FROZEN, request, one.number), "hooked", known)
 
-    def _hook(self, one: Living, name: str, request: int, then: Callable[[int], None]) -> None:
+    def _hook(
+        self, one: Living, name: str, request: int, then: Callable[[int], None], known: Callable[[], None]
+    ) -> None:
         """Run a hook and answer; a stop does not wait for it."""
         one.ran[name] = one.ran.get(name, 0) + 1
         outcome, seconds = self._hook_outcome(one, name)
@@ -271,7 +314,7 @@ class Agent:
             then(outcome)
             head = frames.RESULT_HEAD.pack(outcome, int(seconds * 1e6), 0)
             text = b"" if outcome == frames.OK else b'{"errorMessage": "no", "errorType": "HookError"}'
-            self.say(frames.pack(frames.HOOKED, request, one.number, head + text), "hooked")
+            self.say(frames.pack(frames.HOOKED, request, one.number, head + text), "hooked", known)
 
         self.loop.call_later(seconds, done, context=self.driver.world)
 
@@ -305,7 +348,7 @@ class Agent:
         if one.stopping:
             self.observer.blame("contract", f"second order to stop {one.id}")
             return
-        if one.frozen:
+        if one.frozen and one.known_frozen_at < self._sent_at:
             self.observer.blame("contract", f"stop of {one.id}, which is frozen")
         one.stopping = True
         self.observer.stopping(one, str(order["reason"]))
@@ -318,7 +361,9 @@ class Agent:
                 self.observer.blame("contract", f"PreStop of {one.id} twice")
             outcome, seconds = self._hook_outcome(one, "pre_stop")
             pre_stop = {"outcome": frames.UNHANDLED if outcome is None else outcome, "duration_us": int(seconds * 1e6)}
-        elif one.initialized and "pre_stop" in one.hooks:
+        elif "pre_stop" in one.hooks and (
+            "initializer" not in one.hooks or one.known_initialized_at < self._sent_at
+        ):
             self.observer.blame("contract", f"no PreStop of {one.id}, which has one")
         del request
         seconds += self.chance.between("stop takes", 0.001, float(order["grace_seconds"]) + 0.01)
@@ -450,8 +495,3 @@ class SimRuntime:
         """The one."""
         del runtime
         return Resolved(interpreter=self.interpreter)
-
-
-def server_of() -> object:
-    """The domain in whose name the caller runs."""
-    return DOMAIN.get()

@@ -23,7 +23,6 @@ from .node import ACCOUNTS, Gone, Node, Surroundings
 
 URL = "http://target.example/hook"
 TRIES_MAX = 40
-ADMINISTRATOR = "administrator"
 
 
 class Cluster:

@@ -88,7 +88,7 @@ class Nemesis:
                 around.disk_full_until = around.loop.time() + chance.spread("full for", 0.1, 20.0)
         elif chance.happens(act):
             step = chance.one_of("clock by", (1_000_000, 60_000_000, HOUR, 24 * HOUR))
-            around.clock.ahead_us += step if act == "clock: forward" else -step
+            around.clock.step(step if act == "clock: forward" else -step)
 
     async def _to_agent(self, act: str, agent: Agent) -> None:
         chance, observer = self._chance, self._around.observer
@@ -125,3 +125,7 @@ def calm(around: Surroundings) -> None:
     """End all faults: what was done to the world is undone."""
     around.chance.active = False
     around.disk_full_until = 0.0
+    around.clock.heal()
+    for agent in list(around.driver.agents):
+        if agent.mute:
+            agent.unmute()

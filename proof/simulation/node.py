@@ -52,7 +52,16 @@ class SimClock:
 
     def __init__(self, loop: SimLoop) -> None:
         self._loop = loop
-        self.ahead_us = 0
+        self.ahead_us = self.farthest_us = 0
+
+    def step(self, by_us: int) -> None:
+        """Somebody sets the wall clock."""
+        self.ahead_us += by_us
+        self.farthest_us = max(self.farthest_us, self.ahead_us)
+
+    def heal(self) -> None:
+        """Set it so that nothing that was written down lies in its future: due times are wall times."""
+        self.ahead_us = self.farthest_us
 
     def now(self) -> int:
         """Wall clock, microseconds since 1970."""
