@@ -262,7 +262,7 @@ class Agent:
         if one.gone or execution.over:
             return
         if behaviour.exit is not None:
-            self.crash(one, behaviour.exit, execution)
+            self.crash(one, behaviour.exit)
             return
         self._over(execution, "answered")
         result = frames.RESULT_HEAD.pack(behaviour.outcome, 10, 1 << 20) + behaviour.result
@@ -328,6 +328,8 @@ class Agent:
             return frames.UNHANDLED, 0.001
         if chance.fault(f"{label}: crashes"):
             return None, 0.001
+        if name == "pre_stop":
+            return frames.OK, chance.between("PreStop takes", 0.001, timeout * 0.9)
         return frames.OK, chance.spread("hook takes", 0.001, min(timeout, 1.0) * 0.9)
 
     def _cancel(self, one: Living, request: int) -> None:
@@ -377,12 +379,12 @@ class Agent:
 
         self.loop.call_later(seconds, ended, context=self.driver.world)
 
-    def crash(self, one: Living, exit_: Exit | None = None, execution: Execution | None = None) -> None:
+    def crash(self, one: Living, exit_: Exit | None = None) -> None:
         """An instance ends by itself."""
         if one.gone or self.dead:
             return
         exit_ = exit_ or Exit(signal=9)
-        self.observer.crashed(one, execution)
+        self.observer.crashed(one)
         self._gone(one)
         body = {"signal": exit_.signal, "code": exit_.code, "oom": exit_.oom, "elapsed_ms": 1.0}
         self.say(frames.pack(frames.EXIT, 0, one.number, msgspec.json.encode(body)), "exit")

@@ -21,7 +21,7 @@ class Chance:
     """The draws of one run.
 
     `rates` says how often each fault happens where it may; one that is not named never does. `on_fault(name)` is told
-    of each. `active` False ends all faults.
+    of each. `active` False ends all faults. `boost()` multiplies the rates, for moments that are rare.
     """
 
     def __init__(self, seed: int, muted: Collection[str] = ()) -> None:
@@ -34,6 +34,7 @@ class Chance:
         self.faults = 0
         self.active = True
         self.on_fault: Callable[[str], None] = lambda _: None
+        self.boost: Callable[[], float] = lambda: 1.0
 
     def draw(self, place: str) -> float:
         """A number from [0, 1)."""
@@ -81,7 +82,7 @@ class Chance:
         rate = self.rates.get(name, 0.0)
         if not rate or not self.active:
             return False
-        return self.draw(name) < rate and self.happens(name)
+        return self.draw(name) < rate * self.boost() and self.happens(name)
 
     def happens(self, name: str) -> bool:
         """Put a fault on the tape; False when it is muted."""

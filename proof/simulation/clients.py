@@ -67,7 +67,7 @@ class Client:
         end = style.chaos_seconds
         acts = {
             self._submit: 1.0,
-            self._stop: 0.3,
+            self._stop: 0.5,
             self._call: 0.08,
             self._list: 0.06,
             self._churn: style.churn,
@@ -244,7 +244,6 @@ async def create(node: Node, account_id: str, name: str, chance: Chance) -> Func
     """Make a function as chance wants it."""
     body = {
         "functionName": name,
-        "runtime": "python3.12",
         "handler": "index.handler",
         "code": code_of(f"{account_id} {name} {node.around.loop.time()}"),
         **config_of(chance),
@@ -265,12 +264,13 @@ def config_of(chance: Chance) -> dict[str, object]:
     hooks = {
         name: {"handler": "index.hook", "timeout": chance.whole("hook timeout", 1, 3)}
         for name in ("initializer", "preFreeze", "preStop")
-        if chance.coin(f"{name} is there", 0.4)
+        if chance.coin(f"{name} is there", 0.5)
     }
     shared = chance.coin("shared", 0.25)
     return {
         "memorySize": chance.one_of("memory size", (128, 256, 512)),
         "timeout": chance.whole("timeout", 1, 12),
+        "runtime": "custom" if shared else "python3.12",
         "instanceConcurrency": chance.whole("concurrency", 2, 4) if shared else 1,
         "idleTimeout": chance.one_of("idle timeout", (0, 1, 5, 60)),
         "instanceLifecycleConfig": hooks,

@@ -65,6 +65,7 @@ class Observer:
         self.running: dict[int, list[Execution]] = {}
         self.calls: dict[str, Execution] = {}
         self.living: dict[str, Living] = {}
+        self.fallen: set[str] = set()
         self.memory_mb_max = self.instances_max = 0
         self.starts = 0
         self.deliveries: dict[int, Delivery] = {}
@@ -213,7 +214,7 @@ class Observer:
             if not known.excuses and not self._excused(known):
                 self.blame("I8", f"{name}: attempt {row.attempts} is called lost, and nothing of ours failed")
             return
-        if known.charges:
+        if known.charges or known.instance_id in self.fallen:  # its process ended by itself, whenever that was
             return
         if ran is None and known.initialized_at is None:
             self.blame("I8", f"{name}: attempt {row.attempts} is charged, and user code never ran: {detail}")
@@ -271,13 +272,10 @@ class Observer:
         """An instance is gone."""
         self.note(lambda: f"instance {one.id} is gone")
 
-    def crashed(self, one: Living, execution: Execution | None) -> None:
+    def crashed(self, one: Living) -> None:
         """An instance ends by itself."""
         self.note(lambda: f"instance {one.id} crashes")
-        for (_, _), known in self.attempts.items():
-            if known.instance_id == one.id:
-                known.charges.append("crashed")
-        del execution
+        self.fallen.add(one.id)
 
     def initializing(self, one: Living, request_id: str) -> None:
         """An Initializer begins, on behalf of somebody."""

@@ -12,6 +12,7 @@ import gc
 import logging
 import sys
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -22,17 +23,21 @@ import msgspec
 
 from sojourn import audit, machine
 from sojourn.errors import InstanceStartFailed, SandboxUnavailable, StoreFailed
+from sojourn.sandbox import InstanceDied
 from sojourn.stores.sqlite.records import SqliteRecords
 from sojourn.task import Status
 
 from .chance import Chance
 from .clients import Client, Cluster, create
+from .coverage import Key
 from .loop import Livelock, SimLoop, Stuck
 from .nemesis import Nemesis, Supervisor, calm
 from .node import ACCOUNTS, Surroundings
 from .observer import Observer
 from .style import style_of
 
+SETTLE_SECONDS = 31.0
+"""How long what was delayed before the heal may still be on its way: the longest wait for a slow disk, and a bit."""
 RECOVERY_SECONDS = 5.0
 """How soon after a restart something that is due is dispatched (I17)."""
 STOP_SECONDS = 15.0
@@ -40,10 +45,6 @@ STOP_SECONDS = 15.0
 END_SECONDS = 2 * 3600.0
 """How long everything together may take to end (I16): a generous bound, in virtual time."""
 CLOSE_SECONDS = 120.0
-
-Edge = tuple[str, str, str]
-"""Which table, the status before, the fact."""
-
 
 class Report(msgspec.Struct, kw_only=True):
     """What became of a run."""
@@ -54,10 +55,9 @@ class Report(msgspec.Struct, kw_only=True):
     steps: int
     tasks: int
     executions: int
-    faults: Counter[str]
+    faults: int
     statuses: Counter[str]
-    edges: Counter[Edge]
-    pairs: Counter[tuple[str, str]]
+    met: Counter[Key]
     tape: list[str]
     violations: list[str]
     events: list[str]
@@ -78,32 +78,56 @@ class _Ear(logging.Handler):
 
 def run(seed: int, muted: Collection[str] = (), *, told: bool = False) -> Report:
     """Run a seed; `told` asks for the event log."""
+    gc.disable()
+    try:
+        report = _run(seed, muted, told=told)
+    finally:
+        _clear_away()
+        gc.enable()
+    return report
+
+
+def _clear_away() -> None:
+    """Collect what a run left, among it coroutines that were cut off: what they cry out is of no interest.
+
+    It has to happen here: later they would find another run's loop.
+    """
+    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect(1)
+    finally:
+        sys.unraisablehook = hook
+
+
+def _run(seed: int, muted: Collection[str], *, told: bool) -> Report:
     chance = Chance(seed, muted)
     style = style_of(seed, chance)
     chance.rates = style.rates
     loop = SimLoop(seed, style.order)
-    edges: Counter[Edge] = Counter()
-    gc.disable()
-    with tempfile.TemporaryDirectory(prefix="sojourn-simulation-", dir=_memory()) as directory, _counted(edges):
+    met: Counter[Key] = Counter()
+    with tempfile.TemporaryDirectory(prefix="sojourn-simulation-", dir=_memory()) as directory, _counted(met):
         around = Surroundings(loop, chance, style, Path(directory))
         observer = around.observer
         observer.told = told
-        pairs: Counter[tuple[str, str]] = Counter()
-        faults: Counter[str] = Counter()
 
         def happened(name: str) -> None:
-            faults[name] += 1
+            met["fault", name] += 1
             for status, count in observer.open.items():
                 if count > 0:
-                    pairs[status.value, name] += 1
+                    met["pair", status.value, name] += 1
             observer.note(lambda: f"FAULT {name}")
 
         chance.on_fault = happened
+        chance.boost = lambda: 5.0 if observer.open[Status.STOPPING] else 2.0 if observer.open[Status.DEQUEUED] else 1.0
         loop.on_exception = lambda context: _raised(observer, context)
         with _heard(observer):
             _go(loop, around)
-        _finish(loop, around)
-    gc.enable()
+        loop.discard()
+        around.database.connection.set_update_hook(None)
+    for (before, after), count in observer.steps.items():
+        met["step", before or "", after] += count
     return Report(
         seed=seed,
         digest=loop.digest,
@@ -111,10 +135,9 @@ def run(seed: int, muted: Collection[str] = (), *, told: bool = False) -> Report
         steps=loop.steps,
         tasks=len(observer.rows),
         executions=sum(known.execution is not None for known in observer.attempts.values()),
-        faults=faults,
+        faults=chance.faults,
         statuses=Counter(row.status.value for row in observer.rows.values()),
-        edges=edges,
-        pairs=pairs,
+        met=met,
         tape=chance.tape,
         violations=observer.violations,
         events=observer.events,
@@ -124,7 +147,7 @@ def run(seed: int, muted: Collection[str] = (), *, told: bool = False) -> Report
 def _raised(observer: Observer, context: dict[str, Any]) -> None:
     """A callback raised, or what was raised was never looked at: of store and sandbox that is told elsewhere."""
     error = context.get("exception")
-    if not isinstance(error, StoreFailed | InstanceStartFailed | SandboxUnavailable):
+    if not isinstance(error, StoreFailed | InstanceStartFailed | InstanceDied | SandboxUnavailable):
         observer.blame("fault", f"{context.get('message')}: {error!r}")
 
 
@@ -135,18 +158,6 @@ def _go(loop: SimLoop, around: Surroundings) -> None:
         around.observer.blame("I16", "nothing would ever happen any more")
     except Livelock:
         around.observer.blame("I16", f"it does not come to rest: {loop.steps} steps")
-
-
-def _finish(loop: SimLoop, around: Surroundings) -> None:
-    """Let go of all that a run leaves, among it coroutines that were cut off: what they cry out is of no interest."""
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None
-    try:
-        loop.discard()
-        around.database.connection.set_update_hook(None)
-        if gc.isenabled() or loop.steps:
-            gc.collect(1)
-    finally:
-        sys.unraisablehook = hook
 
 
 async def _main(around: Surroundings) -> None:
@@ -186,6 +197,7 @@ async def _heal(cluster: Cluster, observer: Observer) -> None:
         if loop.time() > began + CLOSE_SECONDS:
             observer.blame("I17", "the server does not come up")
             return
+    await asyncio.sleep(SETTLE_SECONDS)
     healed = loop.time()
     stopping = {number for number, row in observer.rows.items() if row.status is Status.STOPPING}
     waiting = _due(around)
@@ -281,14 +293,14 @@ def _look_at_logs(around: Surroundings) -> None:
 
 
 @contextlib.contextmanager
-def _counted(edges: Counter[Edge]) -> Iterator[None]:
+def _counted(met: Counter[Key]) -> Iterator[None]:
     """Count the rows of both tables that are walked."""
     step = machine.step
 
     def counting(table: machine.Table[Any], status: Any, fact: object) -> Any:
         after = step(table, status, fact)
         kind = "task" if isinstance(after, Status) else "instance"
-        edges[kind, status.value if status else "", type(fact).__name__] += 1
+        met[kind, status.value if status else "", type(fact).__name__] += 1
         return after
 
     with mock.patch.object(machine, "step", counting):
