@@ -77,7 +77,7 @@ class Observer:
         self.deleted: dict[tuple[int, int], float] = {}
         self.codes: dict[int, list[tuple[float, str]]] = {}
         self.limits: dict[int, list[tuple[float, int | None]]] = {}
-        self._asked: dict[tuple[int, int], tuple[float, int]] = {}
+        self._asked: dict[tuple[int, int, Status], tuple[float, int]] = {}
         self._claimed: dict[int, float] = {}
 
     # Saying so --------------------------------------------------------------------------------------------------------
@@ -102,7 +102,7 @@ class Observer:
     def asked(self, epoch: int, task: Task, delivery: Delivery | None) -> None:
         """A server asks its store to move a task."""
         now = self._loop.time()
-        self._asked[task.id, task.epoch] = (now, self._now())
+        self._asked[task.id, task.epoch, task.status] = (now, self._now())
         row = self.rows.get(task.id)
         if row is not None and row.epoch == epoch and row.status in WAITING:
             self._claimed.setdefault(task.id, now)
@@ -166,16 +166,16 @@ class Observer:
                 self._judged(before, row, each)
             if each.status == Status.EXPIRED.value and row.attempts:
                 self.blame("I11", f"{name} Expired after {row.attempts} starts")
-        if row.over or row.status is Status.RETRYING:
+        if fresh and (row.over or row.status is Status.RETRYING):
             self._claimed.pop(number, None)
-            if fresh and self.running.get(number):
+            if self.running.get(number):
                 self.blame("I6", f"{name} is {row.status.value} while user code of it runs")
         if row.over:
             self._over(row, events)
 
     def _started(self, row: Task, event: Event) -> None:
         name = self._of(row.id)
-        asked_at, asked_wall = self._asked.get((row.id, row.epoch), (self._loop.time(), event.at))
+        asked_at, asked_wall = self._asked.get((row.id, row.epoch, Status.RUNNING), (self._loop.time(), event.at))
         claimed_at = self._claimed.pop(row.id, asked_at)
         self.attempts[row.id, row.attempts] = Attempted(self._loop.time(), claimed_at, row.instance_id)
         if row.expires_at and asked_wall > row.expires_at:
