@@ -64,19 +64,40 @@ class Calls:
         try:
             used = await self._acquire(function)
             await self._pool.ready(used)
-            attempt = Attempt(self._pool, used)
-            try:
-                ended = await attempt.run(function, Invocation(request_id=request_id, payload=payload))
-            except asyncio.CancelledError:
-                self.background.spawn(attempt.end("cancel"))
-                raise
-        finally:
-            self._concurrency.give(function.id)
-            if used is not None:  # also when the caller goes away during the start: whoever comes next gets it
-                self._pool.release(used)
+        except BaseException:  # also when the caller goes away during the start: whoever comes next gets it
+            self._over(function, used)
+            raise
+        attempt = Attempt(self._pool, used)
+        # A task of its own: when the caller goes away, the attempt has to be ended, and until then it is in progress.
+        running = self.background.spawn(attempt.run(function, Invocation(request_id=request_id, payload=payload)))
+        try:
+            ended = await asyncio.shield(running)
+        except asyncio.CancelledError:
+            self.background.spawn(self._abandon(function, used, attempt, running))
+            raise
+        except BaseException:
+            self._over(function, used)
+            raise
+        self._over(function, used)
         megabytes = float(str(ended.evidence.get("maxMemoryUsageMB", 0)))
         log = attempt.output.log(1) or Log(1, b"")
         return Answer(ended, used.id, attempt.duration_us, int(megabytes * 1024 * 1024), log)
+
+    async def _abandon(
+        self, function: Function, used: Instance, attempt: Attempt, running: asyncio.Task[Outcome]
+    ) -> None:
+        """Nobody waits for a call any more: end it, and only then give back what it holds."""
+        try:
+            if not running.done():
+                await attempt.end("cancel")
+                await asyncio.wait([running])
+        finally:
+            self._over(function, used)
+
+    def _over(self, function: Function, used: Instance | None) -> None:
+        self._concurrency.give(function.id)
+        if used is not None:
+            self._pool.release(used)
 
     def wait_of(self, function_id: int) -> bool:
         """Whether a call of this function waits for its turn."""
