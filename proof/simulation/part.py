@@ -17,7 +17,7 @@ from proof.result import Result, Scale
 
 from . import coverage
 from .coverage import Key
-from .seed import Report, run
+from .seed import Report, run as run_seed
 from .shrink import shrink
 
 SEEDS = 2_000
@@ -26,6 +26,8 @@ TIMES_AT_CI = 5
 TASKS_PER_SEED, FAULTS_PER_SEED, SPEED_MIN = 20, 10, 1_000
 """What makes a run worth something: 40,000 tasks and 20,000 faults in 2,000 seeds, and the virtual time in them."""
 PROCESSES = 2
+SHARE_OF_PROCESSES = 0.05
+"""From which share on it is worth starting processes."""
 REGRESSIONS = Path(__file__).with_name("regressions.txt")
 SHRUNK_MAX = 2
 EVENTS_SHOWN = 60
@@ -34,10 +36,10 @@ EVENTS_SHOWN = 60
 def run_all(seeds: list[int], processes: int = PROCESSES) -> Iterator[Report]:
     """The reports of `seeds`, as they come."""
     if processes == 1:
-        yield from map(run, seeds)
+        yield from map(run_seed, seeds)
         return
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap_unordered(run, seeds, chunksize=8)
+        yield from pool.imap_unordered(run_seed, seeds, chunksize=8)
 
 
 def regressions() -> list[int]:
@@ -77,10 +79,10 @@ class Totals:
             self.failed.append(report)
 
 
-def run_part(scale: Scale, processes: int) -> Result:
-    """Run it in so many processes."""
+def run(scale: Scale) -> Result:
+    """Run the seeds of a scale."""
     totals, began = Totals(), time.monotonic()
-    for report in run_all(seeds_of(scale), processes):
+    for report in run_all(seeds_of(scale), PROCESSES if scale.share >= SHARE_OF_PROCESSES else 1):
         totals.add(report)
     elapsed = time.monotonic() - began
     speed = totals.seconds / elapsed
@@ -110,7 +112,7 @@ def told(report: Report, scale: Scale) -> list[str]:
         file.write(f"{report.seed}  # {report.violations[0]}\n")
     remember(report)
     shortest, muted = shrink(report)
-    again = run(report.seed, muted, told=True)
+    again = run_seed(report.seed, muted, told=True)
     return [
         f"seed {report.seed}: {report.violations[0]}",
         f"  shrunk from {len(report.tape)} faults and acts to {len(shortest.tape)}: {', '.join(shortest.tape)}",
@@ -125,7 +127,3 @@ def remember(report: Report) -> None:
         with REGRESSIONS.open("a", encoding="utf-8") as file:
             file.write(f"{report.seed}  # {report.violations[0]}\n")
 
-
-def run_scale(scale: Scale) -> Result:
-    """Run it."""
-    return run_part(scale, PROCESSES if scale.share >= 0.05 else 1)
