@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-
-from proof.simulation.agents import SimDriver
+from proof.simulation.driver import SimDriver
 
 from sojourn import queue as queues
 from sojourn import task as tasks
@@ -16,13 +15,11 @@ from sojourn.dispatcher import Dispatcher
 from sojourn.errors import StoreFailed
 from sojourn.executor import Executor
 from sojourn.queue import Queue
-from sojourn.stores.sqlite import schema, writes
+from sojourn.stores.sqlite import rows, schema, writes
 from sojourn.stores.sqlite.store import SqliteStore
 from sojourn.task import Returned, Started, Status
 
 from .mutant import Patch, idle, mutant, nothing, rows_more, swap, wrap
-
-_UNGUARDED = " WHERE id = ? AND ? IS NOT NULL"
 
 
 def _unguarded(text: str, key: str) -> str:
@@ -48,7 +45,7 @@ def _() -> Iterable[Patch]:
 
 @mutant("no new epoch")
 def _() -> Iterable[Patch]:
-    def advance(original: Any, task: tasks.Task, fact: Any, now: int) -> tasks.Task:
+    def advance(original: Any, task: tasks.Task, fact: Any, now: int) -> Any:
         return msgspec.structs.replace(original(task, fact, now), epoch=task.epoch)
 
     yield wrap(queues, "advance", advance)
@@ -114,7 +111,7 @@ def _() -> Iterable[Patch]:
             return await original(self, task, *facts, log=log)
         after = task
         for fact in facts:
-            after = tasks.advance(after, fact, self._clock.now())  # noqa: SLF001 - as above
+            after = tasks.advance(after, fact, self._clock.now())
         _later(original(self, task, *facts, log=log))
         return after
 
@@ -126,7 +123,7 @@ def _() -> Iterable[Patch]:
     async def apply(original: Any, self: Any, epoch: int, task: Any, log: Any = None, delivery: Any = None) -> bool:
         held = bool(await original(self, epoch, task, log, None))
         if held and delivery is not None:
-            values = writes.rows.delivery_values(delivery)
+            values = rows.delivery_values(delivery)
             await self._writer.write(lambda cursor: cursor.execute(writes._INSERT_DELIVERY, values))  # noqa: SLF001
         return held
 
@@ -136,7 +133,7 @@ def _() -> Iterable[Patch]:
 @mutant("a result is not insisted on")
 def _() -> Iterable[Patch]:
     async def insist(_: Any, self: Executor, task: Any, fact: Any, log: Any = None) -> Any:
-        return await self._queue.apply(task, fact, log=log)  # noqa: SLF001 - as above
+        return await self._queue.apply(task, fact, log=log)
 
     yield wrap(Executor, "insist", insist)
 
@@ -160,7 +157,7 @@ def _() -> Iterable[Patch]:
 def _() -> Iterable[Patch]:
     async def load(original: Any, self: Queue, incarnation: int) -> Any:
         orphans = await original(self, incarnation)
-        self._lines.clear()  # noqa: SLF001 - as above
+        self._lines.clear()
         return orphans
 
     yield wrap(Queue, "load", load)
@@ -175,7 +172,7 @@ def _() -> Iterable[Patch]:
         return after
 
     async def run(original: Any, self: Executor, execution: Any, function: Any) -> None:
-        task = await self._queue.read(execution.task_id)  # noqa: SLF001 - as above
+        task = await self._queue.read(execution.task_id)
         if task is not None and task.status is Status.SUCCEEDED:
             self._queue._fresh[task.id] = msgspec.structs.replace(task, status=Status.ENQUEUED)  # noqa: SLF001
         await original(self, execution, function)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from sojourn import ending, instance
+from sojourn import ending
 from sojourn.call import Calls
 from sojourn.capacity import Capacity
 from sojourn.channel import Channel
@@ -18,6 +19,7 @@ from sojourn.initializing import Initializing
 from sojourn.instance import Status
 from sojourn.pool import Pool
 from sojourn.resting import Resting
+from sojourn.sandbox import Exit, HookOutcome, InstanceDied
 from sojourn.sandboxes.agent_sandbox import AgentSandbox
 
 from .mutant import Patch, idle, mutant, nothing, swap, wrap
@@ -33,7 +35,7 @@ def _() -> Iterable[Patch]:
 @mutant("a thaw that comes after the call")
 def _() -> Iterable[Patch]:
     def thaw(original: Any, self: Channel, number: int) -> None:
-        self._loop.call_later(0.05, original, self, number)  # noqa: SLF001 - it is what is mutated
+        self._loop.call_later(0.05, original, self, number)
 
     yield wrap(Channel, "thaw", thaw)
 
@@ -43,7 +45,7 @@ def _() -> Iterable[Patch]:
     def rest(original: Any, self: Resting, used: Instance) -> None:
         original(self, used)
         if used.sandbox is not None and used.gone is None:
-            self._background.spawn(used.sandbox.freeze(used.id, "x", lambda *_: None))  # noqa: SLF001 - as above
+            self._background.spawn(used.sandbox.freeze(used.id, "x", lambda *_: None))
 
     yield wrap(Resting, "rest", rest)
 
@@ -88,8 +90,6 @@ def _() -> Iterable[Patch]:
 def _() -> Iterable[Patch]:
     async def initialize(_: Any, self: AgentSandbox, *arguments: Any) -> Any:
         del self, arguments
-        from sojourn.sandbox import HookOutcome  # noqa: PLC0415 - used here only
-
         return HookOutcome(ok=True)
 
     yield wrap(AgentSandbox, "initialize", initialize)
@@ -121,8 +121,6 @@ def _() -> Iterable[Patch]:
 def _() -> Iterable[Patch]:
     async def give_up(_: Any, self: Pool, used: Instance, request_id: str, *rest: Any) -> Any:
         del request_id, rest
-        from sojourn.sandbox import Exit, InstanceDied  # noqa: PLC0415 - used here only
-
         channel = used.sandbox._channel  # type: ignore[union-attr]  # noqa: SLF001 - as above
         entry = used.sandbox._entries.get(used.id)  # type: ignore[union-attr]  # noqa: SLF001 - as above
         if entry is not None and channel is not None:
@@ -146,7 +144,7 @@ def _() -> Iterable[Patch]:
     def lost(_: Any, self: Pool, account_id: str) -> None:
         for each in self.fleet.of_account(account_id):
             if each.gone is None and each.sandbox is not None:
-                self._forget(each, {"why": "mutant"})  # noqa: SLF001 - as above
+                self._forget(each, {"why": "mutant"})
 
     yield wrap(Pool, "_lost", lost)
 
@@ -164,8 +162,8 @@ def _() -> Iterable[Patch]:
 @mutant("a sandbox is called lost before its processes are gone")
 def _() -> Iterable[Patch]:
     def lost(original: Any, self: AgentSandbox, reason: str) -> None:
-        if self._channel is not None:  # noqa: SLF001 - as above
-            self._channel.fail()  # noqa: SLF001 - as above
+        if self._channel is not None:
+            self._channel.fail()
         original(self, reason)
 
     yield wrap(AgentSandbox, "lost", lost)
@@ -174,7 +172,7 @@ def _() -> Iterable[Patch]:
 @mutant("heartbeats are not counted")
 def _() -> Iterable[Patch]:
     def beat(original: Any, self: Channel) -> None:
-        self._heard = True  # noqa: SLF001 - as above
+        self._heard = True
         original(self)
 
     yield wrap(Channel, "_beat", beat)
@@ -185,7 +183,7 @@ def _() -> Iterable[Patch]:
 def _() -> Iterable[Patch]:
     async def sandbox(original: Any, self: Homes, account_id: str) -> Any:
         del account_id
-        return await original(self, next(iter(self._places)))  # noqa: SLF001 - as above
+        return await original(self, next(iter(self._places)))
 
     yield wrap(Homes, "sandbox", sandbox)
 
@@ -257,10 +255,11 @@ def _() -> Iterable[Patch]:
 
 @mutant("a caller that goes away gives back what is still in use")
 def _() -> Iterable[Patch]:
-    async def abandon(original: Any, self: Calls, function: Any, used: Any, attempt: Any, running: Any) -> None:
-        self._over(function, used)  # noqa: SLF001 - as above
-        with swap(Calls, "_over", idle):
-            await original(self, function, used, attempt, running)
+    async def abandon(_: Any, self: Calls, function: Any, used: Any, attempt: Any, running: Any) -> None:
+        self._over(function, used)
+        if not running.done():
+            await attempt.end("cancel")
+            await asyncio.wait([running])
 
     yield wrap(Calls, "_abandon", abandon)
 
@@ -268,14 +267,7 @@ def _() -> Iterable[Patch]:
 @mutant("an instance that stops is called stopped")
 def _() -> Iterable[Patch]:
     async def stop(original: Any, self: AgentSandbox, *arguments: Any) -> Any:
-        import asyncio  # noqa: PLC0415 - used here only
-
-        from sojourn.sandbox import Exit  # noqa: PLC0415 - as above
-
-        asyncio.get_running_loop().create_task(original(self, *arguments))  # noqa: RUF006 - the loop keeps it
+        asyncio.get_running_loop().create_task(original(self, *arguments))
         return Exit()
 
     yield wrap(AgentSandbox, "stop", stop)
-
-
-assert instance.TRANSITIONS  # noqa: S101 - the table that these mutants go around

@@ -17,6 +17,7 @@ from sojourn.destination import Deferred, Delivered, Delivery, DeliveryStatus
 from sojourn.dispatcher import Dispatcher
 from sojourn.executor import Executor
 from sojourn.line import Line
+from sojourn.queue import Queue
 from sojourn.stopping import Stops
 from sojourn.stores.sqlite import writes
 from sojourn.task import Aged, Claimed, Ended, Failure, Faltered, Refused, Returned, Status
@@ -55,15 +56,15 @@ def _() -> Iterable[Patch]:
     def take(original: Any, self: Line, now: int) -> Any:
         if not self.has_due(now):
             return None
-        expires_at = self._waiting[self._due[0]]  # noqa: SLF001 - it is what is mutated
+        expires_at = self._waiting[self._due[0]]
         task_id = original(self, now)
-        self._waiting[task_id] = expires_at  # noqa: SLF001 - as above
+        self._waiting[task_id] = expires_at
         return task_id
 
     async def age(_: Any, self: Dispatcher, task_id: int) -> None:
-        task = await self._queue.read(task_id)  # noqa: SLF001 - as above
+        task = await self._queue.read(task_id)
         if task is not None and not task.over:
-            await self._queue.apply(task, Claimed(self._queue.incarnation), Aged())  # noqa: SLF001 - as above
+            await self._queue.apply(task, Claimed(self._queue.incarnation), Aged())
 
     yield wrap(Line, "take", take)
     yield wrap(Dispatcher, "_age", age)
@@ -98,7 +99,7 @@ def _() -> Iterable[Patch]:
     async def settle(original: Any, self: Executor, task: tasks.Task, ended: Any, attempt: Any) -> bool:
         if await original(self, task, ended, attempt):
             return True
-        now = await self._queue.read(task.id)  # noqa: SLF001 - as above
+        now = await self._queue.read(task.id)
         return now is not None and not now.over and bool(await original(self, now, ended, attempt))
 
     yield wrap(Executor, "settle", settle)
@@ -113,7 +114,7 @@ def _() -> Iterable[Patch]:
 def _() -> Iterable[Patch]:
     async def prove(_: Any, self: Stops, task: tasks.Task, execution: Any) -> None:
         del execution
-        await self._executor.insist(task, Ended({"processesLeft": 0}))  # noqa: SLF001 - as above
+        await self._executor.insist(task, Ended({"processesLeft": 0}))
 
     yield wrap(Stops, "_prove", prove)
 
@@ -129,15 +130,13 @@ def _() -> Iterable[Patch]:
         kept = [fact for fact in facts if not (isinstance(fact, Ended) and len(facts) > 1)]
         return await original(self, task, *kept, log=log)
 
-    from sojourn.queue import Queue  # noqa: PLC0415 - patched here and nowhere else
-
     yield wrap(Queue, "apply", apply)
 
 
 @mutant("a stop is undone by a caller that goes away")
 def _() -> Iterable[Patch]:
     async def stop(_: Any, self: Stops, function: Any, name: str, actor: str) -> Any:
-        return await self._stop(function, name, actor)  # noqa: SLF001 - as above
+        return await self._stop(function, name, actor)
 
     yield wrap(Stops, "stop", stop)
 
@@ -145,10 +144,11 @@ def _() -> Iterable[Patch]:
 @mutant("a stopped task stays in its line, and is not looked at")
 def _() -> Iterable[Patch]:
     async def run(_: Any, self: Executor, execution: Any, function: Any) -> None:
-        task = await self._queue.read(execution.task_id)  # noqa: SLF001 - as above
-        started = await self._start(execution, task)  # noqa: SLF001 - as above
+        task = await self._queue.read(execution.task_id)
+        assert task is not None  # noqa: S101 - it was submitted
+        started = await self._start(execution, task)
         if started is not None:
-            ended = await self._attempt(execution, started, function)  # noqa: SLF001 - as above
+            ended = await self._attempt(execution, started, function)
             await self.settle(started, ended, execution.attempt)
 
     yield wrap(Executor, "run", run)

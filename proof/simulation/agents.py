@@ -7,65 +7,25 @@ there is, which tree is gone) and tells the observer, whatever the host believes
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sojourn.agent import frames
 from sojourn.channel import Channel
-from sojourn.errors import SandboxUnavailable
-from sojourn.runtime import Interpreter, Resolved
-from sojourn.sandbox import Capabilities, Exit, SandboxSpec
-from sojourn.sandboxes.agent_sandbox import AgentSandbox
+from sojourn.sandbox import Exit
 
-from .behaviour import Behaviour, behaviour_of
-from .chance import Chance
-from .loop import SimLoop
+from .behaviour import behaviour_of
+from .living import Execution, Living
 
 if TYPE_CHECKING:
-    from .observer import Observer
+    from .driver import SimDriver
 
-HELLO_SECONDS_MAX = 5.0
 LATENCY_SECONDS = 0.0002
 _HOOKS = {"initializer": "initializer", "pre_freeze": "preFreeze", "pre_stop": "preStop"}
-
-
-class Execution:
-    """User code that runs."""
-
-    __slots__ = ("attempt", "began", "behaviour", "instance", "over", "request", "request_id", "timer")
-
-    def __init__(
-        self, instance: Living, request: int, request_id: str, attempt: int, began: float, behaviour: Behaviour
-    ) -> None:
-        self.instance, self.request, self.request_id, self.attempt = instance, request, request_id, attempt
-        self.began, self.behaviour = began, behaviour
-        self.timer: asyncio.TimerHandle | None = None
-        self.over = False
-
-
-class Living:
-    """An instance that is there."""
-
-    def __init__(self, agent: Agent, number: int, spec: dict[str, Any]) -> None:
-        self.agent, self.number, self.spec = agent, number, spec
-        self.id = str(spec["id"])
-        self.name = str(spec["context"]["name"])
-        self.account_id = str(spec["context"]["account_id"])
-        self.memory_mb = int(spec["memory_mb"])
-        self.concurrency = int(spec["concurrency"])
-        self.hooks: dict[str, dict[str, Any]] = spec.get("lifecycle") or {}
-        self.ran: dict[str, int] = {}
-        self.executions: dict[int, Execution] = {}
-        self.hook: tuple[str, int, asyncio.TimerHandle] | None = None
-        self.frozen = self.stopping = self.gone = False
-        self.known_frozen_at = self.known_initialized_at = float("inf")
-        self.initialized = "initializer" not in self.hooks
 
 
 class Agent:
@@ -363,9 +323,7 @@ class Agent:
                 self.observer.blame("contract", f"PreStop of {one.id} twice")
             outcome, seconds = self._hook_outcome(one, "pre_stop")
             pre_stop = {"outcome": frames.UNHANDLED if outcome is None else outcome, "duration_us": int(seconds * 1e6)}
-        elif "pre_stop" in one.hooks and (
-            "initializer" not in one.hooks or one.known_initialized_at < self._sent_at
-        ):
+        elif "pre_stop" in one.hooks and ("initializer" not in one.hooks or one.known_initialized_at < self._sent_at):
             self.observer.blame("contract", f"no PreStop of {one.id}, which has one")
         del request
         seconds += self.chance.between("stop takes", 0.001, float(order["grace_seconds"]) + 0.01)
@@ -402,98 +360,3 @@ class Agent:
         if execution.timer is not None:
             execution.timer.cancel()
         self.observer.ended(execution, how)
-
-
-class SimEnclosure:
-    """The processes of a sandbox as their host sees them."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    async def end(self, *, deaf: bool = False) -> None:
-        """End everything; on return no process is left."""
-        del deaf
-        await asyncio.sleep(self._agent.chance.spread("collapse takes", 0.001, 0.3))
-        self._agent.end()
-
-    def hold(self, _pid: int) -> bool:
-        """Nothing is to be held."""
-        return False
-
-    def record(self) -> None:
-        """Nothing is to be written down."""
-
-
-class SimDriver:
-    """Starts simulated agents. It is the world's, and outlives servers; `server()` hands out one for each."""
-
-    name, level = "simulated", 2
-
-    def __init__(self, loop: SimLoop, chance: Chance, observer: Observer) -> None:
-        self.loop, self.chance, self.observer = loop, chance, observer
-        self.world = contextvars.copy_context()
-        self.agents: dict[Agent, None] = {}
-        self.never: dict[tuple[str, int], None] = {}
-        self.creating = 0
-        self.create_seconds = 0.2
-        self.cancels = True
-
-    async def probe(self) -> Capabilities:
-        """It always works."""
-        return Capabilities(driver=self.name, level=self.level, works=True, multi_account=True)
-
-    async def start(
-        self, spec: SandboxSpec, on_exit: Callable[[str, Exit], None], on_lost: Callable[[], None]
-    ) -> AgentSandbox:
-        """Start an agent and wait for its hello, as the product does."""
-        if self.chance.fault("agent: unstartable"):
-            raise SandboxUnavailable("the sandbox does not start: simulated")
-        sandbox = AgentSandbox(spec, on_exit, on_lost, zygotes_seen=False)
-        agent = Agent(self, spec.account_id)
-        self.agents[agent] = None
-        channel = agent.channel = Channel(sandbox.exited, sandbox.lost)
-        channel.connection_made(agent)  # type: ignore[arg-type]  # all that is asked of a transport
-        enclosure = SimEnclosure(agent)
-        self.loop.call_later(
-            self.chance.spread("hello takes", 0.001, 0.3), agent.hello, context=self.world
-        )
-        try:
-            async with asyncio.timeout(HELLO_SECONDS_MAX):
-                await asyncio.shield(channel.hello)
-        except BaseException as error:
-            channel.close()
-            await enclosure.end()
-            if isinstance(error, TimeoutError) or channel.hello.cancelled():
-                raise SandboxUnavailable("the sandbox does not start: simulated silence") from None
-            raise
-        sandbox.attach(channel, enclosure)  # type: ignore[arg-type]  # all that is asked of an enclosure
-        return sandbox
-
-    async def reap(self, directory: Path, mark: str) -> int:
-        """End what earlier servers left behind."""
-        del directory, mark
-        left = list(self.agents)
-        for agent in left:
-            agent.end()
-        await asyncio.sleep(0.001)
-        return len(left)
-
-
-class SimRuntime:
-    """A runtime family that knows every name. It is a `Runtime`."""
-
-    language = "python"
-
-    def __init__(self) -> None:
-        self.interpreter = Interpreter(
-            language="python", version="3.12.1", executable=Path("/usr/bin/python"), prefix=Path("/usr")
-        )
-
-    def interpreters(self) -> tuple[Interpreter, ...]:
-        """One."""
-        return (self.interpreter,)
-
-    def resolve(self, runtime: str) -> Resolved | None:
-        """The one."""
-        del runtime
-        return Resolved(interpreter=self.interpreter)

@@ -68,10 +68,10 @@ class Client:
         acts = {
             self._submit: 1.0,
             self._stop: 0.5,
-            self._call: 0.08,
+            self._call: 0.15,
             self._list: 0.06,
             self._churn: style.churn,
-            self._resend: 0.03,
+            self._resend: 0.1,
             self._submit_twice: 0.1,
         }
         while self._around.loop.time() < end or self._left > 0:
@@ -86,8 +86,10 @@ class Client:
             try:
                 await act()
             except (Gone, SojournError) as error:
-                text = f"{self._place}: {act.__name__.strip('_')}: {type(error).__name__}: {error}"
-                self._observer.note(lambda text=text: text)
+                self._tell(act.__name__, error)
+
+    def _tell(self, act: str, error: Exception) -> None:
+        self._observer.note(lambda: f"{self._place}: {act.strip('_')}: {type(error).__name__}: {error}")
 
     # Tasks ------------------------------------------------------------------------------------------------------------
 
@@ -105,12 +107,16 @@ class Client:
             choices |= {"hang": 1.0, "ok": 3.0}
             kinds = [chance.weighted(f"{place} kind", choices) for _ in range(chance.whole(f"{place} kinds", 1, 4))]
         steps = [(kind, chance.spread(f"{place} takes", 0.001, 8.0)) for kind in kinds]
-        return script(steps, f"{self._number}-{self._sent}" + "x" * (1200 if chance.coin(f"{place} large", 0.05) else 0))
+        return script(
+            steps, f"{self._number}-{self._sent}" + "x" * (1200 if chance.coin(f"{place} large", 0.05) else 0)
+        )
 
     def _patience(self) -> float | None:
-        if self._chance.fault("client: gone"):
-            return self._chance.spread(f"{self._place} patience", 0.0001, 1.0)
-        return None
+        """How long it waits for an answer, where that is short: often about as long as the answer takes."""
+        if not self._chance.fault("client: gone"):
+            return None
+        long = 1.0 if self._chance.coin(f"{self._place} is patient", 0.4) else 0.003
+        return self._chance.spread(f"{self._place} patience", 0.0001, long)
 
     async def _submit(self, copies: int = 1) -> None:
         chance, (account_id, function_name) = self._chance, self._function()
@@ -194,7 +200,9 @@ class Client:
     async def _resend(self) -> None:
         if not self._cluster.known:
             return
-        _, name, number = self._chance.one_of(f"{self._place} resends", self._cluster.known)
+        pending = [number for number, row in self._observer.deliveries.items() if not row.over]
+        known = [each for each in self._cluster.known if each[2] in pending] or self._cluster.known
+        _, name, number = self._chance.one_of(f"{self._place} resends", known)
 
         async def make(node: Node) -> Any:
             task = await node.queue.read(number)
@@ -221,7 +229,7 @@ class Client:
                 return await catalog.put_async_config(account_id, name, async_config_of(chance, account_id))
             if change == "limit":
                 limit = chance.whole("new limit", 0, 3)
-                return await catalog.put_concurrency(account_id, name, limit if limit else None)
+                return await catalog.put_concurrency(account_id, name, limit or None)
             if change == "least":
                 scaling = Scaling(min_instances=chance.whole("new least", 0, 2))
                 return await catalog.put_scaling(account_id, name, scaling)

@@ -42,4 +42,3 @@ def least(counts: Counter[Key], shown: int = 12) -> list[str]:
 def missing(counts: Counter[Key], times: int) -> list[Key]:
     """What was met less than `times`."""
     return sorted(key for key in wanted() if counts[key] < times)
-

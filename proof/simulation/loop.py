@@ -45,12 +45,16 @@ WORLD = Domain("world")
 DOMAIN: contextvars.ContextVar[Domain] = contextvars.ContextVar("domain", default=WORLD)
 
 
-class SimLoop(asyncio.AbstractEventLoop):
-    """The loop; `order` is the share of choices that are drawn, the others take the callback that is ready longest."""
+class SimLoop:
+    """The loop: all that asyncio asks of one here, and no more.
+
+    `order` is the share of choices that are drawn, the others take the callback that is ready longest.
+    """
 
     def __init__(self, seed: int, order: float = 1.0, steps_max: int = STEPS_MAX) -> None:
         self._draw = random.Random(seed).random
         self._order, self._steps_max = order, steps_max
+        self._me: Any = self
         self._ready: list[asyncio.Handle] = []
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._now = 0.0
@@ -83,7 +87,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """Let it be ready."""
-        handle = asyncio.Handle(callback, args, self, context)
+        handle = asyncio.Handle(callback, args, self._me, context)
         self._ready.append(handle)
         return handle
 
@@ -99,7 +103,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self, when: float, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.TimerHandle:
         """Let it be ready at `when`."""
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        handle = asyncio.TimerHandle(when, callback, args, self._me, context)
         self._numbers += 1
         heappush(self._timers, (when, self._numbers, handle))
         return handle
@@ -109,7 +113,7 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """One of asyncio's own."""
-        return asyncio.Future(loop=self)
+        return asyncio.Future(loop=self._me)
 
     def create_task(
         self,
@@ -119,7 +123,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
         """One of asyncio's own, which is kept until the run is over: what a dead domain leaves must not be collected."""
-        task = asyncio.Task(coro, loop=self, name=name, context=context)
+        task = asyncio.Task(coro, loop=self._me, name=name, context=context)
         self._tasks.append(task)
         return task
 
@@ -154,7 +158,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         Livelock: more than the bound of steps.
 
         """
-        asyncio.events._set_running_loop(self)  # noqa: SLF001 - as every loop does
+        asyncio.events._set_running_loop(self._me)  # noqa: SLF001 - as every loop does
         try:
             task = self.create_task(main)
             while not task.done() and not self.halted:
@@ -187,7 +191,7 @@ class SimLoop(asyncio.AbstractEventLoop):
             self._now = max(self._now, timers[0][0])
         while timers and timers[0][0] <= self._now:
             handle: asyncio.Handle = heappop(timers)[2]
-            if not handle._cancelled:  # type: ignore[attr-defined]  # noqa: SLF001 - a handle is the loop's own
+            if not handle._cancelled:  # noqa: SLF001 - a handle is the loop's own
                 ready.append(handle)
         if not ready:
             return
@@ -196,7 +200,7 @@ class SimLoop(asyncio.AbstractEventLoop):
             place = int(self._draw() * len(ready))
         handle = ready.pop(place)
         self.digest = hash((self.digest, place, len(ready), self._now))
-        if handle._cancelled:  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+        if handle._cancelled:  # noqa: SLF001 - as above
             return
         domain = handle._context.get(DOMAIN, WORLD)  # type: ignore[attr-defined]  # noqa: SLF001 - as above
         if domain.dead:

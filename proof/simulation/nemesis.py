@@ -88,6 +88,7 @@ class Nemesis:
                 around.disk_full_until = around.loop.time() + chance.spread("full for", 0.1, 20.0)
         elif chance.happens(act):
             step = chance.one_of("clock by", (1_000_000, 60_000_000, HOUR, 24 * HOUR))
+            around.observer.set_back = around.observer.set_back or act == "clock: back"
             around.clock.step(step if act == "clock: forward" else -step)
 
     async def _to_agent(self, act: str, agent: Agent) -> None:

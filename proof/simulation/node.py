@@ -14,8 +14,6 @@ from collections.abc import Callable, Coroutine, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import msgspec
-
 from sojourn import identity
 from sojourn.catalog import Catalog
 from sojourn.deliveries import Deliveries
@@ -30,9 +28,9 @@ from sojourn.stores.sqlite import reader
 from sojourn.target import Reach
 from sojourn.task import Backoff
 
-from .agents import SimDriver, SimRuntime
 from .chance import Chance
 from .disk import Database, SimStore
+from .driver import SimDriver, SimRuntime
 from .loop import DOMAIN, Domain, SimLoop
 from .observer import Observer
 
@@ -102,6 +100,7 @@ class Surroundings:
         self.database = Database(self.observer)
         self.driver = SimDriver(loop, chance, self.observer)
         self.driver.create_seconds, self.driver.cancels = style.create_seconds, style.cancels
+        self.observer.give_up_us = int(style.give_up_seconds * 1_000_000)
         self.observer.memory_mb_max, self.observer.instances_max = style.memory_mb, style.instances_max
         self.disk_full_until = 0.0
         self.started = 0
@@ -284,6 +283,7 @@ class Node:
     def end(self, drain_seconds: float) -> None:
         """As `Server.stop`: SIGTERM, then the end of the process. It does not come back by itself."""
         self.ready = False
+        self.around.observer.lost(f"{self.domain.name} is told to end")
         self.stopping = self.around.loop.create_task(self._stop(drain_seconds), context=self.context)
 
     async def _stop(self, drain_seconds: float) -> None:
@@ -355,8 +355,3 @@ class Node:
             self.calls.pop(answer, None)
             answer.set_exception(Gone("the client went away"))
             self.around.loop.call_soon(request.cancel, context=self.context)
-
-
-def replaced(code: Code, digest: str) -> Code:
-    """Other code."""
-    return msgspec.structs.replace(code, digest=digest)

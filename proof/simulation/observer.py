@@ -10,40 +10,27 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import TYPE_CHECKING
 
 from sojourn import identity
-from sojourn.destination import Delivery
+from sojourn.destination import Delivery, DeliveryStatus
 from sojourn.function import Function
 from sojourn.history import Event, unpack_events
-from sojourn.task import INSTANCE_LOST, LEGAL_STEPS, LOSSES_MAX, Status, Task
+from sojourn.task import LEGAL_STEPS, LOSSES_MAX, Status, Task
 
-from .behaviour import USER_ERRORS, behaviour_of, result_mark
+from .behaviour import behaviour_of, result_mark
+from .judging import MOMENT, Attempted, judge
 
 if TYPE_CHECKING:
-    from .agents import Execution, Living
+    from .living import Execution, Living
     from .loop import SimLoop
 
 _LEGAL = {(before and before.value, after.value) for before, after in LEGAL_STEPS}
 WAITING = (Status.ENQUEUED, Status.DEQUEUED, Status.RETRYING)
 VIOLATIONS_MAX = 20
 EVENTS_MAX = 4_000
-MOMENT = 1e-6
-
-
-class Attempted:
-    """What is known of one attempt of a task: its row's Running, and what ran."""
-
-    __slots__ = ("asked_at", "charges", "durable_at", "excuses", "execution", "initialized_at", "instance_id")
-
-    def __init__(self, durable_at: float, asked_at: float, instance_id: str) -> None:
-        self.durable_at, self.asked_at, self.instance_id = durable_at, asked_at, instance_id
-        self.execution: Execution | None = None
-        self.initialized_at: float | None = None
-        self.charges: list[str] = []
-        self.excuses: list[str] = []
+PASSING = ("connection refused", "no answer within 30 s")
+"""What targets say that may work later."""
 
 
 class Observer:
@@ -53,7 +40,7 @@ class Observer:
     """
 
     def __init__(self, loop: SimLoop, now: Callable[[], int], halt: Callable[[], None]) -> None:
-        self._loop, self._now, self._halt = loop, now, halt
+        self.loop, self._now, self._halt = loop, now, halt
         self.violations: list[str] = []
         self.events: list[str] = []
         self.told = False
@@ -66,10 +53,12 @@ class Observer:
         self.calls: dict[str, Execution] = {}
         self.living: dict[str, Living] = {}
         self.fallen: set[str] = set()
+        self.give_up_us = 0
         self.memory_mb_max = self.instances_max = 0
-        self.starts = 0
+        self.set_back = False
+        """Whether the wall clock was ever set back: then what is due by it may look early."""
         self.deliveries: dict[int, Delivery] = {}
-        self.deliveries_expected: dict[int, bool] = {}
+        self.deliveries_expected: dict[tuple[int, int, Status], bool] = {}
         self.received: dict[str, list[tuple[bytes, bool]]] = {}
         self.acknowledged: dict[int, bytes] = {}
         self.names: dict[tuple[int, str], int] = {}
@@ -85,27 +74,31 @@ class Observer:
     def blame(self, invariant: str, text: str) -> None:
         """Something cannot be."""
         if len(self.violations) < VIOLATIONS_MAX:
-            self.violations.append(f"{invariant}: {text} (at {self._loop.time():.4f} s)")
+            self.violations.append(f"{invariant}: {text} (at {self.loop.time():.4f} s)")
         self.note(lambda: f"VIOLATION {invariant}: {text}")
         self._halt()
 
     def note(self, text: Callable[[], str]) -> None:
         """Write a line of the event log, where somebody wants one."""
         if self.told and len(self.events) < EVENTS_MAX:
-            self.events.append(f"{self._loop.time():12.6f} {text()}")
+            self.events.append(f"{self.loop.time():12.6f} {text()}")
 
-    def _of(self, number: int) -> str:
+    def name_of(self, number: int) -> str:
+        """How a task is called in what is told."""
         return f"task {identity.request_id(number)}"
 
     # What servers ask for ---------------------------------------------------------------------------------------------
 
     def asked(self, epoch: int, task: Task, delivery: Delivery | None) -> None:
         """A server asks its store to move a task."""
-        now = self._loop.time()
+        now = self.loop.time()
         self._asked[task.id, task.epoch, task.status] = (now, self._now())
         row = self.rows.get(task.id)
         if row is not None and row.epoch == epoch and row.status in WAITING:
             self._claimed.setdefault(task.id, now)
+            early = row.due_at - self._now()
+            if early > 0 and not task.over and task.status is not Status.STOPPING and not self.set_back:
+                self.blame("due", f"{self.name_of(task.id)} is claimed {early} us before it is due")
         if task.over and row is not None and not row.over:
             self._expect_delivery(task, delivery)
 
@@ -114,8 +107,8 @@ class Observer:
         ends = function.async_config.destination_config if function and function.async_config else None
         wanted = ends and (ends.on_success if task.status is Status.SUCCEEDED else ends.on_failure)
         if (delivery is not None) != (wanted is not None):
-            self.blame("I13", f"{self._of(task.id)} ends {task.status.value} with the wrong record: {delivery}")
-        self.deliveries_expected[task.id] = wanted is not None
+            self.blame("I13", f"{self.name_of(task.id)} ends {task.status.value} with the wrong record: {delivery}")
+        self.deliveries_expected[task.id, task.epoch, task.status] = wanted is not None
 
     # What became durable ----------------------------------------------------------------------------------------------
 
@@ -123,7 +116,7 @@ class Observer:
         """The row of a task is so from now on."""
         before = self.rows.get(number)
         if row is None:
-            self.blame("I1", f"{self._of(number)} is gone")
+            self.blame("I1", f"{self.name_of(number)} is gone")
             return
         self.rows[number] = row
         if not row.over:
@@ -136,13 +129,13 @@ class Observer:
         self._moved(before, row)
 
     def _submitted(self, row: Task) -> None:
-        self.note(lambda: f"{self._of(row.id)} Enqueued, named {row.name}, of function {row.function_id}")
+        self.note(lambda: f"{self.name_of(row.id)} Enqueued, named {row.name}, of function {row.function_id}")
         self.steps[None, row.status.value] += 1
         if row.status is not Status.ENQUEUED or len(row.events) != 1:
-            self.blame("I3", f"{self._of(row.id)} begins as {row.status.value}")
+            self.blame("I3", f"{self.name_of(row.id)} begins as {row.status.value}")
 
     def _moved(self, before: Task, row: Task) -> None:
-        number, name = row.id, self._of(row.id)
+        number, name = row.id, self.name_of(row.id)
         if before.over:
             self.blame("I2", f"{name} was {before.status.value} and is {row.status.value} now")
             return
@@ -154,18 +147,12 @@ class Observer:
         if row.epoch < before.epoch + max(len(fresh), 1):
             self.blame("I5", f"{name}: epoch {before.epoch} to {row.epoch} with {len(fresh)} events")
         self.note(lambda: f"{name} {' '.join(each.status for each in fresh)} {fresh[-1].detail if fresh else ''}")
-        path = [before.status.value, *(each.status for each in fresh)]
-        for step in pairwise(path):
+        for step in pairwise([before.status.value, *(each.status for each in fresh)]):
             self.steps[step] += 1
             if step not in _LEGAL:
                 self.blame("I3", f"{name}: illegal step from {step[0]} to {step[1]}")
         for each in fresh:
-            if each.status == Status.RUNNING.value:
-                self._started(row, each)
-            elif each.status in (Status.RETRYING.value, Status.FAILED.value, Status.SUCCEEDED.value):
-                self._judged(before, row, each)
-            if each.status == Status.EXPIRED.value and row.attempts:
-                self.blame("I11", f"{name} Expired after {row.attempts} starts")
+            self._happened(before, row, each)
         if fresh and (row.over or row.status is Status.RETRYING):
             self._claimed.pop(number, None)
             if self.running.get(number):
@@ -173,11 +160,19 @@ class Observer:
         if row.over:
             self._over(row, events)
 
+    def _happened(self, before: Task, row: Task, event: Event) -> None:
+        if event.status == Status.RUNNING.value:
+            self._started(row, event)
+        elif event.status in (Status.RETRYING.value, Status.FAILED.value, Status.SUCCEEDED.value):
+            judge(self, before, row, event)
+        elif event.status == Status.EXPIRED.value and row.attempts:
+            self.blame("I11", f"{self.name_of(row.id)} Expired after {row.attempts} starts")
+
     def _started(self, row: Task, event: Event) -> None:
-        name = self._of(row.id)
-        asked_at, asked_wall = self._asked.get((row.id, row.epoch, Status.RUNNING), (self._loop.time(), event.at))
+        name = self.name_of(row.id)
+        asked_at, asked_wall = self._asked.get((row.id, row.epoch, Status.RUNNING), (self.loop.time(), event.at))
         claimed_at = self._claimed.pop(row.id, asked_at)
-        self.attempts[row.id, row.attempts] = Attempted(self._loop.time(), claimed_at, row.instance_id)
+        self.attempts[row.id, row.attempts] = Attempted(self.loop.time(), claimed_at, row.instance_id)
         if row.expires_at and asked_wall > row.expires_at:
             self.blame("I11", f"{name} started {asked_wall - row.expires_at} us after it grew too old")
         gone = self.deleted.get((row.function_id, row.generation))
@@ -188,70 +183,31 @@ class Observer:
         if row.attempts > row.retries_max + 1 + LOSSES_MAX:
             self.blame("I8", f"{name} started {row.attempts} times, {row.retries_max} retries")
 
-    def _judged(self, before: Task, row: Task, event: Event) -> None:
-        """An attempt came to its end: is it what really happened?"""
-        number, name = row.id, self._of(row.id)
-        if before.status is not Status.RUNNING and event.status != Status.RUNNING.value:
-            if before.status is Status.RETRYING:  # it ended without another start
-                return
-            if Status.RUNNING.value not in [each.status for each in row.events]:
-                return
-        known = self.attempts.get((number, row.attempts))
-        detail = msgspec.json.decode(event.detail or "{}", type=dict[str, Any])
-        if known is None or "message" in detail or "cause" in detail:
-            return
-        ran = known.execution
-        if event.status == Status.SUCCEEDED.value:
-            self._succeeded(row, known)
-            return
-        lost = detail.get("errorType") == INSTANCE_LOST
-        if event.status == Status.RETRYING.value and (row.retries, row.losses) != (
-            before.retries + (not lost),
-            before.losses + lost,
-        ):
-            self.blame("I8", f"{name}: {detail.get('errorType')} is charged to the wrong budget")
-        if lost:
-            if not known.excuses and not self._excused(known):
-                self.blame("I8", f"{name}: attempt {row.attempts} is called lost, and nothing of ours failed")
-            return
-        if known.charges or known.instance_id in self.fallen:  # its process ended by itself, whenever that was
-            return
-        if ran is None and known.initialized_at is None:
-            self.blame("I8", f"{name}: attempt {row.attempts} is charged, and user code never ran: {detail}")
-        elif ran is not None and ran.over and ran.behaviour.kind not in USER_ERRORS and not self._timed_out(row, ran):
-            self.blame("I8", f"{name}: attempt {row.attempts} is charged, and it did {ran.behaviour.kind}: {detail}")
-
-    def _succeeded(self, row: Task, known: Attempted) -> None:
-        ran = known.execution
-        if ran is None or ran.behaviour.kind in USER_ERRORS:
-            self.blame("I14", f"{self._of(row.id)} Succeeded, and attempt {row.attempts} did not")
-        elif row.result != ran.behaviour.result:
-            self.blame("I14", f"{self._of(row.id)}: the result is not that of attempt {row.attempts}: {row.result!r}")
-
-    def _excused(self, known: Attempted) -> bool:
-        one = self.living.get(known.instance_id)
-        return one is None or one.gone or one.stopping or one.agent.dead
-
-    def _timed_out(self, row: Task, ran: Execution) -> bool:
-        return self._loop.time() - ran.began + MOMENT >= float(ran.instance.spec["context"]["timeout"])
-
     def _over(self, row: Task, events: list[Event]) -> None:
-        name = self._of(row.id)
+        name = self.name_of(row.id)
         if row.id in self.stops and row.status is not Status.STOPPED:
             self.blame("I7", f"{name} ends {row.status.value} after its stop was acknowledged")
-        if self.deliveries_expected.get(row.id) and row.id not in self.deliveries:
+        if self.deliveries_expected.get((row.id, row.epoch, row.status)) and row.id not in self.deliveries:
             self.blame("I13", f"{name} ends {events[-1].status}, and its record is not with it")
 
     def delivery_durable(self, row: Delivery | None, number: int) -> None:
         """The row of a delivery is so from now on."""
         before = self.deliveries.get(number)
         if row is None:
-            self.blame("I13", f"the record of {self._of(number)} is gone")
+            self.blame("I13", f"the record of {self.name_of(number)} is gone")
             return
         self.deliveries[number] = row
-        self.note(lambda: f"record of {self._of(number)}: {row.status.value}, {row.attempts} attempts {row.last_error}")
+        self.note(
+            lambda: f"record of {self.name_of(number)}: {row.status.value}, {row.attempts} attempts {row.last_error}"
+        )
         if before is not None and row.epoch <= before.epoch:
-            self.blame("I13", f"the record of {self._of(number)} goes from epoch {before.epoch} to {row.epoch}")
+            self.blame("I13", f"the record of {self.name_of(number)} goes from epoch {before.epoch} to {row.epoch}")
+        got = any(taken for _, taken in self.received.get(identity.request_id(number), ()))
+        if row.status is DeliveryStatus.SUCCEEDED and row.target.startswith("http") and not got:
+            self.blame("I13", f"the record of {self.name_of(number)} is called delivered, and nobody got it")
+        early = row.ended_at < row.begun_at + self.give_up_us and not self.set_back
+        if row.status is DeliveryStatus.FAILED and row.last_error in PASSING and early:
+            self.blame("I13", f"the record of {self.name_of(number)} is given up early: {row.last_error}")
 
     # What user code does ----------------------------------------------------------------------------------------------
 
@@ -285,9 +241,9 @@ class Observer:
             return
         known = self.attempts.get((number, row.attempts))
         if row.status not in (Status.RUNNING, Status.STOPPING) or known is None or known.instance_id != one.id:
-            self.blame("I5", f"Initializer for {self._of(number)}, which is {row.status.value}")
+            self.blame("I5", f"Initializer for {self.name_of(number)}, which is {row.status.value}")
             return
-        known.initialized_at = self._loop.time()
+        known.initialized_at = self.loop.time()
         known.charges.append("initializer")
 
     def called(self, execution: Execution, payload: bytes) -> None:
@@ -308,7 +264,7 @@ class Observer:
         self._called(execution, row, payload)
 
     def _called(self, execution: Execution, row: Task, payload: bytes) -> None:
-        one, number, name = execution.instance, row.id, self._of(row.id)
+        one, number, name = execution.instance, row.id, self.name_of(row.id)
         known = self.attempts.get((number, execution.attempt))
         if row.status not in (Status.RUNNING, Status.STOPPING) or known is None or row.attempts != execution.attempt:
             self.blame("I5", f"{name} attempt {execution.attempt} is called, and the row is {row.status.value}")
@@ -324,8 +280,8 @@ class Observer:
         others.append(execution)
         if payload != row.payload:
             self.blame("I14", f"{name} is called with another payload")
-        if one.account_id != row.account_id:
-            self.blame("I20", f"{name} of account {row.account_id} runs in the sandbox of {one.account_id}")
+        if one.agent.account_id != row.account_id:
+            self.blame("I20", f"{name} of account {row.account_id} runs in the sandbox of {one.agent.account_id}")
         self._check_code(one, row, known)
         self._check_limit(one, row, known)
 
@@ -335,7 +291,7 @@ class Observer:
             if digest == one.spec["code_digest"]:
                 return
             if at + MOMENT < known.asked_at:
-                self.blame("I12", f"{self._of(row.id)} runs code that was replaced before it was claimed")
+                self.blame("I12", f"{self.name_of(row.id)} runs code that was replaced before it was claimed")
                 return
 
     def _check_limit(self, one: Living, row: Task, known: Attempted) -> None:
@@ -380,7 +336,7 @@ class Observer:
         """A submission was answered with success."""
         row = self.rows.get(number)
         if row is None or row.payload != payload or row.name != name or row.function_id != function.id:
-            self.blame("I1", f"{self._of(number)} was acknowledged, and there is no such row")
+            self.blame("I1", f"{self.name_of(number)} was acknowledged, and there is no such row")
         self.acknowledged[number] = payload
         if name is not None and self.names.setdefault((function.id, name), number) != number:
             self.blame("I9", f"{name} of function {function.id} was accepted twice")
@@ -388,9 +344,9 @@ class Observer:
     def stopped(self, number: int) -> None:
         """A stop was answered with success."""
         row = self.rows[number]
-        self.stops[number] = self._loop.time()
+        self.stops[number] = self.loop.time()
         if row.status not in (Status.STOPPING, Status.STOPPED):
-            self.blame("I7", f"the stop of {self._of(number)} was acknowledged, and it is {row.status.value}")
+            self.blame("I7", f"the stop of {self.name_of(number)} was acknowledged, and it is {row.status.value}")
 
     def answered(self, request_id: str, payload: bytes, result: bytes) -> None:
         """A synchronous call was answered with success."""
@@ -411,7 +367,7 @@ class Observer:
 
     def changed(self, function: Function) -> None:
         """A change of a function is durable and known to the server; clients may be told from now on."""
-        now = self._loop.time()
+        now = self.loop.time()
         self.functions[function.id] = function
         key = (function.id, function.generation)
         if function.deleted:

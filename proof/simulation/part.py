@@ -17,7 +17,8 @@ from proof.result import Result, Scale
 
 from . import coverage
 from .coverage import Key
-from .seed import Report, run as run_seed
+from .seed import Report
+from .seed import run as run_seed
 from .shrink import shrink
 
 SEEDS = 2_000
@@ -126,4 +127,3 @@ def remember(report: Report) -> None:
     if report.seed not in regressions() and os.access(REGRESSIONS, os.W_OK):
         with REGRESSIONS.open("a", encoding="utf-8") as file:
             file.write(f"{report.seed}  # {report.violations[0]}\n")
-

@@ -41,7 +41,7 @@ FAULTS = {
     "preStop: crashes": (0.02, 0.2),
     # Clients and targets: shares of calls.
     "answer: lost": (0.01, 0.15),
-    "client: gone": (0.01, 0.1),
+    "client: gone": (0.02, 0.3),
     "target: down": (0.05, 0.5),
     "target: refuses": (0.03, 0.3),
     "target: hangs": (0.01, 0.2),
