@@ -120,7 +120,8 @@ def _() -> Iterable[Patch]:
 
 @mutant("outbox outside the transaction")
 def _() -> Iterable[Patch]:
-    async def apply(original: Any, self: Any, epoch: int, task: Any, log: Any = None, delivery: Any = None) -> bool:
+    async def apply(original: Any, self: Any, epoch: int, *written: Any) -> bool:
+        task, log, delivery = (*written, None, None)[:3]
         held = bool(await original(self, epoch, task, log, None))
         if held and delivery is not None:
             values = rows.delivery_values(delivery)

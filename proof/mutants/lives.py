@@ -73,8 +73,8 @@ def _() -> Iterable[Patch]:
 
 @mutant("a due time is not looked at")
 def _() -> Iterable[Patch]:
-    def add(original: Any, self: Line, task_id: int, due_at: int, expires_at: int, now: int) -> None:
-        original(self, task_id, min(due_at, now), expires_at, now)
+    def add(original: Any, self: Line, task_id: int, due_at: int, *rest: int) -> None:
+        original(self, task_id, min(due_at, rest[-1]), *rest)
 
     yield wrap(Line, "add", add)
 
@@ -226,9 +226,8 @@ def _() -> Iterable[Patch]:
 
 @mutant("all logs are of the first attempt")
 def _() -> Iterable[Patch]:
-    def init(original: Any, self: Attempt, pool: Any, used: Any, number: int = 1, task_name: str = "") -> None:
-        del number
-        original(self, pool, used, 1, task_name)
+    def init(original: Any, self: Attempt, *given: Any) -> None:
+        original(self, *given[:2], 1, *given[3:])
 
     yield wrap(Attempt, "__init__", init)
 

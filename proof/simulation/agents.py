@@ -157,14 +157,15 @@ class Agent:
         one = self.living.get(number)
         if kind == frames.PING:
             self.say(frames.pack(frames.PONG, 0, 0))
+        elif kind == frames.USAGE:
+            self.say(frames.pack(frames.USED, request, number, b'{"memory_bytes": 1}'))
         elif kind == frames.CREATE:
             self._create(request, number, msgspec.json.decode(body, type=dict[str, Any]))
-        elif one is None:
-            if kind == frames.USAGE:
-                self.say(frames.pack(frames.USED, request, number, b"{}"))
-            elif kind == frames.STOP:
-                self.driver.never[self.account_id, number] = None
-        elif kind == frames.INVOKE:
+        elif one is not None:  # what was on its way to one that has ended meanwhile is of no consequence
+            self._asked(one, kind, request, body)
+
+    def _asked(self, one: Living, kind: int, request: int, body: bytes) -> None:
+        if kind == frames.INVOKE:
             self._invoke(one, request, body)
         elif kind == frames.INITIALIZE:
             self._initialize(one, request, msgspec.json.decode(body, type=dict[str, Any]))
@@ -175,11 +176,9 @@ class Agent:
                 self.observer.blame("contract", f"thaw of {one.id}, which is not frozen")
             one.frozen, one.known_frozen_at = False, float("inf")
         elif kind == frames.STOP:
-            self._stop(one, request, msgspec.json.decode(body, type=dict[str, Any]))
+            self._stop(one, msgspec.json.decode(body, type=dict[str, Any]))
         elif kind == frames.CANCEL:
             self._cancel(one, request)
-        elif kind == frames.USAGE:
-            self.say(frames.pack(frames.USED, request, number, b'{"memory_bytes": 1}'))
 
     def _create(self, request: int, number: int, spec: dict[str, Any]) -> None:
         chance = self.chance
@@ -306,7 +305,7 @@ class Agent:
 
     # How instances end ------------------------------------------------------------------------------------------------
 
-    def _stop(self, one: Living, request: int, order: dict[str, Any]) -> None:
+    def _stop(self, one: Living, order: dict[str, Any]) -> None:
         if one.stopping:
             self.observer.blame("contract", f"second order to stop {one.id}")
             return
@@ -325,7 +324,6 @@ class Agent:
             pre_stop = {"outcome": frames.UNHANDLED if outcome is None else outcome, "duration_us": int(seconds * 1e6)}
         elif "pre_stop" in one.hooks and ("initializer" not in one.hooks or one.known_initialized_at < self._sent_at):
             self.observer.blame("contract", f"no PreStop of {one.id}, which has one")
-        del request
         seconds += self.chance.between("stop takes", 0.001, float(order["grace_seconds"]) + 0.01)
 
         def ended() -> None:

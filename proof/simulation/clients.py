@@ -218,23 +218,7 @@ class Client:
         chance, place = self._chance, self._place
 
         async def make(node: Node) -> Any:
-            catalog = node.catalog
-            if change == "delete":
-                return await catalog.delete_function(account_id, name)
-            if change == "code":
-                return await catalog.update_function(account_id, name, {"code": code_of(f"{place} {self._sent}")})
-            if change == "config":
-                return await catalog.update_function(account_id, name, config_of(chance))
-            if change == "queue":
-                return await catalog.put_async_config(account_id, name, async_config_of(chance, account_id))
-            if change == "limit":
-                limit = chance.whole("new limit", 0, 3)
-                return await catalog.put_concurrency(account_id, name, limit or None)
-            if change == "least":
-                scaling = Scaling(min_instances=chance.whole("new least", 0, 2))
-                return await catalog.put_scaling(account_id, name, scaling)
-            provision = Provision(target=chance.whole("new target", 0, 2), always_allocate_cpu=chance.coin("cpu"))
-            return await catalog.put_provision(account_id, name, provision)
+            return await _change(node, change, account_id, name, chance)
 
         try:
             await self._cluster.up.call(make, self._patience())
@@ -243,6 +227,25 @@ class Client:
         if change == "delete" and chance.coin(f"{place} creates it again", 0.7):
             await asyncio.sleep(chance.spread(f"{place} creates after", 0.001, 5.0))
             await self._cluster.up.call(lambda node: create(node, account_id, name, chance))
+
+
+async def _change(node: Node, change: str, account_id: str, name: str, chance: Chance) -> Any:
+    """Change a function in this way, see `_CHANGES`."""
+    catalog, of = node.catalog, (account_id, name)
+    if change == "delete":
+        return await catalog.delete_function(*of)
+    if change in {"code", "config"}:
+        body = {"code": code_of(f"{name} {node.around.loop.time()}")} if change == "code" else config_of(chance)
+        return await catalog.update_function(*of, body)
+    if change == "queue":
+        return await catalog.put_async_config(*of, async_config_of(chance, account_id))
+    if change == "limit":
+        limit = chance.whole("new limit", 0, 3)
+        return await catalog.put_concurrency(*of, limit or None)
+    if change == "least":
+        return await catalog.put_scaling(*of, Scaling(min_instances=chance.whole("new least", 0, 2)))
+    provision = Provision(target=chance.whole("new target", 0, 2), always_allocate_cpu=chance.coin("cpu"))
+    return await catalog.put_provision(*of, provision)
 
 
 _CHANGES = {"delete": 1.0, "code": 1.0, "config": 0.7, "queue": 0.7, "limit": 0.7, "least": 0.3, "provision": 0.3}

@@ -24,9 +24,9 @@ Key = tuple[str, ...]
 def wanted() -> set[Key]:
     """Everything that has to be met."""
     keys: set[Key] = {("step", before.value if before else "", after.value) for before, after in LEGAL_STEPS}
-    for (before, fact), _ in task.TRANSITIONS.items():
+    for before, fact in task.TRANSITIONS:
         keys.add(("task", before.value if before else "", fact.__name__))
-    for (status, fact), _ in instance.TRANSITIONS.items():
+    for status, fact in instance.TRANSITIONS:
         keys.add(("instance", status.value if status else "", fact.__name__))
     keys |= {("fault", name) for name in KINDS}
     keys |= {("pair", status.value, name) for status in OPEN for name in KINDS}

@@ -1,4 +1,4 @@
-"""The store of a simulated server: real SQL on a database in memory, behind a disk that is slow, fails, or is not there.
+"""The store of a simulated server: real SQL on a database in memory, behind a disk that is slow, fails or is full.
 
 Schema, statements and verbs are the SQLite store's own; what is simulated is the thread that commits. Between a change
 and its answer lies what lies there on a real disk: a wait, the sync, the way back. A server can be killed on either

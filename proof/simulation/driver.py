@@ -53,7 +53,6 @@ class SimDriver:
         self.loop, self.chance, self.observer = loop, chance, observer
         self.world = contextvars.copy_context()
         self.agents: dict[Agent, None] = {}
-        self.never: dict[tuple[str, int], None] = {}
         self.creating = 0
         self.create_seconds = 0.2
         self.cancels = True

@@ -40,7 +40,7 @@ class Attempted:
 
 
 def judge(observer: Observer, before: Task, row: Task, event: Event) -> None:
-    """An attempt came to its end, says its row: is it what really happened?"""
+    """Compare the end of an attempt, as its row tells it, with what really happened."""
     known = observer.attempts.get((row.id, row.attempts))
     detail = msgspec.json.decode(event.detail or "{}", type=dict[str, Any])
     if before.status is Status.RETRYING or known is None or "message" in detail or "cause" in detail:
@@ -66,12 +66,12 @@ def judge(observer: Observer, before: Task, row: Task, event: Event) -> None:
 
 
 def _charged(observer: Observer, known: Attempted, name: str, detail: dict[str, Any]) -> None:
-    """It is charged to the user: was it the user's doing?"""
+    """See that what is charged to the user was the user's doing."""
     ran = known.execution
     if ran is None:
         if known.initialized_at is None:
             observer.blame("I8", f"{name} is charged, and user code never ran: {detail}")
-    elif ran.over and ran.behaviour.kind not in USER_ERRORS and not _timed_out(observer, ran):
+    elif ran.over and ran.behaviour.kind not in USER_ERRORS and not _timed_out(observer, known, ran):
         observer.blame("I8", f"{name} is charged, and it did {ran.behaviour.kind}: {detail}")
 
 
@@ -91,5 +91,6 @@ def _excused(observer: Observer, known: Attempted) -> bool:
     return one.stopping or (one.gone and one.id not in observer.fallen)
 
 
-def _timed_out(observer: Observer, ran: Execution) -> bool:
-    return observer.loop.time() - ran.began + MOMENT >= float(ran.instance.spec["context"]["timeout"])
+def _timed_out(observer: Observer, known: Attempted, ran: Execution) -> bool:
+    """Whether its time may have been over: it is kept by the host, from before the call is on its way."""
+    return observer.loop.time() - known.durable_at + MOMENT >= float(ran.instance.spec["context"]["timeout"])

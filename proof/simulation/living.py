@@ -16,7 +16,7 @@ class Execution:
 
     __slots__ = ("attempt", "began", "behaviour", "instance", "over", "request", "request_id", "timer")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - in the order of its fields
         self, instance: Living, request: int, request_id: str, attempt: int, began: float, behaviour: Behaviour
     ) -> None:
         self.instance, self.request, self.request_id, self.attempt = instance, request, request_id, attempt

@@ -122,7 +122,7 @@ class SimLoop:
         name: str | None = None,
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
-        """One of asyncio's own, which is kept until the run is over: what a dead domain leaves must not be collected."""
+        """One of asyncio's own, kept until the run is over: what a dead domain leaves must not be collected."""
         task = asyncio.Task(coro, loop=self._me, name=name, context=context)
         self._tasks.append(task)
         return task

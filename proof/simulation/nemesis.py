@@ -61,35 +61,44 @@ class Nemesis:
             await asyncio.sleep(0.05)
 
     async def _act(self, act: str) -> None:
-        chance, around, node = self._chance, self._around, self._cluster.node
+        node = self._cluster.node
         if node is None or node.over:
             return
-        agents = [agent for agent in around.driver.agents if not agent.dead]
         if act.startswith("agent:"):
+            agents = [agent for agent in self._around.driver.agents if not agent.dead]
             if agents:
-                await self._to_agent(act, chance.one_of("which agent", agents))
+                await self._to_agent(act, self._chance.one_of("which agent", agents))
+        elif act.startswith("server:"):
+            await self._to_server(act, node)
+        elif self._chance.happens(act):
+            self._to_the_world(act)
+
+    def _to_the_world(self, act: str) -> None:
+        chance, around = self._chance, self._around
+        if act == "disk: full":
+            around.disk_full_until = around.loop.time() + chance.spread("full for", 0.1, 20.0)
         elif act == "idle instance: crashed":
-            here = [one for agent in agents for one in agent.living.values()]
-            if here and chance.happens(act):
+            here = [one for agent in around.driver.agents if not agent.dead for one in agent.living.values()]
+            if here:
                 one = chance.one_of("which instance", here)
                 one.agent.crash(one)
-        elif act == "server: killed":
-            if chance.happens(act):
-                node.kill()
-        elif act == "server: restarted":
-            if node.ready and chance.happens(act):
-                node.end(chance.one_of("drain", (0.0, 0.5, 10.0)))
-                await self._patience(node)
-        elif act == "server: stands still":
-            if chance.happens(act):
-                await self._stand_still(node)
-        elif act == "disk: full":
-            if chance.happens(act):
-                around.disk_full_until = around.loop.time() + chance.spread("full for", 0.1, 20.0)
-        elif chance.happens(act):
+        else:
             step = chance.one_of("clock by", (1_000_000, 60_000_000, HOUR, 24 * HOUR))
             around.observer.set_back = around.observer.set_back or act == "clock: back"
             around.clock.step(step if act == "clock: forward" else -step)
+
+    async def _to_server(self, act: str, node: Node) -> None:
+        if act == "server: restarted" and not node.ready:
+            return
+        if not self._chance.happens(act):
+            return
+        if act == "server: killed":
+            node.kill()
+        elif act == "server: stands still":
+            await self._stand_still(node)
+        else:
+            node.end(self._chance.one_of("drain", (0.0, 0.5, 10.0)))
+            await self._patience(node)
 
     async def _to_agent(self, act: str, agent: Agent) -> None:
         chance, observer = self._chance, self._around.observer

@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import hashlib
 import random
-from collections.abc import Callable, Coroutine, Set
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -82,7 +82,7 @@ class SimCode:
         del account_id
         return Code(digest=hashlib.sha256(archive).hexdigest(), size=len(archive), checksum="1")
 
-    def collect(self, account_id: str, keep: Set[str]) -> None:
+    def collect(self, account_id: str, keep: Collection[str]) -> None:
         """Nothing is there."""
 
 

@@ -41,7 +41,7 @@ SETTLE_SECONDS = 31.0
 RECOVERY_SECONDS = 5.0
 """How soon after a restart something that is due is dispatched (I17)."""
 STOP_SECONDS = 15.0
-"""How long a stop may take when all is well: PreStop, grace, a heartbeat's patience with an agent, and the way (I18)."""
+"""How long a stop may take when all is well: PreStop, grace, the patience with an agent, and the way (I18)."""
 END_SECONDS = 2 * 3600.0
 """How long everything together may take to end (I16): a generous bound, in virtual time."""
 CLOSE_SECONDS = 120.0
