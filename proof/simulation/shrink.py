@@ -13,27 +13,26 @@ RUNS_MAX = 150
 def shrink(failed: Report, runs_max: int = RUNS_MAX) -> tuple[Report, list[str]]:
     """A failing run with as few faults and acts as `runs_max` tries find, and what was muted for it."""
     best, muted = failed, list[str]()
-    kept = list(failed.tape)
     parts, runs = 2, 0
-    while len(kept) > 1 and runs < runs_max:
-        size = max(len(kept) // parts, 1)
+    while len(best.tape) > 1 and runs < runs_max:
+        size = max(len(best.tape) // parts, 1)
         shorter = None
-        for start in range(0, len(kept), size):
+        for start in range(0, len(best.tape), size):
+            out = [*muted, *best.tape[start : start + size]]
+            runs += 1
+            tried = run(failed.seed, out)
+            # What is muted may make room for what would have come later, so the whole has to be shorter.
+            if tried.violations and _rule(tried) == _rule(failed) and len(tried.tape) < len(best.tape):
+                shorter = tried, out
+                break
             if runs >= runs_max:
                 break
-            out = kept[start : start + size]
-            runs += 1
-            tried = run(failed.seed, [*muted, *out])
-            if tried.violations and _rule(tried) == _rule(failed):
-                best, muted = tried, [*muted, *out]
-                shorter = [each for each in kept if each not in set(out) and each in set(tried.tape)]
-                break
         if shorter is not None:
-            kept, parts = shorter, max(parts - 1, 2)
+            (best, muted), parts = shorter, max(parts - 1, 2)
         elif size == 1:
             break
         else:
-            parts = min(parts * 2, len(kept))
+            parts = min(parts * 2, len(best.tape))
     return best, muted
 
 
