@@ -12,6 +12,7 @@ import gc
 import logging
 import sys
 import tempfile
+import time
 import warnings
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -36,8 +37,9 @@ from .node import ACCOUNTS, Surroundings
 from .observer import Observer
 from .style import style_of
 
-SETTLE_SECONDS = 31.0
-"""How long what was delayed before the heal may still be on its way: the longest wait for a slow disk, and a bit."""
+SETTLE_SECONDS = 60.0
+"""How long what went wrong before the heal may still last: the longest wait for a slow disk, or for an agent that does
+not answer to a create."""
 RECOVERY_SECONDS = 5.0
 """How soon after a restart something that is due is dispatched (I17)."""
 STOP_SECONDS = 15.0
@@ -53,6 +55,7 @@ class Report(msgspec.Struct, kw_only=True):
     seed: int
     digest: int
     seconds: float
+    cpu_seconds: float
     steps: int
     tasks: int
     executions: int
@@ -79,12 +82,14 @@ class _Ear(logging.Handler):
 
 def run(seed: int, muted: Collection[str] = (), *, told: bool = False) -> Report:
     """Run a seed; `told` asks for the event log."""
+    began = time.process_time()
     gc.disable()
     try:
         report = _run(seed, muted, told=told)
     finally:
         _clear_away()
         gc.enable()
+    report.cpu_seconds = time.process_time() - began
     return report
 
 
@@ -133,6 +138,7 @@ def _run(seed: int, muted: Collection[str], *, told: bool) -> Report:
         seed=seed,
         digest=loop.digest,
         seconds=loop.time(),
+        cpu_seconds=0.0,
         steps=loop.steps,
         tasks=len(observer.rows),
         executions=sum(known.execution is not None for known in observer.attempts.values()),

@@ -28,6 +28,8 @@ FAULTS = {
     "result: doubled": (0.01, 0.2),
     "exit: late": (0.01, 0.2),
     "exit: doubled": (0.01, 0.2),
+    "exit: lost": (0.002, 0.04),
+    "created: lost": (0.002, 0.04),
     "hooked: late": (0.01, 0.2),
     "instance: crashed": (0.01, 0.15),
     "initializer: fails": (0.01, 0.2),
