@@ -301,7 +301,7 @@ class Agent:
                 self._over(execution, "cancelled")
                 self.say(frames.pack(frames.CANCELLED, request, one.number))
 
-        self.loop.call_later(0.01, given_up, context=self.driver.world)
+        self.loop.call_later(self.chance.spread("cancel takes", 0.001, 2.0), given_up, context=self.driver.world)
 
     # How instances end ------------------------------------------------------------------------------------------------
 

@@ -68,7 +68,7 @@ class Client:
         acts = {
             self._submit: 1.0,
             self._stop: 0.5,
-            self._call: 0.15,
+            self._call: 0.2,
             self._list: 0.06,
             self._churn: style.churn,
             self._resend: 0.1,
@@ -179,7 +179,10 @@ class Client:
             request_id = identity.request_id(number)
             return request_id, await node.dispatcher.invoke(function, payload, request_id)
 
-        request_id, answer = await self._cluster.up.call(make, self._patience())
+        patience = (
+            self._chance.spread("a caller's patience", 0.002, 2.0) if self._chance.fault("caller: gone") else None
+        )
+        request_id, answer = await self._cluster.up.call(make, patience)
         if isinstance(answer.outcome, Success):
             self._observer.answered(request_id, payload, answer.outcome.result)
 

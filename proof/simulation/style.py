@@ -44,6 +44,7 @@ FAULTS = {
     # Clients and targets: shares of calls.
     "answer: lost": (0.01, 0.15),
     "client: gone": (0.02, 0.3),
+    "caller: gone": (0.1, 0.8),
     "target: down": (0.05, 0.5),
     "target: refuses": (0.03, 0.3),
     "target: hangs": (0.01, 0.2),
