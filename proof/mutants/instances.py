@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 
 from sojourn import ending
-from sojourn.call import Calls
 from sojourn.capacity import Capacity
 from sojourn.channel import Channel
 from sojourn.ending import Ending
@@ -251,17 +250,6 @@ def _() -> Iterable[Patch]:
 @mutant("an instance is not given back")
 def _() -> Iterable[Patch]:
     yield swap(Pool, "release", idle)
-
-
-@mutant("a caller that goes away gives back what is still in use")
-def _() -> Iterable[Patch]:
-    async def abandon(_: Any, self: Calls, function: Any, used: Any, attempt: Any, running: Any) -> None:
-        self._over(function, used)
-        if not running.done():
-            await attempt.end("cancel")
-            await asyncio.wait([running])
-
-    yield wrap(Calls, "_abandon", abandon)
 
 
 @mutant("an instance that stops is called stopped")
