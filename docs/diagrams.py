@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from sojourn import instance, machine, task
+from sojourn import hook, instance, machine, task
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (ROOT / "README.md", ROOT / "docs" / "status.md", ROOT / "docs" / "lifecycle.md")
@@ -20,11 +20,15 @@ DIAGRAMS = {
     + machine.mermaid(instance.TRANSITIONS, instance.Status).partition("\n")[2],
 }
 
+RULES = {"hooks": hook.table()}
+
 _PLACE = re.compile(r"(<!-- diagram: (\w+) -->\n)(.*?)(<!-- end of diagram -->)", re.DOTALL)
+_RULES_PLACE = re.compile(r"(<!-- rules: (\w+) -->\n)(.*?)(<!-- end of rules -->)", re.DOTALL)
 
 
 def drawn(text: str) -> str:
-    """A page's `text` with its diagrams as the tables have them."""
+    """A page's `text` with its diagrams and rules as the tables have them."""
+    text = _RULES_PLACE.sub(lambda place: f"{place[1]}{RULES[place[2]]}{place[4]}", text)
     return _PLACE.sub(lambda place: f"{place[1]}```mermaid\n{DIAGRAMS[place[2]]}```\n{place[4]}", text)
 
 

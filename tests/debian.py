@@ -11,9 +11,17 @@ import shutil
 import subprocess
 import sys
 
+CONTAINERS = (
+    "tests/sandboxes/test_containers.py",
+    "tests/sandboxes/test_container_ends.py",
+    "tests/end_to_end/test_containers.py",
+    "tests/test_docs_runtimes.py (container)",
+)
 NEEDED: dict[str, tuple[str, tuple[str, ...]]] = {
     "bwrap": ("bubblewrap", ("tests/sandboxes/test_system_bwrap.py",)),
     "git": ("git", ("tests/test_tree.py",)),
+    "podman": ("podman", CONTAINERS),
+    "runc": ("runc", CONTAINERS),
     "setpriv": ("util-linux", ("tests/end_to_end/test_users.py",)),
 }
 """Program → (Debian package, tests that cannot run without it)."""

@@ -18,7 +18,7 @@ from typing import Self
 
 import pytest
 
-from sojourn.function import CustomRuntime, Hook, Lifecycle
+from sojourn.function import CustomContainer, CustomRuntime, Hook, Lifecycle
 from sojourn.runtime import Interpreter
 from sojourn.sandbox import (
     Exit,
@@ -32,6 +32,7 @@ from sojourn.sandbox import (
     StopOrder,
 )
 from sojourn.sandboxes.bubblewrap import BubblewrapDriver
+from sojourn.sandboxes.container import ContainerDriver
 from sojourn.sandboxes.groups import Offer
 from sojourn.sandboxes.process import ProcessDriver
 from sojourn.sandboxes.start import own_interpreter
@@ -44,7 +45,7 @@ _works: dict[str, str] = {}
 
 async def driver(level: str) -> SandboxDriver:
     """The driver `level`; skips the test where it does not work on this machine."""
-    made = DRIVERS[level]()
+    made = ContainerDriver() if level == "container" else DRIVERS[level]()
     if level not in _works:
         _works[level] = (await made.probe()).reason
     if _works[level]:
@@ -170,6 +171,7 @@ class Live:
         kind: str = "python",
         program: Path | None = None,
         custom: CustomRuntime | None = None,
+        container: CustomContainer | None = None,
         concurrency: int = 1,
         offline: bool = False,
         cpu: float | None = None,
@@ -191,6 +193,7 @@ class Live:
             kind=kind,
             program=program,
             custom=custom,
+            container=container,
             lifecycle=_lifecycle(hooks or {}),
             concurrency=concurrency,
             offline=offline,

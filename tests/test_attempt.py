@@ -199,3 +199,44 @@ def test_what_an_attempt_wrote_is_kept_and_shown_while_it_runs() -> None:
             assert world.store.calls == calls
 
     run(main())
+
+
+def test_a_function_has_waits_of_its_own_between_its_attempts() -> None:
+    """The first and the longest one, in place of the server's."""
+
+    async def main() -> None:
+        async with World() as world:
+            function = world.deploy("f", raises(), retries=3)
+            assert function.async_config is not None
+            config = msgspec.structs.replace(
+                function.async_config, retry_interval_seconds=30, retry_interval_max_seconds=50
+            )
+            task = await world.submit(world.change(function, async_config=config))
+            (after,) = await world.end(task)
+            waits = [
+                (later.at - earlier.at) / SECOND
+                for earlier, later in itertools.pairwise(after.events)
+                if earlier.status == "Retrying"
+            ]
+            for wait, expected in zip(waits, (30, 50, 50), strict=True):
+                assert 0.8 * expected <= wait <= 1.2 * expected + 0.01
+
+    run(main())
+
+
+def test_the_handler_is_told_when_it_must_be_done() -> None:
+    """The deadline counts from the call, not from the submit or from the making of its instance."""
+
+    async def main() -> None:
+        async with World() as world:
+            world.script.create_seconds = 5.0
+            function = world.deploy("f", answers(), timeout_seconds=60)
+            task = await world.submit(function)
+            (after,) = await world.end(task)
+            ((_, invocation),) = world.script.calls
+
+            running = next(event.at for event in after.events if event.status == "Running")
+            assert running >= after.created_at + 5 * SECOND
+            assert 60 * SECOND <= invocation.deadline_at - running < 61 * SECOND
+
+    run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import apsw
@@ -36,6 +37,8 @@ def test_whatever_facts_lead_to_is_right(steps: list[tuple[str, int]]) -> None:
     for name, elapsed in steps:
         now += elapsed
         fact: Fact = FACTS[name]
+        if name == "Started" and not task.owner:  # the table leaves it to the dispatcher to claim a Retrying task first
+            continue
         if name in ("Faltered", "GaveUp"):
             failure = LOSS if elapsed < 0 else ERROR
             fact = judge(task, failure, now, Backoff(), 0.0)
@@ -201,3 +204,25 @@ def test_a_broken_history_ends_nothing_else() -> None:
     """Unpacking is tried task by task."""
     with pytest.raises(ValueError, match="ends in the middle"):
         unpack_events(b"\0")
+
+
+def test_a_copy_with_a_log_is_read_whole(tmp_path: Path) -> None:
+    """As a killed server leaves it: the last writes are in the log only and count; neither file is written to."""
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    copy.mkdir()
+
+    async def run() -> None:
+        store = SqliteStore(home)
+        await store.open()
+        await store.put_function(new_function(), 0)
+        await store.insert_task(stored_task(1))
+        for name in ("sojourn.db", "sojourn.db-wal"):
+            shutil.copy(home / name, copy)
+        await store.close()
+
+    asyncio.run(run())
+    before = {name: (copy / name).read_bytes() for name in ("sojourn.db", "sojourn.db-wal")}
+    found = report(copy)
+
+    assert (found.tasks, found.violations) == (1, [])
+    assert {name: (copy / name).read_bytes() for name in before} == before

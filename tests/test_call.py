@@ -138,6 +138,30 @@ def test_a_caller_who_goes_away_ends_the_instance() -> None:
     run(main())
 
 
+def test_a_caller_who_goes_away_gives_the_place_back_when_nothing_of_the_call_runs() -> None:
+    """Not before: the reserved concurrency holds; and the reason is told although the function keeps nothing idle."""
+
+    async def main() -> None:
+        async with World() as world:
+            world.script.stop_seconds = 5
+            gate = Gate()
+            function = world.deploy("f", in_turn(gate, answers()), reserved=1, config={"idle_timeout": 0})
+            call = asyncio.ensure_future(world.dispatcher.invoke(function, b"", "r"))
+            await gate.busy()
+            call.cancel()
+            await asyncio.wait([call])
+            with pytest.raises(ResourceExhausted):
+                await world.dispatcher.invoke(function, b"", "r")
+            task = await world.submit(function)
+            await asyncio.sleep(0.9)  # the grace is 1 s
+            assert world.row(task).status is Status.ENQUEUED
+            await world.end(task)
+
+            assert world.script.stops[0] == (world.script.made[0].id, "cancel")
+
+    run(main())
+
+
 def test_a_caller_who_goes_away_in_the_queue_or_during_the_start_leaves_nothing_behind() -> None:
     """Whoever comes next gets the instance that was being made."""
 

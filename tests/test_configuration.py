@@ -6,10 +6,11 @@ import pytest
 
 from sojourn import configuration as c
 from sojourn.errors import InvalidArgument
-from sojourn.function import AsyncConfig, Config, CustomRuntime, HealthCheck, Hook, Lifecycle
+from sojourn.function import AsyncConfig, Config, CustomContainer, CustomRuntime, HealthCheck, Hook, Lifecycle
 
 MINIMAL = {"functionName": "f", "runtime": "python3.12", "handler": "index.handler"}
 CUSTOM = {"functionName": "f", "runtime": "custom.debian12"}
+CONTAINER = {"functionName": "f", "runtime": "custom-container"}
 
 
 def config(**fields: object) -> Config:
@@ -125,6 +126,73 @@ def test_a_wrong_program_is_named(fields: dict[str, Any], field: str) -> None:
         c.new_config(CUSTOM | {"customRuntimeConfig": fields})
 
     assert raised.value.field == field
+
+
+def test_a_custom_container_is_an_image_with_what_replaces_its_own() -> None:
+    """No handler and no code; the port is 9000 unless given."""
+    image = "registry.example:5000/team/app_one/web:1.0@sha256:" + "0a" * 32
+    wanted = {"image": image, "entrypoint": ["/run"], "command": ["-x"], "healthCheckConfig": {"httpGetUrl": "/ready"}}
+    found = c.new_config(CONTAINER | {"customContainerConfig": wanted, "instanceConcurrency": 9})
+
+    assert (found.handler, found.custom, found.contained) == ("", True, True)
+    assert found.custom_container_config == CustomContainer(
+        image=image,
+        entrypoint=["/run"],
+        command=["-x"],
+        port=9000,
+        health_check_config=HealthCheck(http_get_url="/ready"),
+    )
+    moved = c.changed_config(found, {"customContainerConfig": {"image": "app", "port": 80, "accelerationType": ""}})
+    assert moved.custom_container_config == CustomContainer(image="app", port=80)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({}, "customContainerConfig.image"),
+        ({"image": ""}, "customContainerConfig.image"),
+        ({"image": "--privileged"}, "customContainerConfig.image"),
+        ({"image": "oci-archive:/etc/shadow"}, "customContainerConfig.image"),
+        ({"image": "oci:5000/image"}, "customContainerConfig.image"),
+        ({"image": "docker://host/image"}, "customContainerConfig.image"),
+        ({"image": "dir:tag"}, "customContainerConfig.image"),
+        ({"image": "App"}, "customContainerConfig.image"),
+        ({"image": "a b"}, "customContainerConfig.image"),
+        ({"image": "app\n"}, "customContainerConfig.image"),
+        ({"image": "a" * 513}, "customContainerConfig.image"),
+        ({"image": "app", "command": "run"}, "customContainerConfig.command"),
+        ({"image": "app", "entrypoint": [""]}, "customContainerConfig.entrypoint"),
+        ({"image": "app", "port": 0}, "customContainerConfig.port"),
+        ({"image": "app", "acrInstanceId": "cri-1"}, "customContainerConfig.acrInstanceId"),
+        ({"image": "app", "accelerationType": "Default"}, "customContainerConfig.accelerationType"),
+        (
+            {"image": "app", "healthCheckConfig": {"httpGetUrl": "x"}},
+            "customContainerConfig.healthCheckConfig.httpGetUrl",
+        ),
+        ("app", "customContainerConfig"),
+    ],
+)
+def test_a_wrong_image_is_named(fields: object, field: str) -> None:
+    """A name that an engine would take for an option, or for a place on the machine, is wrong too."""
+    with pytest.raises(InvalidArgument) as raised:
+        c.new_config(CONTAINER | {"customContainerConfig": fields})
+
+    assert raised.value.field == field
+
+
+def test_images_and_programs_do_not_meet() -> None:
+    """Each goes with its own runtime, and a custom container needs an image."""
+    image = {"customContainerConfig": {"image": "app"}}
+    for fields, words in (
+        (CONTAINER, "customContainerConfig.image is required with custom-container"),
+        (CONTAINER | image | {"customRuntimeConfig": {"port": 1}}, "customRuntimeConfig goes with a custom runtime"),
+        (CUSTOM | image, "customContainerConfig goes with custom-container"),
+        (MINIMAL | image, "customContainerConfig goes with custom-container"),
+    ):
+        with pytest.raises(InvalidArgument) as raised:
+            c.new_config(fields)
+        assert words.partition(" ")[0] == raised.value.field
+        assert words.partition(" ")[2] in str(raised.value)
 
 
 def test_several_invocations_at_a_time_are_for_custom_runtimes() -> None:

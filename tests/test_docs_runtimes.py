@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from images import image
 from live import LiveServer
 from sojourn.client import Status
 from sojourn.runtimes.node import NodeRuntime
@@ -23,7 +25,7 @@ EVENT = re.compile(r"^Event `(.*?)` gives `(.*)`\.$", re.MULTILINE)
 class Example(msgspec.Struct, frozen=True):
     """What a page shows: the function's fields, and an event with its result."""
 
-    settings: dict[str, object]
+    settings: dict[str, Any]
     event: str
     result: str
 
@@ -55,17 +57,28 @@ def server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
         yield live
 
 
+@pytest.fixture(scope="module")
+def greeter() -> Iterator[str]:
+    """An image that has a Python, in the place of the one that the page names."""
+    with image() as name:
+        yield name
+
+
 def test_there_is_a_page_for_each_family() -> None:
     """And no more."""
-    assert [page.stem for page in PAGES] == ["compiled", "custom", "node", "python"]
+    assert [page.stem for page in PAGES] == ["compiled", "container", "custom", "node", "python"]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_the_example_works_as_printed(page: Path, tmp_path: Path, server: LiveServer) -> None:
+def test_the_example_works_as_printed(
+    page: Path, tmp_path: Path, server: LiveServer, request: pytest.FixtureRequest
+) -> None:
     """As a task, with its hooks."""
     if page.stem == "node" and not NodeRuntime().interpreters():
         pytest.skip("needs Node.js")
     shown = example(page, tmp_path)
+    if page.stem == "container":
+        shown.settings["customContainerConfig"]["image"] = request.getfixturevalue("greeter")
     client = server.client()
     client.deploy(page.stem, tmp_path, settings=shown.settings)
     submission = client.submit(page.stem, shown.event.encode())

@@ -235,13 +235,12 @@ def test_pre_freeze_runs_once_per_freeze_after_the_last_invocation() -> None:
     run(main())
 
 
-@pytest.mark.parametrize("behaviour", [errs(), lasts(100)], ids=["error", "timeout"])
-def test_a_pre_freeze_that_fails_keeps_nobody_awake(behaviour: Any) -> None:
+def test_a_pre_freeze_that_fails_keeps_nobody_awake() -> None:
     """The freeze goes ahead."""
 
     async def main() -> None:
         async with World() as world:
-            world.script.hook_behaviours["f", PRE_FREEZE] = behaviour
+            world.script.hook_behaviours["f", PRE_FREEZE] = errs()
             await world.warm_up(world.deploy("f", answers(), config=hooked()))
             await asyncio.sleep(10)
             (used,) = world.pool.instances()
@@ -249,6 +248,31 @@ def test_a_pre_freeze_that_fails_keeps_nobody_awake(behaviour: Any) -> None:
             assert used.status is InstanceStatus.FROZEN
             (event,) = [event for event in used.events if event.name == PRE_FREEZE]
             assert event.detail["ok"] is False
+
+    run(main())
+
+
+def test_an_instance_whose_pre_freeze_does_not_return_is_ended() -> None:
+    """It is frozen, and goes through PreStop before anybody gets it: the hook is still in there."""
+
+    async def main() -> None:
+        async with World() as world:
+            world.script.hook_behaviours["f", PRE_FREEZE] = lasts(100)
+            function = world.deploy("f", answers(), config=hooked())
+            await world.warm_up(function)
+            (used,) = world.pool.instances()
+            await asyncio.sleep(10)
+
+            assert used.status is InstanceStatus.DESTROYED
+            assert [event.name for event in used.events][-6:] == [
+                PRE_FREEZE,
+                "Frozen",
+                "StopBegun",
+                "Thawed",
+                PRE_STOP,
+                "Destroyed",
+            ]
+            await world.warm_up(function)
 
     run(main())
 

@@ -95,7 +95,8 @@ def test_a_stop_of_one_invocation_leaves_the_others_alone_where_it_can_be_cancel
 
             (detail,) = world.details(mine, Status.STOPPED)
             used = world.script.made[0].id
-            assert detail == {"cancelled": True, "processesLeft": 0, "instanceId": used}
+            told = {"durationMs": 0.0, "isColdStart": True}
+            assert detail == told | {"cancelled": True, "processesLeft": 0, "instanceId": used}
             assert world.script.stops == []
             assert world.row(other).status is Status.RUNNING
             following = await world.submit(function)
@@ -103,6 +104,35 @@ def test_a_stop_of_one_invocation_leaves_the_others_alone_where_it_can_be_cancel
             gate.leave()
             await world.end(other, following)
             assert world.row(following).instance_id == used
+
+    run(main())
+
+
+def test_a_caller_who_goes_away_has_the_program_give_the_call_up() -> None:
+    """The others go on, and the place is free when the call is over, not before."""
+
+    async def main() -> None:
+        async with World(memory_mb=128) as world:
+            world.script.cancel_seconds = 0.2
+            gate = Gate()
+            function = shared(world, gate, concurrency=2)
+            await world.warm(function)
+            other = await world.submit(function)
+            await gate.busy()
+            call = asyncio.ensure_future(world.dispatcher.invoke(function, b"", "r"))
+            await gate.busy(2)
+            call.cancel()
+            await asyncio.wait([call])
+            following = await world.submit(function)
+            await settle()
+            assert world.row(following).status is Status.ENQUEUED
+            await gate.busy(3)
+
+            (used,) = world.pool.instances()
+            assert [event.name for event in used.events][-1] == "InvocationCanceled"
+            assert world.script.stops == []
+            gate.leave()
+            await world.end(other, following)
 
     run(main())
 

@@ -80,6 +80,8 @@ def test_a_running_task_is_ended_and_the_evidence_kept() -> None:
             assert world.path(task) == ["Enqueued", "Dequeued", "Running", *STOPPED]
             (detail,) = world.details(task, Status.STOPPED)
             assert detail == {
+                "durationMs": 0.0,
+                "isColdStart": True,
                 "processesLeft": 0,
                 "signalsSent": list(TERMINATED.signals_sent),
                 "signal": TERMINATED.signal,

@@ -20,8 +20,19 @@ PACKAGE = ROOT / "src" / "sojourn"
 FOLDERS = ("src", "tests", "docs", "examples", "bench", "proof", "requirements", ".ci")
 LINES_MAX = 400
 
-TIMEKEEPERS = ("clock.py", "server.py", "server/", "agent/", "stores/", "sandboxes/", "runtimes/", "client/", "cli/")
-"""Who may read time or draw random numbers: the clock, the composition root, what talks to the outside, and the two
+TIMEKEEPERS = (
+    "clock.py",
+    "server.py",
+    "server/",
+    "agent/",
+    "stores/",
+    "sandboxes/",
+    "runtimes/",
+    "client/",
+    "cli/",
+    "testing/",
+)
+"""Who may read time or draw random numbers: the clock, the composition root, what talks to the outside, and the
 programs at the user's end. Everything between them gets time and randomness as arguments."""
 
 Rule = Callable[[ast.AST], Iterator[str]]
@@ -75,12 +86,26 @@ def shells(tree: ast.AST) -> Iterator[str]:
                 yield f"{place}: {name}"
 
 
+YAML_EVENTS = frozenset({"SafeLoader", "YAMLError", "parse"})
+"""What may be had from yaml itself: events of the text, which make no objects."""
+YAML_MODULES = ("yaml", "yaml.error", "yaml.events", "yaml.reader")
+"""The others are the types of those events and of errors."""
+
+
 def decoders(tree: ast.AST) -> Iterator[str]:
     """Foreign bytes are never turned into code or into objects of their choice."""
     for name, place in imported(tree):
-        if name.split(".")[0] in ("pickle", "marshal", "shelve", "dill", "cloudpickle", "yaml"):
+        top = name.split(".")[0]
+        if top in ("pickle", "marshal", "shelve", "dill", "cloudpickle") or (
+            top == "yaml" and name not in YAML_MODULES
+        ):
             yield f"{place}: import of {name}"
     for node, place in nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names = {each.name for each in node.names}
+            whole = isinstance(node, ast.Import) and "yaml" in names
+            if whole or (isinstance(node, ast.ImportFrom) and node.module == "yaml" and names - YAML_EVENTS):
+                yield f"{place}: import from yaml"
         if isinstance(node, ast.Call) and called(node.func) in ("eval", "exec", "compile", "__import__"):
             yield f"{place}: {called(node.func)}()"
 
@@ -145,6 +170,8 @@ OFFENCES: list[tuple[Rule, str]] = [
     (shells, "asyncio.create_subprocess_shell('ls')"),
     (decoders, "import pickle"),
     (decoders, "from yaml import load"),
+    (decoders, "import yaml"),
+    (decoders, "from yaml.constructor import Constructor"),
     (decoders, "eval(text)"),
     (decoders, "exec(text)"),
     (timekeeping, "import time"),
@@ -177,6 +204,7 @@ def test_each_rule_finds_a_planted_offence(rule: Rule, source: str) -> None:
 INNOCENT: list[tuple[Rule, str]] = [
     (shells, "subprocess.run(['ls'], check=True)"),
     (decoders, "re.compile('x'); os.execve(a, b, c); model.eval()"),
+    (decoders, "from yaml import SafeLoader, parse; from yaml.events import Event"),
     (timekeeping, "import random; from .clock import Clock; dice: random.Random; clock.now(); dice.random()"),
     (task_writes, "progress.advance(bar); queue.submit(function, b''); from_task.apply(1)"),
     (outsiders, "import os; from . import frames; from .frames import read"),

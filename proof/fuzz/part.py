@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from proof.result import Result, Scale
 
-from . import api, archives, frames, signatures
+from . import api, archives, frames, manifests, signatures
 from .target import ROUND_EXAMPLES, Target, fuzz
 
-TARGETS: tuple[Target, ...] = (*signatures.TARGETS, *frames.TARGETS, *archives.TARGETS, *api.TARGETS)
-LATER = ("s.yaml", "cron")
+TARGETS: tuple[Target, ...] = (
+    *signatures.TARGETS,
+    *frames.TARGETS,
+    *archives.TARGETS,
+    *manifests.TARGETS,
+    *api.TARGETS,
+)
+LATER = ("cron",)
 """Readers that the product is to have: each becomes a module here with its `TARGETS`."""
 
 

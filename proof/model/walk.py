@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from .callers import Callers
 from .protocol import Protocol
 from .states import Idle, Local, Move, Node, Reaper, Shared, Stopper
 
@@ -74,12 +75,13 @@ class Walk:
         self._protocol, self._find_one = protocol, find_one
         self._shared = _Numbers(40)
         shared, clients = protocol.begin()
+        callers = Callers(protocol)
         nodes = [partial(_node_moves, protocol, me) for me in range(protocol.bounds.nodes)]
         others: list[tuple[Callable[..., Iterator[Move]], Local]] = [
             (protocol.reaper, Reaper()),
-            (protocol.stopper, Stopper()),
-            (protocol.clients, clients),
-            (lambda _, shared: protocol.world(shared), Idle()),
+            (callers.stopper, Stopper()),
+            (callers.clients, clients),
+            (lambda _, shared: callers.world(shared), Idle()),
         ]
         begins = [(moves, Node()) for moves in nodes] + others
         self._actors = [_Actor(BITS * place, moves, first) for place, (moves, first) in enumerate(begins)]

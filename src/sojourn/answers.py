@@ -110,6 +110,8 @@ def _hook_outcome(outcome: int, duration_us: int, payload: bytes) -> HookOutcome
         payload=payload,
         type=document.error_type,
         message=document.error_message,
+        retryable=document.retryable is not False,
+        retry_after_seconds=_seconds(document.retry_after_seconds),
     )
 
 

@@ -41,13 +41,15 @@ class Birth:
         try:
             await self._make(made)
         except InstanceStartFailed as error:
+            if made.gone is not None:  # it was ended before it was up, which is nobody's failure
+                raise InstanceStartFailed("InstanceLost", f"{made.id} was ended while it started", lost=True) from error
             self._failed(made, {"why": error.cause, "message": error.message})
             raise
 
     async def _make(self, made: Instance) -> None:
         function, began = made.function, self._clock.monotonic()
         try:
-            sandbox = await self._homes.sandbox(function.account_id)
+            sandbox = await self._homes.sandbox(function.account_id, contained=function.config.contained)
             placed = self._clock.monotonic()
             made.sandbox = sandbox
             parts = await sandbox.create(spec_of(function, made.id, self._homes))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .function import LATEST, Function
+from .function import LATEST, Config, CustomRuntime, Function
 from .homes import Homes
 from .sandbox import InstanceSpec
 
@@ -54,12 +54,21 @@ def spec_of(function: Function, instance_id: str, homes: Homes) -> InstanceSpec:
         context=context,
         kind=resolved.kind,
         program=resolved.program.executable if resolved.program else None,
-        custom=config.custom_runtime_config,
+        custom=_program(config),
+        container=config.custom_container_config,
         lifecycle=config.instance_lifecycle_config,
         concurrency=config.instance_concurrency,
         offline=not config.internet_access or (resolved.kind == "custom" and _apart(function, homes)),
         cpu=config.cpu,
     )
+
+
+def _program(config: Config) -> CustomRuntime | None:
+    """What is to be known of a program that answers HTTP; an image's port and health check are those of its program."""
+    image = config.custom_container_config
+    if image is None:
+        return config.custom_runtime_config
+    return CustomRuntime(port=image.port, health_check_config=image.health_check_config)
 
 
 def _apart(function: Function, homes: Homes) -> bool:

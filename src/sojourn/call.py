@@ -61,43 +61,24 @@ class Calls:
             raise ResourceExhausted(f"function '{function.name}' has no concurrency left")
         self._concurrency.take(function.id)
         used: Instance | None = None
+        abandoned = False
         try:
             used = await self._acquire(function)
             await self._pool.ready(used)
-        except BaseException:  # also when the caller goes away during the start: whoever comes next gets it
-            self._over(function, used)
-            raise
-        attempt = Attempt(self._pool, used)
-        # A task of its own: when the caller goes away, the attempt has to be ended, and until then it is in progress.
-        running = self.background.spawn(attempt.run(function, Invocation(request_id=request_id, payload=payload)))
-        try:
-            ended = await asyncio.shield(running)
-        except asyncio.CancelledError:
-            self.background.spawn(self._abandon(function, used, attempt, running))
-            raise
-        except BaseException:
-            self._over(function, used)
-            raise
-        self._over(function, used)
+            attempt = Attempt(self._pool, used)
+            running = self.background.spawn(attempt.run(function, Invocation(request_id=request_id, payload=payload)))
+            try:
+                ended = await asyncio.shield(running)
+            except asyncio.CancelledError:
+                abandoned = True
+                self.background.spawn(self._abandon(attempt, running, function, used))
+                raise
+        finally:
+            if not abandoned:  # else user code still runs in it
+                self._over(function, used)
         megabytes = float(str(ended.evidence.get("maxMemoryUsageMB", 0)))
         log = attempt.output.log(1) or Log(1, b"")
         return Answer(ended, used.id, attempt.duration_us, int(megabytes * 1024 * 1024), log)
-
-    async def _abandon(
-        self, function: Function, used: Instance, attempt: Attempt, running: asyncio.Task[Outcome]
-    ) -> None:
-        """Nobody waits for a call any more: end it, and only then give back what it holds."""
-        try:
-            if not running.done():
-                await attempt.end("cancel")
-                await asyncio.wait([running])
-        finally:
-            self._over(function, used)
-
-    def _over(self, function: Function, used: Instance | None) -> None:
-        self._concurrency.give(function.id)
-        if used is not None:
-            self._pool.release(used)
 
     def wait_of(self, function_id: int) -> bool:
         """Whether a call of this function waits for its turn."""
@@ -109,7 +90,7 @@ class Calls:
         return bool(waiting)
 
     def begin(self, function_id: int) -> Begun:
-        """Give the call that waits longest its instance, if there is one; `wait_of` has just said that one waits."""
+        """Give the call that waits longest its instance, if there is one."""
         function, caller = self._waiting[function_id][0]
         found = self._pool.acquire(function)
         if found is None:
@@ -147,6 +128,21 @@ class Calls:
             raise
         finally:
             self._leave(function.id, caller)
+
+    async def _abandon(
+        self, attempt: Attempt, running: asyncio.Task[Outcome], function: Function, used: Instance
+    ) -> None:
+        """The caller went away while user code ran: nobody gets the instance before that is over."""
+        try:
+            await attempt.end("cancel")
+            await asyncio.wait([running])
+        finally:
+            self._over(function, used)
+
+    def _over(self, function: Function, used: Instance | None) -> None:
+        self._concurrency.give(function.id)
+        if used is not None:  # also when the caller goes away during the start: whoever comes next gets it
+            self._pool.release(used)
 
     def _give_back(self, caller: asyncio.Future[Instance]) -> None:
         """The caller went away in the very moment in which it got an instance."""

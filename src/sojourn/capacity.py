@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from .fleet import Fleet, Instance
-from .function import MEMORY_MB_DEFAULT, Function
+from .function import MEMORY_MB_BOUNDS, MEMORY_MB_DEFAULT, Function
 
 STARTS_PER_FUNCTION_MAX = 4
 """Instances of one function that are made at the same time: more would only slow each other down."""
@@ -49,10 +49,25 @@ class Capacity:
         self._booked: Function | None = None
 
     @property
-    def exhausted(self) -> bool:
-        """Whether not even a newcomer's smallest instance would fit."""
-        fleet = self._fleet
-        return len(fleet) >= self.instances_max or fleet.memory_mb + 128 > self.memory_mb
+    def closed(self) -> bool:
+        """Whether not even the smallest instance would fit of a function that has instances."""
+        fleet, smallest_mb = self._fleet, MEMORY_MB_BOUNDS[0]
+        return (
+            len(fleet) + self._kept >= self.instances_max
+            or fleet.memory_mb + self._kept_mb + smallest_mb > self.memory_mb
+        )
+
+    def closed_to(self, account_id: str) -> bool:
+        """Whether not even the smallest instance would fit of a function that has none, in this account."""
+        fleet, smallest_mb = self._fleet, MEMORY_MB_BOUNDS[0]
+        kept_mb, kept = self._kept_of_newcomers(account_id)
+        return len(fleet) + kept >= self.instances_max or fleet.memory_mb + kept_mb + smallest_mb > self.memory_mb
+
+    def _kept_of_newcomers(self, account_id: str) -> tuple[int, int]:
+        """The memory and the number that functions without instances leave to accounts without."""
+        if account_id in self._fleet.accounts and self._accounts() > 1:
+            return self._kept_mb // 2, self._kept // 2
+        return 0, 0
 
     def possible(self, function: Function) -> bool:
         """Whether an instance of `function` could ever fit."""
@@ -129,8 +144,9 @@ class Capacity:
         memory_mb, number = self.memory_mb - fleet.memory_mb, self.instances_max - len(fleet)
         if function.id in fleet.groups:
             memory_mb, number = memory_mb - self._kept_mb, number - self._kept
-        elif function.account_id in fleet.accounts and self._accounts() > 1:
-            memory_mb, number = memory_mb - self._kept_mb // 2, number - self._kept // 2
+        else:
+            kept_mb, kept = self._kept_of_newcomers(function.account_id)
+            memory_mb, number = memory_mb - kept_mb, number - kept
         booked = self._booked
         if booked is not None and booked.id != function.id and function.id in fleet.groups:
             memory_mb, number = memory_mb - booked.config.memory_size, number - 1

@@ -30,6 +30,7 @@ from .errors import (
     InvalidArgument,
 )
 from .function import (
+    CONTAINER,
     AccessKey,
     Account,
     AsyncConfig,
@@ -41,6 +42,7 @@ from .function import (
     check_account_id,
     check_function_name,
 )
+from .own_program import IGNORED_WHEN_EMPTY
 from .store import Store
 from .target import Reach, check_destinations
 
@@ -194,13 +196,13 @@ class Catalog:
         """Create the function that `body` (FC: CreateFunctionInput) describes; nothing is left behind by a refusal."""
         name = check_function_name(body.get("functionName"))
         if body.get("runtime") and isinstance(runtime := body["runtime"], str):
-            self._check_runtime(runtime)  # what cannot run here at all is said before what is wrong in detail
+            await self._check_runtime_of(runtime)  # what cannot run here at all is said before what is wrong in detail
         config = new_config(body)
         self._check_network(config)
         before = self._functions.get((account_id, name))
         if before is not None and not before.deleted:
             raise FunctionAlreadyExists(name)
-        code = await self._upload(account_id, body.get("code"))
+        code = await self._upload(account_id, body.get("code"), needed=not config.contained)
         now = self._clock.now()
         function = Function(
             id=before.id if before else 0,
@@ -223,11 +225,11 @@ class Catalog:
         function = self.function(account_id, name)
         config = changed_config(function.config, body)
         if config.runtime != function.config.runtime:
-            self._check_runtime(config.runtime)
+            await self._check_runtime_of(config.runtime)
         self._check_network(config)
         code = function.code
-        if body.get("code") is not None:
-            code = await self._upload(account_id, body["code"])
+        if body.get("code") is not None or not (code.digest or config.contained):
+            code = await self._upload(account_id, body.get("code"), needed=not config.contained)
         return await self._replace(function, config=config, code=code)
 
     async def delete_function(self, account_id: str, name: str) -> None:
@@ -273,12 +275,20 @@ class Catalog:
         return await self._replace(self.function(account_id, name), scaling=scaling)
 
     def _check_network(self, config: Config) -> None:
-        if not config.internet_access and not self._offline_works:
+        if not config.internet_access and not self._offline_works and not config.contained:
             raise InvalidArgument(
                 "internetAccess", False, "must be true: the isolation in force cannot keep a function from the network"
             )
 
-    async def _upload(self, account_id: str, code: object) -> Code:
+    async def _check_runtime_of(self, runtime: str) -> None:
+        if runtime == CONTAINER:  # which may have to run one to know
+            await asyncio.to_thread(self._check_runtime, runtime)
+        else:
+            self._check_runtime(runtime)
+
+    async def _upload(self, account_id: str, code: object, *, needed: bool = True) -> Code:
+        if not needed and code in IGNORED_WHEN_EMPTY:
+            return Code(digest="", size=0, checksum="")
         if not isinstance(code, dict) or not isinstance(code.get("zipFile"), str):
             raise InvalidArgument("code", code, "must be an object with zipFile, a base64 zip archive")
         if any(value is not None and field not in ("zipFile", "checksum") for field, value in code.items()):

@@ -32,6 +32,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     where records for message services go, as `mns=URL,eventbridge=URL`, and `webhook_private_addresses` lets webhooks
     reach addresses that are not public. `deliveries_max` bounds the records that are being sent at a time,
     `delivery_seconds` is how long one is tried.
+    `time_scale` lets delays, ages, waits between attempts and timeouts of functions pass so many times faster, for
+    tests.
     """
 
     data_dir: Path
@@ -56,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     webhook_private_addresses: bool = False
     deliveries_max: int = 256
     delivery_seconds: float = 1800.0
+    time_scale: float = 1.0
     region: str = "local"
     node: str = ""
     account_id: str = ""
@@ -79,6 +82,7 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "delivery_seconds": (0, 604_800),
     "retry_base_seconds": (0, 86_400),
     "retry_cap_seconds": (0, 86_400),
+    "time_scale": (1, 1000),
 }
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "sandbox": ("auto", "bubblewrap", "process"),

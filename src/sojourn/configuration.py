@@ -24,7 +24,6 @@ from .function import (
     INSTANCE_CONCURRENCY_BOUNDS,
     MEMORY_MB_BOUNDS,
     MEMORY_MB_STEP,
-    PORT_BOUNDS,
     QUEUE_WEIGHT_BOUNDS,
     RETRIES_BOUNDS,
     RETRY_INTERVAL_SECONDS_BOUNDS,
@@ -34,17 +33,14 @@ from .function import (
     VARIABLES_BYTES_MAX,
     AsyncConfig,
     Config,
-    CustomRuntime,
-    HealthCheck,
     Hook,
     Lifecycle,
     check_integer,
     matching,
 )
 from .hook import HOOKS, INITIALIZER, Rule
+from .own_program import IGNORED_WHEN_EMPTY, check_program, custom_container, custom_runtime
 from .target import changed_destinations
-
-IGNORED_WHEN_EMPTY: tuple[object, ...] = ("", [], {}, None, False)
 
 
 def new_config(body: Mapping[str, object]) -> Config:
@@ -238,52 +234,6 @@ def _hook(field: str, value: object, before: Hook | None, rule: Rule) -> Hook | 
     )
 
 
-def _custom_runtime(field: str, value: object) -> CustomRuntime:
-    fields = _object(field, value, {"command", "args", "port", "healthCheckConfig"})
-    port = fields.get("port")
-    health = fields.get("healthCheckConfig")
-    return CustomRuntime(
-        command=_words(f"{field}.command", fields.get("command")),
-        args=_words(f"{field}.args", fields.get("args")),
-        port=CustomRuntime().port if port is None else check_integer(f"{field}.port", port, PORT_BOUNDS),
-        health_check_config=None if health is None else _health_check(f"{field}.healthCheckConfig", health),
-    )
-
-
-def _health_check(field: str, value: object) -> HealthCheck | None:
-    fields = _object(field, value, {"httpGetUrl", *_HEALTH_BOUNDS})
-    if not any(part not in IGNORED_WHEN_EMPTY for part in fields.values()):
-        return None
-    url = matching(
-        f"{field}.httpGetUrl", fields.get("httpGetUrl"), _HEALTH_PATH, "must be a path that begins with /, at most 2048"
-    )
-    numbers = {
-        attribute: check_integer(f"{field}.{name}", fields[name], bounds)
-        for name, (attribute, bounds) in _HEALTH_BOUNDS.items()
-        if fields.get(name) is not None
-    }
-    return HealthCheck(http_get_url=url, **numbers)
-
-
-def _object(field: str, value: object, known: set[str]) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise InvalidArgument(field, value, f"must be an object of {', '.join(sorted(known))}")
-    for name, part in value.items():
-        if name not in known and part not in IGNORED_WHEN_EMPTY:
-            raise InvalidArgument(f"{field}.{name}", part, "is not supported")
-    return value
-
-
-def _words(field: str, value: object) -> list[str]:
-    if value is None:
-        return []
-    if not isinstance(value, list) or not all(isinstance(word, str) and word and "\0" not in word for word in value):
-        raise InvalidArgument(field, value, "must be a list of words, none of them empty")
-    if sum(len(word.encode("utf-8", "surrogatepass")) for word in value) > _COMMAND_BYTES_MAX:
-        raise InvalidArgument(field, len(value), f"must hold at most {_COMMAND_BYTES_MAX} bytes in all")
-    return list(value)
-
-
 def _check_together(config: Config) -> None:
     """What no field can say alone."""
     if not config.custom:
@@ -292,8 +242,7 @@ def _check_together(config: Config) -> None:
             raise InvalidArgument(
                 "instanceConcurrency", config.instance_concurrency, f"must be 1 with runtime {config.runtime}"
             )
-        if config.custom_runtime_config is not None:
-            raise InvalidArgument("customRuntimeConfig", "", f"goes with a custom runtime, not {config.runtime}")
+    check_program(config)
     _check_cpu_ratio(config)
 
 
@@ -324,15 +273,6 @@ _ANY_HANDLER = re.compile(r"[A-Za-z_][\w/.:-]{0,127}")
 """Handlers of all families; which one goes with a runtime is decided when both are known."""
 _COMPILED = ("go1",)
 _PROGRAM = re.compile(r"(?!.*\.\.)[A-Za-z_][\w/.-]*")
-_HEALTH_PATH = re.compile(r"/[!-~]{0,2047}")
-_COMMAND_BYTES_MAX = 16 * 1024
-_HEALTH_BOUNDS: Mapping[str, tuple[str, tuple[int, int]]] = {
-    "initialDelaySeconds": ("initial_delay_seconds", (0, 120)),
-    "periodSeconds": ("period_seconds", (1, 120)),
-    "timeoutSeconds": ("timeout_seconds", (1, 3)),
-    "failureThreshold": ("failure_threshold", (1, 120)),
-    "successThreshold": ("success_threshold", (1, 120)),
-}
 
 _RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
     "runtime": ("runtime", lambda field, value: _text(field, value, 64)),
@@ -347,7 +287,8 @@ _RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
         lambda field, value: check_integer(field, value, INSTANCE_CONCURRENCY_BOUNDS),
     ),
     "idleTimeout": ("idle_timeout", lambda field, value: check_integer(field, value, IDLE_SECONDS_BOUNDS, "seconds")),
-    "customRuntimeConfig": ("custom_runtime_config", _custom_runtime),
+    "customRuntimeConfig": ("custom_runtime_config", custom_runtime),
+    "customContainerConfig": ("custom_container_config", custom_container),
     "internetAccess": ("internet_access", _boolean),
     "environmentVariables": ("environment_variables", _variables),
     "tags": ("tags", _tags),

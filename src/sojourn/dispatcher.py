@@ -21,7 +21,7 @@ from . import outcome
 from .attempt import Attempt
 from .background import Background
 from .call import Answer, Calls
-from .clock import MICROSECONDS_PER_SECOND, Clock
+from .clock import MICROSECONDS_PER_SECOND, Clock, real_seconds
 from .concurrency import Concurrency
 from .errors import StoreFailed
 from .executor import DELETED, Execution, Executor
@@ -156,7 +156,7 @@ class Dispatcher:
                 await self._wake.wait()
                 continue
             try:
-                async with asyncio.timeout(rest):
+                async with asyncio.timeout(real_seconds(self._clock, rest)):
                     await self._wake.wait()
             except TimeoutError:
                 continue

@@ -47,7 +47,7 @@ class Ending:
         try:
             if used.started is not None and not used.started.done():
                 self._begin(used, reason, task_name)
-                await asyncio.wait([used.started])
+                await self._cut_start(used, used.started, reason)
             exit_ = await self._stop(used, reason, task_name, output)
         except IllegalFact:
             log.debug("instance %s was gone before it was stopped", used.id)
@@ -58,11 +58,21 @@ class Ending:
             if used.gone is not None and not used.gone.done():
                 used.gone.set_result(exit_)
 
+    async def _cut_start(self, used: Instance, started: asyncio.Task[None], reason: str) -> None:
+        """End a start that is under way: a program may take two minutes to serve, or never do."""
+        if used.sandbox is not None:
+            order = StopOrder(reason=reason, grace_seconds=0.0, request_id=self._request_id(), pre_stop=False)
+            await used.sandbox.stop(used.id, order, Output().write)
+        await asyncio.wait([started])
+
     def by_itself(self, used: Instance, exit_: Exit) -> None:
         """It ended without having been asked to."""
         evidence = outcome.evidence_of(exit_)
         log.info("instance %s ended by itself: %s", used.id, evidence)
-        self._forget(used, {"why": "out of memory" if exit_.oom else "ended by itself", **evidence})
+        why = "out of memory" if exit_.oom else "ended by itself"
+        if used.status is Status.FREEZING and "SIGKILL" in exit_.signals_sent:
+            why = "could not be frozen"
+        self._forget(used, {"why": why, **evidence})
 
     def _begin(self, used: Instance, reason: str, task_name: str) -> None:
         used.note(instance.StopBegun(reason), self._clock.now())
@@ -74,6 +84,8 @@ class Ending:
         frozen = used.status is Status.FROZEN
         if used.status is not Status.STOPPING:
             self._begin(used, reason, task_name)
+        if not task_name and len(used.in_flight) == 1:  # a drain cuts it short: PreStop may want to know which one
+            (task_name,) = used.in_flight.values()
         order = StopOrder(
             reason=reason,
             grace_seconds=self._grace_seconds,
@@ -87,14 +99,14 @@ class Ending:
             used.sandbox.thaw(used.id)
             used.tell(self._clock.now(), "Thawed")
         hooked = used.initialized and used.function.config.instance_lifecycle_config.pre_stop is not None
-        output = Output() if output is None else output
-        if hooked:
+        own = Output()  # of no task: what PreStop writes stands with the event
+        if hooked and output is not None:
             output.begin(PRE_STOP, order.request_id)
-        exit_ = await used.sandbox.stop(used.id, order, output.write)
-        if hooked:
+        exit_ = await used.sandbox.stop(used.id, order, (output or own).write)
+        if hooked and output is not None:
             came = exit_.pre_stop
             output.end("" if came is None or came.ok else came.message or UNHANDLED_ERROR)
         if exit_.pre_stop is not None:
-            detail = outcome.hook_evidence(exit_.pre_stop) | {"requestId": order.request_id}
+            detail = outcome.hook_evidence(exit_.pre_stop) | {"requestId": order.request_id} | own.excerpt()
             used.tell(self._clock.now(), "preStop", detail)
         return exit_

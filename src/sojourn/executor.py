@@ -163,7 +163,11 @@ class Executor:
         try:
             await self._pool.ready(used)
         except InstanceStartFailed as error:
-            await self._not_started(task, error)
+            refusal = self._refusal(task)
+            if refusal is not None:
+                await self._queue.apply(task, refusal)
+            else:
+                await self._not_started(task, error, counts=not used.retired)
             return False
         refusal = self._refusal(task)  # making an instance took time, in which it may have grown too old
         if refusal is not None:
@@ -180,9 +184,12 @@ class Executor:
             return Aged()
         return None
 
-    async def _not_started(self, task: Task, error: InstanceStartFailed) -> None:
-        """No instance could be made: what was lost is tried again, what cannot work makes the task Invalid."""
-        lost = self.starts_lost.get(task.id, 0) + 1
+    async def _not_started(self, task: Task, error: InstanceStartFailed, *, counts: bool) -> None:
+        """No instance could be made: what was lost is tried again, what cannot work makes the task Invalid.
+
+        A start that was cut short because the function changed does not count: the next one is of the new code.
+        """
+        lost = self.starts_lost.get(task.id, 0) + counts
         if error.lost and (lost <= STARTS_LOST_MAX or self.draining):
             self.starts_lost[task.id] = lost
             due = self._clock.now() + int(START_RETRY_SECONDS * MICROSECONDS_PER_SECOND)

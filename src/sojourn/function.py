@@ -14,6 +14,8 @@ import msgspec
 from .errors import InvalidArgument, QualifierNotFound
 
 LATEST = "LATEST"
+CONTAINER = "custom-container"
+"""The runtime whose functions are images."""
 
 FUNCTION_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
@@ -86,6 +88,16 @@ class CustomRuntime(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     health_check_config: HealthCheck | None = None
 
 
+class CustomContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """The image of a custom container (FC: customContainerConfig); `entrypoint` and `command` replace the image's."""
+
+    image: str
+    command: list[str] = []
+    entrypoint: list[str] = []
+    port: int = PORT_DEFAULT
+    health_check_config: HealthCheck | None = None
+
+
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=False):
     """What the caller configured for a function; memory and disk in MB, times in seconds.
 
@@ -106,6 +118,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     idle_timeout: int | None = None
     instance_lifecycle_config: Lifecycle = Lifecycle()
     custom_runtime_config: CustomRuntime | None = None
+    custom_container_config: CustomContainer | None = None
+
+    @property
+    def contained(self) -> bool:
+        """Whether the function is an image that a container engine runs."""
+        return self.runtime == CONTAINER
 
     @property
     def custom(self) -> bool:
@@ -220,7 +238,7 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_custom(runtime: str) -> bool:
     """Whether `runtime` is a program of the caller's that speaks HTTP."""
-    return runtime == "custom" or runtime.startswith("custom.")
+    return runtime in ("custom", CONTAINER) or runtime.startswith("custom.")
 
 
 def arn(account_id: str, name: str, region: str) -> str:

@@ -42,8 +42,10 @@ class Gate:
     def __init__(self, pool: Pool, clock: Clock, function_of: Callable[[int], Function]) -> None:
         self._pool, self._clock, self._function_of = pool, clock, function_of
         self._turns = Turns()
+        self._newcomers: dict[str, set[int]] = {}
         self._head: int | None = None
         self._head_since = 0.0
+        pool.on_last_gone = self._lost_its_last
         pool.wanted = self._turns.__contains__
         pool.pressed = lambda: self._head is not None
 
@@ -57,6 +59,12 @@ class Gate:
         function = self._function_of(function_id)
         config = function.async_config
         self._turns.add(function_id, function.account_id, config.queue_weight if config is not None else 1)
+        if function_id not in self._pool.fleet.groups:
+            self._newcomers.setdefault(function.account_id, set()).add(function_id)
+
+    def _lost_its_last(self, function_id: int) -> None:
+        if function_id in self._turns:
+            self.want(function_id)
 
     def round(self, begin: Callable[[int], Begun]) -> None:
         """Give turns until nobody can use one; `begin` lets a function take one."""
@@ -72,17 +80,32 @@ class Gate:
                     capacity.book(self._function_of(function_id))
                 begun = begin(function_id)
                 if begun is Begun.FULL:
-                    if head is None:
-                        head = function_id
-                    if self._pool.spent:
+                    head = function_id if head is None else head
+                    if self._pool.busy and capacity.closed:  # nothing is left, but for newcomers
                         break
                 elif begun is Begun.STARTED:
                     self._turns.charge()
                 elif begun is not Begun.STARTING:
                     self._turns.drop(function_id)
+        self._let_newcomers(begin)
         if head != self._head:
             capacity.book(None)
             self._head, self._head_since = head, self._clock.monotonic()
+
+    def _let_newcomers(self, begin: Callable[[int], Begun]) -> None:
+        """Ask those who have no instance and whom the round has not reached: a part of the room is kept for them."""
+        pool = self._pool
+        for account_id, waiting in list(self._newcomers.items()):
+            if pool.busy and pool.capacity.closed_to(account_id):
+                continue
+            for function_id in self._turns.in_order(waiting):
+                if function_id not in pool.fleet.groups and begin(function_id) is Begun.STARTED:
+                    self._turns.serve(function_id)
+            left = {each for each in waiting if each in self._turns and each not in pool.fleet.groups}
+            if left:
+                self._newcomers[account_id] = left
+            else:
+                del self._newcomers[account_id]
 
     def rest_seconds(self) -> float | None:
         """After which time a round is due although nothing happens; None for never."""

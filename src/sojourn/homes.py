@@ -1,7 +1,8 @@
 """Where accounts live: one sandbox each, started when it is first needed and again after it was lost.
 
 Accounts never share a sandbox. The driver in force was chosen and probed by `server`; this file only decides when a
-sandbox starts, with which network and under which user.
+sandbox starts, with which network and under which user. An account that runs images of its own has a second one, beside
+the first, in which its containers live.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from .errors import InvalidArgument
+from .errors import InvalidArgument, SandboxUnavailable
 from .function import Account
 from .runtime import Resolved, Runtime
 from .sandbox import Exit, Sandbox, SandboxDriver, SandboxSpec
@@ -22,12 +24,15 @@ log = logging.getLogger(__name__)
 FIRST_UID = 200_000
 """Users of sandboxes when the server is root: this number plus the account's place among all accounts."""
 
+CONTAINERS_SUFFIX = ".containers"
+"""What the directory of an account's containers has behind the account's id, in which no dot can be."""
+
 
 class Homes:
     """The sandboxes of all accounts.
 
     `mark` is the environment value by which processes of this data directory are known; `code` gives the directory of
-    an account's code trees.
+    an account's code trees. `containers` starts what containers live in; without it no function can be an image.
     """
 
     def __init__(
@@ -41,12 +46,14 @@ class Homes:
         network: str,
         network_others: str,
         region: str,
+        containers: SandboxDriver | None = None,
     ) -> None:
         self._driver, self._runtimes, self._directory, self._code = driver, tuple(runtimes), directory, code
         self._mark, self._network, self._network_others = mark, network, network_others
         self.region = region
+        self._containers = containers
         self._places: dict[str, tuple[int, bool]] = {}
-        self._sandboxes: dict[str, asyncio.Future[Sandbox]] = {}
+        self._sandboxes: dict[tuple[str, bool], asyncio.Future[Sandbox]] = {}
         self._closing = False
         self.on_exit: Callable[[str, Exit], None] = lambda *_: None
         self.on_lost: Callable[[str], None] = lambda _: None
@@ -79,18 +86,21 @@ class Homes:
         _, owner = self._places[account_id]
         return self._network if owner else self._network_others
 
-    async def sandbox(self, account_id: str) -> Sandbox:
-        """The account's sandbox; the first caller starts it, the others wait for the same start.
+    async def sandbox(self, account_id: str, *, contained: bool = False) -> Sandbox:
+        """The account's sandbox, or with `contained` the one of its containers.
+
+        The first caller starts it, the others wait for the same start.
 
         Raises
         ------
         SandboxUnavailable: it does not start.
 
         """
-        begun = self._sandboxes.get(account_id)
+        key = account_id, contained
+        begun = self._sandboxes.get(key)
         if begun is None or not _usable(begun):
-            begun = asyncio.ensure_future(self._start(account_id))
-            self._sandboxes[account_id] = begun
+            begun = asyncio.ensure_future(self._start(*key))
+            self._sandboxes[key] = begun
         return await asyncio.shield(begun)
 
     async def close(self) -> None:
@@ -101,13 +111,17 @@ class Homes:
             if not isinstance(result, BaseException):
                 await result.close()
 
-    async def _start(self, account_id: str) -> Sandbox:
+    async def _start(self, account_id: str, contained: bool) -> Sandbox:  # noqa: FBT001 - the parts of a key
+        driver = self._containers if contained else self._driver
+        if driver is None:
+            raise SandboxUnavailable("this server runs no containers")
         place, _ = self._places[account_id]
-        directory = self._directory / account_id
+        name = account_id + CONTAINERS_SUFFIX if contained else account_id
+        directory = self._directory / name
         directory.mkdir(parents=True, exist_ok=True)
         interpreters = {one.executable: one for driver in self._runtimes for one in driver.interpreters()}
         spec = SandboxSpec(
-            id=account_id,
+            id=name,
             account_id=account_id,
             code=self._code(account_id),
             directory=directory,
@@ -116,17 +130,17 @@ class Homes:
             network=self.network_of(account_id),
             uid=FIRST_UID + place if os.getuid() == 0 else None,
         )
-        return await self._driver.start(spec, self._exited, lambda: self._gone(account_id))
+        return await driver.start(spec, self._exited, lambda: self._gone(account_id, contained))
 
     def _exited(self, instance_id: str, exit_: Exit) -> None:
         self.on_exit(instance_id, exit_)
 
-    def _gone(self, account_id: str) -> None:
+    def _gone(self, account_id: str, contained: bool) -> None:  # noqa: FBT001 - the parts of a key
         if not self._closing:
             log.warning("the sandbox of account %s went away; the next execution starts another one", account_id)
-            begun = self._sandboxes.get(account_id)
+            begun = self._sandboxes.get((account_id, contained))
             if begun is not None and not _usable(begun):  # else another one was started while this one collapsed
-                del self._sandboxes[account_id]
+                del self._sandboxes[account_id, contained]
         self.on_lost(account_id)
 
 
@@ -135,3 +149,11 @@ def _usable(begun: asyncio.Future[Sandbox]) -> bool:
     if not begun.done():
         return True
     return not begun.cancelled() and begun.exception() is None and begun.result().alive
+
+
+def mark_of(data_dir: Path) -> str:
+    """The name by which processes of this data directory are known, the same at every start."""
+    path = data_dir / "mark"
+    if not path.exists():
+        path.write_text(f"sojourn-{secrets.token_hex(8)}\n")
+    return path.read_text().strip()

@@ -71,7 +71,7 @@ HOOKS: Mapping[str, Rule] = MappingProxyType(
             called="before every freeze, after the last invocation in flight",
             once_per="freeze",
             on_failure="the freeze goes ahead; an event of the instance tells",
-            on_timeout="as a failure",
+            on_timeout="as a failure; then the instance goes through PreStop, since the hook is still in there",
         ),
         PRE_STOP: Rule(
             name=PRE_STOP,

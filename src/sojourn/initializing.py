@@ -68,8 +68,14 @@ class Initializing:
             made.ahead = True
             self._rest(made)
 
-    async def run(self, used: Instance, request_id: str, sink: LogSink) -> HookOutcome:
-        """Run Initializer; one whose Initializer failed is to be stopped.
+    async def run(
+        self,
+        used: Instance,
+        request_id: str,
+        sink: LogSink,
+        excerpt: Callable[[], dict[str, object]] = dict,
+    ) -> HookOutcome:
+        """Run Initializer; one whose Initializer failed is to be stopped. `excerpt()` is for the event.
 
         Raises
         ------
@@ -80,7 +86,7 @@ class Initializing:
             raise InstanceDied(Exit(), lost=True)
         came = await used.sandbox.initialize(used.id, request_id, sink)
         used.start_parts["initializerMs"] = came.duration_ms
-        detail = hook_evidence(came) | {"requestId": request_id}
+        detail = hook_evidence(came) | {"requestId": request_id} | excerpt()
         if not came.ok:
             used.tell(self._clock.now(), "InitializationFailed", detail)
             self._minimum.failed(used.function.id, came.message or "Initializer failed")
@@ -96,8 +102,9 @@ class Initializing:
         self._background.spawn(self._alone(made))
 
     async def _alone(self, made: Instance) -> None:
+        output = Output()
         try:
-            came = await self.run(made, self._request_id(), Output().write)
+            came = await self.run(made, self._request_id(), output.write, output.excerpt)
             if not came.ok:
                 self._send_away(made, "initializer")
         except InstanceDied:

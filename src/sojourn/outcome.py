@@ -78,7 +78,13 @@ def of_initializer(came: HookOutcome, timeout_seconds: float) -> Failure:
         failure = _failure(TIMEOUT, f"Function initialization timed out after {timeout_seconds:g} seconds", {})
         return msgspec.structs.replace(failure, kind=INITIALIZATION)
     failure = _failure(came.type or CRASHED, came.message or "the initializer failed", {})
-    return msgspec.structs.replace(failure, kind=INITIALIZATION, document=came.payload or failure.document)
+    return msgspec.structs.replace(
+        failure,
+        kind=INITIALIZATION,
+        document=came.payload or failure.document,
+        retryable=came.retryable,
+        retry_after_seconds=_usable(came.retry_after_seconds),
+    )
 
 
 def of_initializer_exit(exit_: Exit, duration_us: int, memory_mb: int) -> Failure:

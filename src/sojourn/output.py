@@ -15,6 +15,8 @@ from .store import Log
 HEAD_BYTES_MAX = 16 * 1024
 TAIL_BYTES_MAX = 48 * 1024
 
+EXCERPT_BYTES_MAX = 2048
+
 INITIALIZE = "Initialize"
 INVOKE = "Invoke"
 PRE_FREEZE = "PreFreeze"
@@ -113,6 +115,10 @@ class Output:
         if not self._head and not self._tail and not self._dropped:
             return None
         return Log(attempt, bytes(self._head), bytes(self._saved + self._tail), self._dropped)
+
+    def excerpt(self) -> dict[str, object]:
+        """The beginning of it as `output`, for an event; nothing when it was silent."""
+        return {"output": self._head[:EXCERPT_BYTES_MAX].decode(errors="replace")} if self._head else {}
 
     def _announce(self) -> None:
         """Write the line by which the open section begins, if it is not there yet."""

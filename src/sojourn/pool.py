@@ -19,7 +19,7 @@ from .background import Background
 from .birth import Birth
 from .capacity import Capacity
 from .chronicle import Remembered
-from .clock import Clock
+from .clock import MICROSECONDS_PER_SECOND, Clock, real_timeout_seconds, unscaled
 from .ending import Ending
 from .errors import InstanceStartFailed
 from .fleet import Fleet, Instance
@@ -38,9 +38,10 @@ __all__ = ["Instance", "Pool"]
 class Pool:
     """All instances of this server.
 
-    `on_free()` is called whenever capacity may have become available. `wanted(function_id)` says whether tasks of a
-    function wait, so that its warm instances are not taken from it before its turn; `pressed()` whether somebody waits
-    for capacity, whose room is not taken by what is only made ahead.
+    `on_free()` is called whenever capacity may have become available, `on_last_gone(function_id)` when a function has
+    no instance any more. `wanted(function_id)` says whether tasks of a function wait, so that its warm instances are
+    not taken from it before its turn; `pressed()` whether somebody waits for capacity, whose room is not taken by what
+    is only made ahead.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Pool:
         self.closing = False
         self.on_free: Callable[[], None] = lambda: None
         self.wanted: Callable[[int], bool] = lambda _: False
+        self.on_last_gone: Callable[[int], None] = lambda _: None
         self.pressed: Callable[[], bool] = lambda: False
         homes.on_exit, homes.on_lost = self._exited, self._lost
 
@@ -126,9 +128,9 @@ class Pool:
         return identity.request_id(self._numbers.next(self._clock.now()))
 
     @property
-    def spent(self) -> bool:
-        """Whether nothing is left for anybody: no room, and no instance that could serve or make room."""
-        return self.capacity.exhausted and not self.fleet.resting and not self.fleet.sharing
+    def busy(self) -> bool:
+        """Whether no instance could serve anybody or make room: all of them have all that they take."""
+        return not self.fleet.resting and not self.fleet.sharing
 
     # An execution's instance ------------------------------------------------------------------------------------------
 
@@ -181,6 +183,14 @@ class Pool:
             del used.in_flight[invocation.request_id]
             if used.on_call_over is not None:
                 used.on_call_over()
+
+    def timeout_seconds(self, timeout: float) -> float:
+        """How long a handler with this timeout may really take."""
+        return real_timeout_seconds(self._clock, timeout)
+
+    def deadline_at(self, timeout: float) -> int:
+        """When a handler with this timeout that begins now must be done, by the clock of the machine."""
+        return unscaled(self._clock).now() + int(self.timeout_seconds(timeout) * MICROSECONDS_PER_SECOND)
 
     def release(self, used: Instance) -> None:
         """Give an instance back, whether or not it was used; one that starts, is dead or outdated is taken care of."""
@@ -235,13 +245,13 @@ class Pool:
         return await self.stop(used, reason, task_name, output)
 
     def change(self, function: Function) -> None:
-        """A function is so from now on: instances that do not serve it go, resting ones at once, others when done."""
+        """A function is so from now on: instances that do not serve it go, at once when nothing runs in them."""
         for each in self.fleet.of(function.id):
             if each.serves(function) and not function.deleted:
                 continue
             each.retired = True
             self.fleet.share(each)
-            if each.id in self.fleet.resting:
+            if each.id in self.fleet.resting or each.status is Status.CREATING:
                 self._send_away(each, "update")
         self.minimum.change(function)
         self._resting.change(function.id)
@@ -249,11 +259,8 @@ class Pool:
     async def close(self, reason: str = "shutdown") -> None:
         """End every instance and every sandbox."""
         self.closing = True
-        self._resting.close()
+        self._resting.close(reason)
         self.minimum.close()
-        starting = [each.started for each in self.instances() if each.started and not each.started.done()]
-        if starting:
-            await asyncio.wait(starting)
         ends = [self.stop(each, reason) for each in self.instances()]
         await asyncio.gather(*ends, return_exceptions=True)
         await self._homes.close()
@@ -345,6 +352,8 @@ class Pool:
         used.note(instance.Died(), self._clock.now())
         used.tell(self._clock.now(), "Destroyed", why)
         self._destroyed.add(used)
+        if used.function.id not in self.fleet.groups:
+            self.on_last_gone(used.function.id)
         self.minimum.gone(used.function.id)
         self._freed()
 

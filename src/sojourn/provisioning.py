@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .configuration import IGNORED_WHEN_EMPTY
 from .errors import InvalidArgument
 from .function import MIN_INSTANCES_BOUNDS, Provision, Scaling, check_integer
+from .own_program import IGNORED_WHEN_EMPTY
 
 _NEUTRAL: Mapping[str, object] = {"enableOnDemandScaling": True}
 """Fields whose one value says what is always so here."""

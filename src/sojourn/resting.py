@@ -1,7 +1,8 @@
 """Resting: what becomes of an instance that nobody uses. It lingers, is frozen, and goes, or is thawed.
 
 When each of that is due is `freezer`'s to say. PreFreeze runs under a request id of its own and belongs to no task, so
-what it came to and wrote stands with the instance's events; whatever that is, the freeze goes ahead.
+what it came to and wrote stands with the instance's events; whatever that is, the freeze goes ahead. An instance whose
+PreFreeze did not return in time is not used again.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ from .minimum import Minimum
 from .outcome import hook_evidence
 from .output import Output
 from .sandbox import InstanceDied
-
-HOOK_OUTPUT_BYTES_MAX = 2048
 
 
 class Resting:
@@ -53,7 +52,7 @@ class Resting:
         self._fleet, self._clock, self._minimum, self._background = fleet, clock, minimum, background
         self._idle_seconds, self._request_id = idle_seconds, request_id
         self._send_away, self._freed = send_away, freed
-        self._closed = False
+        self._closed = ""
         self._freezer = Freezer(
             clock,
             linger_seconds=linger_seconds,
@@ -67,7 +66,7 @@ class Resting:
     def rest(self, used: Instance) -> None:
         """An instance has just become Idle: keep it, or not."""
         if used.retired or self._closed:
-            self._send_away(used, "shutdown" if self._closed else "update")
+            self._send_away(used, self._closed or "update")
         elif self._idle_seconds_of(used) <= 0 and not self._minimum.keeps(used):
             self._send_away(used, "idle")
         else:
@@ -92,9 +91,9 @@ class Resting:
                 self._fleet.thawed(each)
             self._freezer.rest(each)
 
-    def close(self) -> None:
-        """Freeze nothing more, and keep nobody."""
-        self._closed = True
+    def close(self, reason: str) -> None:
+        """Freeze nothing more, and keep nobody: who comes back is sent away for `reason`."""
+        self._closed = reason
         self._freezer.close()
 
     def _idle_seconds_of(self, used: Instance) -> float:
@@ -114,9 +113,7 @@ class Resting:
         except InstanceDied:
             return
         if came is not None:
-            detail = hook_evidence(came) | {"requestId": request_id}
-            if (text := output.log(1)) is not None:
-                detail["output"] = text.head[:HOOK_OUTPUT_BYTES_MAX].decode(errors="replace")
+            detail = hook_evidence(came) | {"requestId": request_id} | output.excerpt()
             used.tell(self._clock.now(), rule.name, detail)
         if used.status is Status.STOPPING:  # its end did not wait any longer, and needs the CPU
             used.sandbox.thaw(used.id)
@@ -124,6 +121,10 @@ class Resting:
             return
         used.note(instance.FrozenNow(), self._clock.now())
         used.tell(self._clock.now(), "Frozen")
-        if used.gone is None:
-            self._fleet.frozen(used)
-            self._freed()
+        if used.gone is not None:
+            return
+        if came is not None and came.timed_out:  # the hook is still in there, and a handler would have to wait for it
+            self._send_away(used, "timeout")
+            return
+        self._fleet.frozen(used)
+        self._freed()

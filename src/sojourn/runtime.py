@@ -31,7 +31,8 @@ class Resolved(msgspec.Struct, frozen=True, kw_only=True):
 
     `kind` says who serves invocations inside an instance: `python` the interpreter itself, `node` the program
     `program`, `custom` a program of the function's that speaks HTTP, `poll` one that asks for invocations over the
-    runtime API. For all but `python` the instance begins as a fork of `interpreter` that makes way for it.
+    runtime API, `container` an image that speaks HTTP. For all but `python` the instance begins as a fork of
+    `interpreter` that makes way for it.
     """
 
     interpreter: Interpreter

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import msgspec
 
-from .function import CustomRuntime, Lifecycle
+from .function import CustomContainer, CustomRuntime, Lifecycle
 from .runtime import Interpreter
 
 
@@ -60,9 +60,9 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     """An instance to create, sizes in MB; `context` is what the handler's context shows of function and account.
 
     `interpreter` is the Python whose zygote the instance is forked from. `kind` says who serves invocations in there
-    (see `runtime.Resolved`), `program` is the binary it becomes when that is not Python. `concurrency` is how many
-    invocations it takes at a time. `cpu` is how many cores it may use where that can be held, None for all. `offline`
-    asks for a network of its own without a way out.
+    (see `runtime.Resolved`), `program` is the binary it becomes when that is not Python, `container` the image that it
+    is. `concurrency` is how many invocations it takes at a time. `cpu` is how many cores it may use where that can be
+    held, None for all. `offline` asks for a network of its own without a way out.
     """
 
     id: str
@@ -76,6 +76,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     kind: str = "python"
     program: Path | None = None
     custom: CustomRuntime | None = None
+    container: CustomContainer | None = None
     lifecycle: Lifecycle = Lifecycle()
     concurrency: int = 1
     cpu: float | None = None
@@ -115,8 +116,8 @@ class HookOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a lifecycle hook came to.
 
     When `ok` is False it failed, or `timed_out`, and `payload` is the error document (errorMessage, errorType,
-    stackTrace), `type` and `message` what it says. A hook that was cut short by the end of its instance is not ok
-    either.
+    stackTrace), `type` and `message` what it says, `retryable` and `retry_after_seconds` what an Initializer wants to
+    come of it. A hook that was cut short by the end of its instance is not ok either.
     """
 
     ok: bool
@@ -125,6 +126,8 @@ class HookOutcome(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes = b""
     type: str = ""
     message: str = ""
+    retryable: bool = True
+    retry_after_seconds: float | None = None
 
 
 class StopOrder(msgspec.Struct, frozen=True, kw_only=True):

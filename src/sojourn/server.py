@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import gc
 import logging
-import os
 import random
 import secrets
 import signal
@@ -19,33 +18,34 @@ import socket
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import uvicorn
 import uvloop
 
-from . import __version__, config, identity
+from . import identity
+from .announcement import announce, write_credentials
 from .api.app import build
 from .api.backend import Backend
 from .api.protocol import Protocol
 from .auditor import Auditor
 from .catalog import Catalog
-from .clock import SystemClock
+from .clock import clock_of, unscaled
 from .code import CodeStore
 from .config import Settings
 from .deliveries import Deliveries
 from .dispatcher import Dispatcher
 from .errors import InvalidArgument, SandboxUnavailable, SojournError
 from .function import AccessKey, Account, Function
-from .homes import Homes
+from .homes import Homes, mark_of
 from .listener import listen
 from .logs import Logs
 from .pool import Pool
 from .queue import Queue
 from .runtime import Runtime
 from .sandbox import Capabilities, SandboxDriver
+from .sandboxes.container import ContainerDriver
+from .sandboxes.overheard import Listener, overheard
 from .store import Store
 from .target import Reach, parse_bridges
 from .task import Backoff
@@ -60,9 +60,9 @@ SANDBOX_ORDER = ("bubblewrap", "process")
 class Server:
     """One server on one data directory: `start`, then `run` until it is told to end, then `stop`."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.clock = SystemClock()
+    def __init__(self, settings: Settings, listener: Listener | None = None) -> None:  # it hears what functions write
+        self.settings, self._listener = settings, listener
+        self.clock = clock_of(settings.time_scale)
         self.numbers = identity.Numbers()
         self.url = ""
         self._ending = asyncio.Event()
@@ -97,13 +97,14 @@ class Server:
             self.pool.change(function)
         self.deliveries.start()
         self._serve_http(listener)
-        self._write_credentials()
+        owner = self._owner()
+        write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
         self._ready = True
         # What is there now stays; and a task leaves no cycles behind, so the collector may come by seldom.
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        self._announce()
+        announce(settings, self.isolation, self.url, owner)
 
     async def run(self) -> None:
         """Serve until SIGTERM, SIGINT, or a store that cannot be trusted any more."""
@@ -153,10 +154,11 @@ class Server:
             bridges=parse_bridges(settings.bridge_urls),
             private_addresses=settings.webhook_private_addresses,
         )
-        mark = _mark(settings.data_dir)
+        mark = mark_of(settings.data_dir)
         sandboxes = settings.data_dir / "sandboxes"
-        for name in SANDBOX_ORDER:
-            left = await _driver("sojourn.sandboxes", name)().reap(sandboxes, mark)
+        containers = ContainerDriver()
+        for each in (*(_driver("sojourn.sandboxes", name)() for name in SANDBOX_ORDER), containers):
+            left = await each.reap(sandboxes, mark)
             if left:
                 log.warning("ended %d processes that an earlier server left behind", left)
         driver, self.isolation = await _isolation(settings.sandbox)
@@ -165,7 +167,7 @@ class Server:
         }
         code = CodeStore(settings.data_dir / "code")
         self.homes = Homes(
-            driver,
+            overheard(driver, self._listener),
             self.runtimes.values(),
             sandboxes,
             code.directory,
@@ -173,6 +175,7 @@ class Server:
             network=settings.network,
             network_others=settings.network_others,
             region=settings.region,
+            containers=overheard(containers, self._listener),
         )
         self.catalog = Catalog(
             self.store,
@@ -213,7 +216,7 @@ class Server:
             rng=random.Random(secrets.randbits(64)),
         )
         self.logs = Logs(self.queue, self.dispatcher.attempt)
-        self.webhook = Webhook(clock, private_addresses=reach.private_addresses)
+        self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
         self.deliveries = Deliveries(
             self.store,
             self.queue,
@@ -294,53 +297,8 @@ class Server:
         )
         self._http_task = asyncio.create_task(self._http.serve(sockets=[listener]))
 
-    # Saying so --------------------------------------------------------------------------------------------------------
-
     def _owner(self) -> Account:
         return self.catalog.accounts()[0]
-
-    def _write_credentials(self) -> None:
-        """The owner's key pair and this start's address, for the command line of the same user."""
-        owner = self._owner()
-        key = self.catalog.keys_of(owner.id)[0]
-        document = {
-            "endpoint": self.url,
-            "accountId": owner.id,
-            "accessKeyId": key.id,
-            "accessKeySecret": key.secret,
-        }
-        path = self.settings.data_dir / "credentials.json"
-        temporary = path.with_suffix(".new")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
-        temporary.replace(path)
-
-    def _announce(self) -> None:
-        settings, isolation = self.settings, self.isolation
-        log.info("account %s, its key pair is in %s", self._owner().id, settings.data_dir / "credentials.json")
-        if settings.network == "host":
-            log.warning(
-                "functions of account %s share this host's network and reach its loopback services (--network none "
-                "shuts them off); further accounts get %s",
-                self._owner().id,
-                "no network" if settings.network_others == "none" else "the host's network too",
-            )
-        else:
-            log.info(
-                "functions of account %s get no network; further accounts get %s",
-                self._owner().id,
-                "none either" if settings.network_others == "none" else "the host's network",
-            )
-        if isolation.level == 0:
-            log.warning("%s", isolation.text)
-        if not config.is_loopback(settings.host):
-            log.warning("listening beyond this machine without TLS: put a TLS proxy that keeps Host in front")
-        sys.stdout.write(
-            f"sojourn {__version__} ready on {self.url} · isolation level {isolation.level} ({isolation.driver}): "
-            f"{isolation.text} {isolation.limits}\n"
-        )
-        sys.stdout.flush()
 
 
 class _Http(uvicorn.Server):
@@ -394,11 +352,3 @@ async def _isolation(wanted: str) -> tuple[SandboxDriver, Capabilities]:
             return driver, found
         reasons.append(f"{name}: {found.reason}")
     raise SandboxUnavailable("no sandbox works here; " + "; ".join(reasons))
-
-
-def _mark(data_dir: Path) -> str:
-    """The name by which processes of this data directory are known, the same at every start."""
-    path = data_dir / "mark"
-    if not path.exists():
-        path.write_text(f"sojourn-{secrets.token_hex(8)}\n")
-    return path.read_text().strip()

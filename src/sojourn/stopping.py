@@ -69,6 +69,6 @@ class Stops:
         if used is not None:
             exit_ = await self._executor.end(execution, task, "stop")
             ended = {"cancelled": True, "processesLeft": 0} if exit_ is None else outcome.evidence_of(exit_)
-            evidence = ended | {"instanceId": used.id}
+            evidence = (attempt.facts if attempt is not None else {}) | ended | {"instanceId": used.id}
         log = attempt.output.log(attempt.number) if attempt is not None else None
         await self._executor.insist(task, Ended(evidence), log)

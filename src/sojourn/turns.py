@@ -9,7 +9,7 @@ O(log n) for each function it looks at and does not depend on how many tasks wai
 from __future__ import annotations
 
 import itertools
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from heapq import heappop, heappush
 
 
@@ -87,13 +87,21 @@ class Turns:
 
     def charge(self) -> None:
         """The function that `round` gave last has had its turn."""
-        turn = self._current
-        if turn is None:
-            return
-        self._charged, account = True, turn.account
-        self._reached, account.reached = max(self._reached, account.at), max(account.reached, turn.at)
-        account.at += 1.0
-        turn.at += 1.0 / turn.weight
+        if self._current is not None:
+            self._charged = True
+            self._take_turn(self._current)
+
+    def serve(self, function_id: int) -> None:
+        """A function had a turn out of its order."""
+        turn = self._turns[function_id]
+        self._take_turn(turn)
+        if turn.active:
+            self._list(turn)
+
+    def in_order(self, function_ids: Iterable[int]) -> list[int]:
+        """Those of `function_ids` that want a turn, in the order of their turns."""
+        turns = [self._turns[function_id] for function_id in function_ids if function_id in self]
+        return [turn.function_id for turn in sorted(turns, key=lambda turn: (turn.account.at, turn.at))]
 
     def owed(self, function_id: int) -> float:
         """How many turns a function, or its account, is behind those that have been served."""
@@ -125,6 +133,12 @@ class Turns:
             for each in aside:
                 if each.active:
                     self._list(each)
+
+    def _take_turn(self, turn: _Turn) -> None:
+        account = turn.account
+        self._reached, account.reached = max(self._reached, account.at), max(account.reached, turn.at)
+        account.at += 1.0
+        turn.at += 1.0 / turn.weight
 
     def _next(self) -> _Turn | None:
         """Take the function whose turn it is out of the lists."""

@@ -77,6 +77,7 @@ class FakeServer:
         self.limits: dict[str, dict[str, Any]] = {}
         self.tasks: dict[tuple[str, str], dict[str, Any]] = {}
         self.lives: tuple[str, ...] = ("Enqueued", "Dequeued", "Running", "Succeeded")
+        self.instances: list[dict[str, Any]] = []
         self.accounts = [{"accountId": "owner", "createdTime": "2026-11-24T01:50:00Z", "owner": True}]
         self.deliveries: list[dict[str, Any]] = [
             {
@@ -195,6 +196,8 @@ class FakeServer:
                 return self._functions(seen)
             case ["2023-03-30", "functions", name, *rest]:
                 return self._function(seen, name, rest)
+            case ["v1", "instances"]:
+                return Reply(200, {"instances": self.instances})
             case ["v1", "accounts"]:
                 return self._accounts(seen)
             case ["v1", "functions", name, "tasks", task_id, what]:

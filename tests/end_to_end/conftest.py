@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from end_to_end.isolation import BRISK, DRIVERS, why_not
+from end_to_end.post import Post
 from live import LiveServer
 
 
@@ -28,3 +29,10 @@ def server(sandbox: str) -> Iterator[LiveServer]:
         assert live.processes() == []
         assert " ERROR " not in live.log(), live.log()
         assert "Traceback" not in live.log(), live.log()
+
+
+@pytest.fixture
+def post() -> Iterator[Post]:
+    """Where functions tell how far they are."""
+    with Post() as office:
+        yield office

@@ -170,6 +170,49 @@ def test_a_stopped_task_is_told(server: LiveServer, receiver: Receiver) -> None:
     assert client.get_task("sleeper", "three").status is Status.STOPPED
 
 
+def test_every_way_a_task_ends_is_told(server: LiveServer, receiver: Receiver) -> None:
+    """Failed by Initializer and by the timeout, stopped before it ran, Expired, Invalid: each with its condition."""
+    client = server.client()
+    ends = {
+        "initialization": ("InitializationError", 200, "InvocationError"),
+        "late": ("UnhandledInvocationError", 200, "InvocationError"),
+        "stopped": ("Stopped", 499, ""),
+        "expired": ("Expired", 408, ""),
+        "invalid": ("Invalid", 412, ""),
+    }
+    source = "import time\ndef initialize(context): raise ValueError(1)\ndef handler(event, context): time.sleep(60)\n"
+    hook = {"initializer": {"handler": "index.initialize"}}
+    for name in ends:
+        client.deploy(
+            name,
+            archive(source),
+            handler=HANDLER,
+            runtime=RUNTIME,
+            memory=128,
+            retries=0,
+            timeout=1,
+            settings={"instanceLifecycleConfig": hook} if name == "initialization" else None,
+        )
+        client.put_async_config(
+            name,
+            on_success=f"{receiver.url}/never",
+            on_failure=f"{receiver.url}/ends/{name}",
+            max_age=1 if name == "expired" else None,
+        )
+    for name in ("stopped", "expired", "invalid"):
+        client.put_concurrency(name, 0)
+    tasks = {name: client.submit(name).task_id for name in ends}
+    client.stop_task("stopped", tasks["stopped"])
+    client.delete_function("invalid")
+    for name, (condition, status, error) in ends.items():
+        delivered(client, name, tasks[name])
+        ((_, body),) = receiver.at(f"/ends/{name}")
+        record = json.loads(body)
+        assert record["requestContext"]["condition"] == condition
+        assert record["responseContext"] == {"statusCode": status, "functionError": error}
+    assert receiver.at("/never") == []
+
+
 def test_a_refused_record_is_seen_and_sent_again(server: LiveServer, receiver: Receiver) -> None:
     """404 is final until somebody asks for another round."""
     client = server.client()

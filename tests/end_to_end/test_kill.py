@@ -22,12 +22,15 @@ from end_to_end.functions import HANDLER, RUNTIME
 from end_to_end.isolation import BRISK
 from histories import faults
 from live import GONE_SECONDS_MAX, LiveServer, archive, until
+from sojourn.audit import Violation, audit
 from sojourn.client import Client, ClientError, Retries, Status, Task, TaskFilter
 from sojourn.history import Event
+from sojourn.stores.sqlite import SqliteStore
 from sojourn.task import INSTANCE_LOST, LEASE_LOST
 
 KILLS_UNDER_LOAD, KILLS_DURING_START = 11, 3
 LOAD_SECONDS = (0.1, 0.8)
+ACCEPTED_PER_ROUND_MIN = 16
 CLIENTS = 4
 END_SECONDS = 60.0
 CHILD = f"86{random.Random().randrange(10**8):08d}"
@@ -107,12 +110,14 @@ class Load:
         self._number = 0
 
     def run(self, server: LiveServer, seconds: float) -> None:
-        """Load the server, and kill it after so many seconds."""
+        """Load the server, and kill it after so many seconds, on a slow machine when it has accepted something."""
+        wanted = len(self.accepted) + ACCEPTED_PER_ROUND_MIN
         ending = threading.Event()
         threads = [threading.Thread(target=self._submit, args=(server, ending)) for _ in range(CLIENTS)]
         for thread in threads:
             thread.start()
         time.sleep(seconds)
+        until(lambda: len(self.accepted) >= wanted, END_SECONDS, "some tasks accepted")
         server.kill()
         ending.set()
         for thread in threads:
@@ -162,6 +167,12 @@ def nothing_left(server: LiveServer) -> None:
     until(lambda: not grandchildren(), GONE_SECONDS_MAX, f"grandchildren gone, left {grandchildren()}")
 
 
+def unsound(server: LiveServer) -> list[Violation]:
+    """What `sojourn verify` finds in the data that a server left behind."""
+    with SqliteStore(server.data).records() as records:
+        return audit(records).violations
+
+
 def judge(tasks: dict[str, Task], load: Load, journal: Journal) -> list[str]:
     """Everything that is wrong."""
     wrong = [f"{name} was acknowledged and is lost" for name in load.accepted if name not in tasks]
@@ -205,6 +216,7 @@ def test_no_sigkill_loses_doubles_or_leaves_anything(sandbox: str) -> None:
         for number in range(KILLS_UNDER_LOAD + KILLS_DURING_START):
             load.run(server, chance.uniform(*LOAD_SECONDS))
             nothing_left(server)
+            assert unsound(server) == []
             if number < KILLS_DURING_START:
                 server.begin()
                 time.sleep(chance.uniform(0.0, 0.5))
@@ -223,6 +235,8 @@ def test_no_sigkill_loses_doubles_or_leaves_anything(sandbox: str) -> None:
         assert server.terminate() == 0, server.log()
         nothing_left(server)
         assert "Traceback" not in server.log(), server.log()
+
+        assert unsound(server) == []
 
     assert judge(tasks, load, journal) == []
     causes = {

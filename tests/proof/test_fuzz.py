@@ -18,6 +18,7 @@ from sojourn import archive, signature
 from sojourn.agent import frames
 from sojourn.api import call
 from sojourn.channel import Channel
+from sojourn.manifest import document
 
 TARGETS = {target.name: target for target in part.TARGETS}
 
@@ -58,6 +59,7 @@ PLANTED: dict[str, tuple[object, str, Any]] = {
     "frames": (frames, "Parser", ForgetfulParser),
     "channel": (Channel, "fail", lambda _: None),
     "archive": (archive, "_path", lambda name: tuple(name.split("/"))),
+    "s.yaml": (document, "DEPTH_MAX", 1_000_000),
     "api": (call, "decode_object", orjson.loads),
 }
 

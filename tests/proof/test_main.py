@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+from proof.model import instances
+from proof.model.guards import GUARDS
 
 from proof import parts
 
@@ -53,6 +57,19 @@ def test_a_part_that_is_not_there_is_refused() -> None:
     assert "there is no part 'nonsense'; there are model" in unknown.stderr
     assert "there is no part 'chaos' yet" in later.stderr
     assert unknown.stdout == ""
+
+
+def test_the_page_of_guarantees_knows_every_part_and_invariant() -> None:
+    """Each part that there is, how many guards it leaves out, and each invariant that anything can name."""
+    page = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    cells = {line.split("|")[1].strip(): line for line in page.splitlines() if line.startswith("| ")}
+    sources = [ROOT / "src/sojourn/audit.py", *(ROOT / "proof/model").glob("*.py")]
+    named = {each for path in sources for each in re.findall(r"\b(I\d+) ", path.read_text(encoding="utf-8"))}
+
+    assert {f"`{name}`" for name in parts.MODULES} <= set(cells)
+    assert f"{len(GUARDS)}: " in cells["`model`"]
+    assert f"{len(instances.GUARDS)}: " in cells["`instances`"]
+    assert named <= {each for cell in cells for each in cell.split(", ")}
 
 
 def test_every_part_has_a_name_of_its_own() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sojourn import engine
 from sojourn.errors import InvalidArgument
 from sojourn.runtimes import custom, node
 from sojourn.runtimes.compiled import CompiledRuntime
@@ -104,10 +105,32 @@ def test_compiled_programs_are_polled_for() -> None:
 
 
 def test_containers_are_refused_by_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither engine, or one that this version does not drive."""
-    monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(InvalidArgument, match="neither podman nor runc is on this server's machine"):
+    """No engine, half of one, or one that does not work: with the engine's own words."""
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    monkeypatch.setattr(engine, "found", engine._found.__wrapped__)
+    with pytest.raises(InvalidArgument, match="needs podman, and it is not on this server's machine, got"):
         ContainerRuntime().resolve("custom-container")
-    monkeypatch.setattr(shutil, "which", lambda name: name)
-    with pytest.raises(InvalidArgument, match="is not run by this version, although podman is here"):
+    monkeypatch.setattr(shutil, "which", lambda name, **_: name if name == "runc" else None)
+    with pytest.raises(InvalidArgument, match="machine, whose runc alone takes no images"):
         ContainerRuntime().resolve("custom-container")
+
+
+def test_an_engine_that_runs_nothing_is_refused_in_its_own_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a trial said, and not that the file is there."""
+    broken = script(tmp_path / "podman", "echo 'Error: no such luck' >&2; exit 125")
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: str(broken))
+    monkeypatch.setattr(engine, "found", engine._found.__wrapped__)
+    with pytest.raises(InvalidArgument, match="podman does not run a container here: Error: no such luck"):
+        ContainerRuntime().resolve("custom-container")
+
+
+def test_without_bounds_an_engine_is_better_than_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As podman without root on control groups of version 1."""
+    said = 'case "$*" in *--memory*) echo "limits are not supported and ignored" >&2;; esac'
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: str(script(tmp_path / "podman", said)))
+    found = engine._found.__wrapped__()
+
+    assert (found.works, found.limits) == (True, False)
+    assert engine.limits(found, 128, 1.0) == []

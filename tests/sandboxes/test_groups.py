@@ -114,9 +114,29 @@ def test_what_a_sandbox_gets_is_its_own_and_is_removed_by_name(tmp_path: Path) -
     (base / "other").mkdir()
     groups.reap(directory.parent, "another-mark")
     assert (base / "mark").is_dir()
-    (directory / groups.FILE).write_bytes(msgspec.json.encode([str(base / "mark"), str(base / "other")]))
+    assert (directory / groups.FILE).exists()
     groups.reap(directory.parent, "mark")
     assert [path.name for path in base.iterdir()] == ["other"]
+    assert not (directory / groups.FILE).exists()
+    (base / "other").rmdir()
+    groups.delegate(offer, "mark", "a", None, directory)
+    groups.reap(directory, "mark")
+    assert base.is_dir()
+    estate = groups.delegate(offer, "mark", "a", None, directory)
+    assert estate is not None
+    estate.remove()
+    assert list(base.iterdir()) == []
+
+
+def test_only_what_carries_the_mark_is_removed(tmp_path: Path) -> None:
+    """A file that names other groups removes none of them, and one that is no list does no harm."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / groups.FILE).write_bytes(msgspec.json.encode([str(tmp_path / "other")]))
+    groups.reap(tmp_path, "mark")
+    assert (tmp_path / "other").is_dir()
+    (tmp_path / groups.FILE).write_bytes(b"{")
+    groups.reap(tmp_path, "mark")
+    assert not (tmp_path / groups.FILE).exists()
 
 
 def test_no_directory_is_no_group_and_no_error(tmp_path: Path) -> None:

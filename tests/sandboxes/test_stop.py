@@ -14,6 +14,7 @@ import pytest
 from live_sandbox import BOTH, ROOT, Live, Output, driver, run
 from sojourn.errors import InstanceStartFailed
 from sojourn.sandbox import InstanceDied
+from sojourn.sandboxes.groups import probe
 
 FAMILY = """
     import hashlib, os, re, signal, sys, threading, time
@@ -370,6 +371,7 @@ def test_what_a_killed_server_leaves_is_reaped(level: str, how: str) -> None:
         reaped = await live.driver.reap(root, live.mark)
 
         assert live.processes() == {}
+        assert not [path for base in set(probe().places.values()) for path in base.glob(f"{live.mark}*")]
         assert await live.driver.reap(root, live.mark) == 0
         if how != "killed" and level == "process":
             assert reaped >= 2

@@ -27,7 +27,12 @@ FILES = (
     "test_offline.py",
     "test_limits.py",
 )
-RUNTIMES = ("../runtimes/test_custom.py", "../runtimes/test_compiled.py", "../runtimes/test_node.py")
+RUNTIMES = (
+    "../runtimes/test_custom.py",
+    "../runtimes/test_custom_start.py",
+    "../runtimes/test_compiled.py",
+    "../runtimes/test_node.py",
+)
 NOBODY = 65534
 ASKED = "import msgspec, pytest, sojourn.sandboxes.process, live_sandbox"
 

@@ -170,6 +170,9 @@ class Agent:
     def _begun(self, resident: Resident, kind: int, body: bytes) -> None:
         """Take what an instance says until it is ready."""
         if kind == frames.READY:
+            if resident.contained:  # then it is our own code that says where the image's program runs
+                resident.memory.pid = int(body)
+                self._limits.adopt(resident)
             resident.owned()
             resident.ready = True
             if resident.timer is not None and not resident.stopping:
@@ -209,7 +212,10 @@ class Agent:
             if not message["grouped"]:
                 self._limits.outside(resident)
         elif "frozen" in message:
-            self._life.frozen(resident, int(message["frozen"]))
+            if message.get("outrun"):  # it forks faster than it can be stopped, and would run on
+                self._life.hostile(resident)
+            else:
+                self._life.frozen(resident, int(message["frozen"]))
         elif "status" in message:
             resident.memory.peak_bytes = max(resident.memory.peak_bytes, int(message["peak_bytes"]))
             self._ended(resident, int(message["status"]), lost=False)

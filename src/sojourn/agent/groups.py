@@ -104,6 +104,11 @@ class Group:
             os.mkdir(one)  # noqa: PTH102 - pathlib is not loaded here
         if self.holds("pids"):
             self._write("pids", "pids.max", str(processes_max))
+        self.look()
+
+    def look(self) -> None:
+        """Open what is counted; what a kernel does not count is left out."""
+        if self.holds("pids"):
             with contextlib.suppress(OSError):
                 self._pids_fd = os.open(self._path("pids", "pids.events"), os.O_RDONLY | os.O_CLOEXEC)
         with contextlib.suppress(OSError, KeyError):  # `memory.peak` came with Linux 5.19

@@ -24,7 +24,13 @@ from .zygote import Birth
 
 _CHANNEL_FD, _CONTROL_FD = 3, 4
 _PYTHON = "python"
-_RUNTIMES = {"node": "node_runtime", "custom": "custom_runtime", "poll": "poll_runtime"}
+_CONTAINER = "container"
+_RUNTIMES = {
+    "node": "node_runtime",
+    "custom": "custom_runtime",
+    "poll": "poll_runtime",
+    _CONTAINER: "container_runtime",
+}
 """The module that serves each other kind: it offers `prepare(channel, root, spec)`, which returns an object with
 `serve()` or raises `StartFailed`. It is loaded before the instance moves in, because the agent's files are out of
 sight afterwards: a module must load everything of this package when it is loaded itself."""
@@ -48,12 +54,14 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
     kind = str(spec.get("kind", _PYTHON))
     try:
         module = _runtime(kind)
-        root = _move_in(spec, namespaces=namespaces, code=code)
-        _take_environment(spec, root)
-        held = spec.get("held", ())
-        bounds = int(spec["memory_mb"]), int(spec["tmp_mb"])
-        namespace.limit(*bounds, namespaces=namespaces, own_user=own_user, held=held)
-        namespace.confine(must=namespaces)
+        root = "/"
+        if kind != _CONTAINER:  # whose engine does all this with the image's program; here runs only code of ours
+            root = _move_in(spec, namespaces=namespaces, code=code)
+            _take_environment(spec, root)
+            held = spec.get("held", ())
+            bounds = int(spec["memory_mb"]), int(spec["tmp_mb"])
+            namespace.limit(*bounds, namespaces=namespaces, own_user=own_user, held=held)
+            namespace.confine(must=namespaces)
     except namespace.CodeMissing as error:
         _fail(channel, CODE_MISSING, str(error))
     except (OSError, ImportError) as error:
@@ -64,7 +72,7 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
         runtime = module.prepare(channel, root, spec)
     except StartFailed as error:
         _fail(channel, error.cause, error.message)
-    channel.sendall(frames.pack(frames.READY, 0, 0))
+    channel.sendall(frames.pack(frames.READY, 0, 0, str(spec.get("contained_pid", "")).encode()))
     if kind == _PYTHON:
         _tie(birth)
         runtime.serve(_control(birth))

@@ -16,6 +16,7 @@ import struct
 CLONE_NEWNS = 0x00020000
 CLONE_NEWIPC = 0x08000000
 CLONE_NEWPID = 0x20000000
+CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
@@ -71,6 +72,15 @@ def die_with_parent() -> None:
 def unshare(flags: int) -> None:
     """New namespaces; a new pid namespace begins with our next child."""
     _check(_libc.unshare(flags), "unshare")
+
+
+def enter(pid: int, kind: str, flag: int) -> None:
+    """Walk into a namespace of another process; `kind` is its name in /proc. A user namespace takes a single thread."""
+    fd = os.open("/proc/" + str(pid) + "/ns/" + kind, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _check(_libc.setns(fd, flag), "setns " + kind)
+    finally:
+        os.close(fd)
 
 
 def raise_loopback() -> None:

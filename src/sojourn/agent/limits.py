@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import frames
+from .engine_group import adopted
 from .groups import Groups
 from .guard import Guard
 from .loop import Loop
@@ -43,6 +44,12 @@ class Limits:
         if resident.group is not None:
             resident.files_bytes = resident.group.files_bytes
             self._on_over(resident.number)
+
+    def adopt(self, resident: Resident) -> None:
+        """Look at the group that a container engine holds the process of `resident` with, if it does."""
+        resident.group = group = adopted(resident.memory.pid, resident.memory.limit_bytes)
+        if group is not None:
+            group.watch(self._loop, lambda: self._filled(resident))
 
     def outside(self, resident: Resident) -> None:
         """Its launcher could not walk into its group: do without."""

@@ -22,6 +22,10 @@ class Port:
     def __init__(self, number: int, hold: socket.socket) -> None:
         self.number, self._hold = number, hold
 
+    def release(self) -> None:
+        """Leave it to others."""
+        self._hold.close()
+
 
 def choose(wanted: int) -> Port:
     """`wanted` when it is free, else some other.

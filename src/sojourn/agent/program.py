@@ -12,6 +12,7 @@ import signal
 import threading
 from collections.abc import Sequence
 
+from . import tree
 from .failure import StartFailed
 from .loop import exited
 
@@ -28,6 +29,7 @@ class Program:
 
     def __init__(self, command: Sequence[str], root: str) -> None:
         self.command = [root + "/" + word[len(_CODE) :] if word.startswith(_CODE) else word for word in command]
+        self.shown = " ".join(self.command)
         self.pid = 0
         self.code: int | None = None
         """Its exit code once it has ended: 128 and the signal's number when a signal did it."""
@@ -35,7 +37,7 @@ class Program:
         self._how = ""
 
     def start(self) -> None:
-        """Start it.
+        """Start it, as `pid`, a child of ours.
 
         Raises
         ------
@@ -65,7 +67,7 @@ class Program:
 
     def exit_message(self) -> str:
         """How it ended, in Function Compute's words."""
-        line = " ".join(self.command)
+        line = self.shown
         return (
             "Function instance exited unexpectedly(code "
             + str(self.code)
@@ -83,14 +85,7 @@ class Program:
 
     def peak_bytes(self) -> int:
         """The highest resident memory of it and of its children that were waited for; 0 when it is gone."""
-        try:
-            with open("/proc/" + str(self.pid) + "/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123 - pathlib is not loaded here
-                for line in file:
-                    if line.startswith("VmHWM:"):
-                        return int(line.split()[1]) * 1024
-        except OSError:
-            pass
-        return 0
+        return tree.high_water_bytes(self.pid)
 
     def _refusal(self, error: OSError) -> str:
         """Why it could not be executed, as far as its file shows it."""

@@ -36,6 +36,7 @@ class Resident:
         self.hooks = HookRuns(loop, spec.get("lifecycle") or {})
         self.initialized = not self.hooks.has(frames.INITIALIZER)
         self.own_program = spec.get("kind", "python") != "python"
+        self.contained = spec.get("kind") == "container"
         self.began_at = time.monotonic()
         self.forked_at = 0.0
         self.ready = False

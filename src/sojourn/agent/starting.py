@@ -20,13 +20,13 @@ START_SECONDS_MAX = 120.0
 _PAUSE_SECONDS_MIN, _PAUSE_SECONDS_MAX = 0.002, 0.1
 
 
-def wait_until_served(program: Program, api: RuntimeApi, port: int | None) -> bool:
+def wait_until_served(program: Program, api: RuntimeApi | None, port: int | None) -> bool:
     """Wait until the program serves; True when it does so on `port`, False when it asks the runtime API.
 
     Parameters
     ----------
     program: was started just now.
-    api: what it may ask.
+    api: what it may ask, None when there is nothing to ask.
     port: where it may listen; None when it must ask.
 
     Raises
@@ -38,13 +38,15 @@ def wait_until_served(program: Program, api: RuntimeApi, port: int | None) -> bo
     pause = _PAUSE_SECONDS_MIN
     while time.monotonic() < deadline:
         ended = program.reap()
-        if api.init_error:
+        if api is not None and api.init_error:
             raise StartFailed(NOT_STARTED, "The program reported that it cannot start: " + api.init_error)
         if ended:
             raise StartFailed(EXITED, program.exit_message())
         if port is not None and _accepts(port):
             return True
-        if api.asked.wait(pause):
+        if api is None:
+            time.sleep(pause)
+        elif api.asked.wait(pause):
             return False
         pause = min(pause * 1.5, _PAUSE_SECONDS_MAX)
     seconds = str(int(START_SECONDS_MAX))

@@ -189,7 +189,7 @@ class Zygote:
             return  # thawed or dead by now
         for _ in range(_STEPS_AT_ONCE):
             if standstill.step() or steps >= _STEPS_MAX:
-                self._say(number=number, frozen=request)
+                self._say(number=number, frozen=request, outrun=standstill.outrun)
                 return
             steps += 1
         self._loop.later(_STEP_PAUSE_SECONDS, lambda: self._step(number, request, standstill, steps))

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sojourn.clock import unscaled
 from sojourn.errors import PathNotSupported
 
 from . import answer, errors, health, v1, v2023_03_30
@@ -26,7 +27,7 @@ METHOD_NOT_ALLOWED = 405
 
 def build(backend: Backend) -> Paths:
     """The HTTP API over `backend`, an ASGI application."""
-    authentication = Authentication(backend.catalog, backend.clock)
+    authentication = Authentication(backend.catalog, unscaled(backend.clock))
     operation = partial(Operation, backend, authentication)
 
     async def not_routed(request: Request, error: Exception) -> Response:

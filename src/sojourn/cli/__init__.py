@@ -40,7 +40,23 @@ app = cyclopts.App(
 app.command(serve)
 app.command("sojourn.cli.function:app", name="function", help="Deploy, list, show and delete functions.")
 app.command("sojourn.cli.task:app", name="task", help="Submit, watch and stop tasks.")
+app.command("sojourn.cli.instance:app", name="instance", help="List instances.")
 app.command("sojourn.cli.account:app", name="account", help="Make and list accounts.")
+app.command(
+    "sojourn.cli.deploy:deploy",
+    name="deploy",
+    help="Deploy the functions of a Serverless Devs file.\n\nFor example:\n\n    sojourn deploy -t s.yaml --dry-run",
+)
+app.command(
+    "sojourn.cli.dev:dev",
+    name="dev",
+    help="Run the functions of a directory and follow their changes.\n\nFor example:\n\n    sojourn dev hello/",
+)
+app.command(
+    "sojourn.cli.invoke:invoke",
+    name="invoke",
+    help="Call a function and print its answer.\n\nFor example:\n\n    sojourn invoke hello --payload world --tail",
+)
 app.command(
     "sojourn.cli.verify:verify",
     name="verify",

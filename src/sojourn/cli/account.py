@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import cyclopts
 
 from sojourn.client import Account
 
-from .display import moment, print_facts, print_many, print_one
+from .display import moment_of_text, print_facts, print_many, print_one
 from .options import COMMON, Common
 
 app = cyclopts.App(name="account", help="Make and list accounts.", help_format="plaintext")
@@ -57,15 +55,4 @@ def list_(*, common: Common = COMMON) -> None:
 
 
 def _row(account: Account) -> tuple[str, str, str]:
-    return account.account_id, _created(account.created_time), "owner" if account.owner else ""
-
-
-def _created(time: str | int) -> str:
-    """The time as local time: RFC 3339 text or milliseconds, as the server sent it."""
-    if isinstance(time, int):
-        return moment(time)
-    try:
-        at = datetime.fromisoformat(time)
-    except ValueError:
-        return time
-    return moment(round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
+    return account.account_id, moment_of_text(account.created_time), "owner" if account.owner else ""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import msgspec
@@ -118,6 +118,17 @@ def moment(milliseconds: int) -> str:
         return ""
     at = datetime.fromtimestamp(milliseconds // 1000).astimezone()
     return f"{at:%Y-%m-%d %H:%M:%S}.{milliseconds % 1000:03d}"
+
+
+def moment_of_text(time: str | int) -> str:
+    """The time as local time: RFC 3339 text or milliseconds, as the server sent it."""
+    if isinstance(time, int):
+        return moment(time)
+    try:
+        at = datetime.fromisoformat(time)
+    except ValueError:
+        return time
+    return moment(round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1000))
 
 
 def zone() -> str:

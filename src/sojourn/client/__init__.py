@@ -12,6 +12,7 @@ One client, three parts: `calls` and `conversation` say what is asked, purely; `
 
 from sojourn.task import Status
 
+from . import documents
 from .archive import code_archive, zip_directory
 from .asynchronous import AsyncClient
 from .blocking import Client
@@ -39,6 +40,8 @@ from .model import (
     Delivery,
     Function,
     FunctionPage,
+    InFlight,
+    Instance,
     Invocation,
     Submission,
     Task,
@@ -61,6 +64,8 @@ __all__ = [
     "Delivery",
     "Function",
     "FunctionPage",
+    "InFlight",
+    "Instance",
     "Invocation",
     "NoCredentials",
     "NotFound",
@@ -79,6 +84,7 @@ __all__ = [
     "Version",
     "WaitTimedOut",
     "code_archive",
+    "documents",
     "from_environment",
     "zip_directory",
 ]

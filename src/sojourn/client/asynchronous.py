@@ -61,6 +61,10 @@ class AsyncClient:
         """Let go of the connections. Closing twice is fine."""
         await self._http.aclose()
 
+    async def ask(self, call: Call[T]) -> T:
+        """The answer to one call, such as those of `calls` and `documents`."""
+        return await self._run(ask(call))
+
     async def deploy(
         self,
         name: str,
@@ -284,6 +288,10 @@ class AsyncClient:
     async def webhook_secret(self, *, rotate: bool = False) -> str:
         """The secret that signs the records of this account; with `rotate` it is replaced by a new one."""
         return await self._run(ask(calls.webhook_secret(rotate=rotate)))
+
+    async def instances(self, function: str | None = None) -> list[model.Instance]:
+        """The account's instances, the oldest first; or those of one function."""
+        return await self._run(ask(calls.instances(function)))
 
     async def create_account(self, account_id: str) -> model.AccessKey:
         """Make an account with a random key pair; only the owner may."""

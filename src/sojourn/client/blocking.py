@@ -75,6 +75,10 @@ class Client:
         """Let go of the connections. Closing twice is fine."""
         self._http.close()
 
+    def ask(self, call: Call[T]) -> T:
+        """The answer to one call, such as those of `calls` and `documents`."""
+        return self._run(ask(call))
+
     def deploy(
         self,
         name: str,
@@ -339,6 +343,10 @@ class Client:
     def webhook_secret(self, *, rotate: bool = False) -> str:
         """The secret that signs the records of this account; with `rotate` it is replaced by a new one."""
         return self._run(ask(calls.webhook_secret(rotate=rotate)))
+
+    def instances(self, function: str | None = None) -> list[model.Instance]:
+        """The account's instances, the oldest first; or those of one function."""
+        return self._run(ask(calls.instances(function)))
 
     def create_account(self, account_id: str) -> model.AccessKey:
         """Make an account with a random key pair; only the owner may."""

@@ -229,6 +229,16 @@ def webhook_secret(*, rotate: bool) -> Call[str]:
     return Call("GetWebhookSecret", "GET", "/v1/webhook-secret", decode, idempotent=True)
 
 
+def instances(function: str | None) -> Call[list[model.Instance]]:
+    """The account's instances, or those of one function."""
+
+    def decode(answer: Answer) -> list[model.Instance]:
+        return msgspec.json.decode(answer.body, type=_Instances).instances
+
+    query = _given({"function": function})
+    return Call("ListInstances", "GET", "/v1/instances", decode, query=query, idempotent=True)
+
+
 def create_account(account_id: str) -> Call[model.AccessKey]:
     """Make an account with a key pair."""
     body = _encode({"accountId": account_id})
@@ -259,6 +269,10 @@ class _Deliveries(msgspec.Struct):
 
 class _Secret(msgspec.Struct):
     secret: str
+
+
+class _Instances(msgspec.Struct):
+    instances: list[model.Instance]
 
 
 class _Accounts(msgspec.Struct):

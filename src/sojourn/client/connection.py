@@ -53,6 +53,7 @@ class _File(msgspec.Struct, rename="camel"):
     endpoint: str
     access_key_id: str
     access_key_secret: str
+    account_id: str = ""
 
 
 def checked_endpoint(text: str) -> str:
@@ -107,6 +108,16 @@ def from_environment(
         )
     where = named or (file.endpoint if file is not None else DEFAULT_ENDPOINT)
     return Connection(checked_endpoint(where), *(key or ("", "")))
+
+
+def account_id(environ: Mapping[str, str]) -> str:
+    """The id of the account that the environment describes; "" when neither it nor a credentials file tells."""
+    for name in ("SOJOURN_ACCOUNT_ID", "ALIBABA_CLOUD_ACCOUNT_ID"):
+        if environ.get(name):
+            return environ[name]
+    path = Path(environ.get("SOJOURN_DATA_DIR") or default_data_dir(environ)) / CREDENTIALS_FILE
+    file = _file(path)
+    return file.account_id if file is not None else ""
 
 
 def _key(environ: Mapping[str, str]) -> tuple[str, str] | None:

@@ -199,6 +199,45 @@ class Delivery(_Answer, frozen=True, kw_only=True, rename="camel"):
     end_time: str = ""
 
 
+class InFlight(_Answer, frozen=True, kw_only=True, rename="camel"):
+    """Something an instance is doing; `task_id` is "" for a synchronous call."""
+
+    request_id: str
+    task_id: str = ""
+
+
+class Instance(_Answer, frozen=True, kw_only=True, rename="camel"):
+    """An instance of a function; memory size in MB, what it uses in bytes and seconds, None when it could not be told.
+
+    `cold_start` holds the parts of its start in milliseconds: `sandboxMs` its account's sandbox, `runtimeMs` its
+    process, `initializerMs` its Initializer, and parts of these.
+    """
+
+    id: str
+    function: str
+    status: str
+    qualifier: str = "LATEST"
+    since: str = ""
+    created_time: str = ""
+    memory_size: int = 0
+    concurrency: int = 1
+    in_flight: list[InFlight] = []
+    invocations: int = 0
+    ahead_of_demand: bool = False
+    cold_start: dict[str, float] = {}
+    memory_bytes: int | None = None
+    memory_peak_bytes: int | None = None
+    cpu_seconds: float | None = None
+    processes: int | None = None
+    isolation: dict[str, Any] = {}
+    node: str = ""
+
+    @property
+    def start_ms(self) -> float:
+        """How long its start took, until it could serve."""
+        return sum(self.cold_start.get(part, 0.0) for part in ("sandboxMs", "runtimeMs", "initializerMs"))
+
+
 class Account(_Answer, frozen=True, kw_only=True, rename="camel"):
     """A tenant; the owner operates the server."""
 

@@ -1,43 +1,38 @@
-"""Custom containers: refused, with the reason.
+"""Custom containers: images that podman runs, where there is a podman that works.
 
-Recognised so that the refusal says what is missing instead of calling the name unknown.
+Where there is none, the refusal says what is missing instead of calling the name unknown.
 """
 
 from __future__ import annotations
 
-import shutil
-
+from sojourn import engine
 from sojourn.errors import InvalidArgument
+from sojourn.function import CONTAINER
 from sojourn.runtime import Interpreter, Resolved
 
-NAME = "custom-container"
-_ENGINES = ("podman", "runc")
+from .python import own_interpreter
 
 
 class ContainerRuntime:
-    """Knows the name, and runs nothing."""
+    """Images that answer HTTP."""
 
     language = "container"
 
     def interpreters(self) -> tuple[Interpreter, ...]:
-        """None."""
+        """None: an image brings everything."""
         return ()
 
     def resolve(self, runtime: str) -> Resolved | None:
-        """None for another name.
+        """What `runtime` gets here; None for another name. The first time for this one takes a second.
 
         Raises
         ------
-        InvalidArgument: always for this one.
+        InvalidArgument: no container can be run here; the reason is in the message.
 
         """
-        if runtime != NAME:
+        if runtime != CONTAINER:
             return None
-        found = [name for name in _ENGINES if shutil.which(name)]
-        if not found:
-            why = f"needs a container engine, and neither {' nor '.join(_ENGINES)} is on this server's machine"
-        else:
-            why = (
-                f"is not run by this version, although {found[0]} is here: use custom with the image's program as code"
-            )
-        raise InvalidArgument("runtime", runtime, why)
+        found = engine.found()
+        if not found.works:
+            raise InvalidArgument("runtime", runtime, found.reason)
+        return Resolved(interpreter=own_interpreter(), kind="container")

@@ -34,7 +34,7 @@ from .enclosure import Enclosure
 
 _EXITS_KEPT = 1024
 _START_SECONDS_DEFAULT = 20
-_START_SECONDS = {"custom": 130, "poll": 130}
+_START_SECONDS = {"custom": 130, "poll": 130, "container": 150}
 """How long an instance may take to be ready: a program of the user's is given the two minutes of its health check."""
 _LATE_SECONDS = 15.0
 """How much longer than it may take an agent has to answer: then it is lost, although its heart beats."""
@@ -100,7 +100,7 @@ class AgentSandbox:
         entry = _Entry(number, spec, asyncio.get_running_loop().create_future())
         self._entries[spec.id], self._ids[number] = entry, spec.id
         began = asyncio.get_running_loop().time()
-        answer = channel.create(number, _specification(spec))
+        answer = channel.create(number, _specification(spec, self._orders(spec)))
         answer.add_done_callback(lambda done: self._created(number, done.result()))
         seconds = _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT) + _LATE_SECONDS
         try:
@@ -116,6 +116,10 @@ class AgentSandbox:
             raise InstanceStartFailed(created.cause, created.message, lost=created.cause == "SandboxLost")
         total = (asyncio.get_running_loop().time() - began) * 1000
         return {**created.parts, "totalMs": total}
+
+    def _orders(self, spec: InstanceSpec) -> Mapping[str, object]:  # noqa: ARG002 - for sandboxes of other kinds
+        """What the agent is told besides the specification."""
+        return {}
 
     async def invoke(self, instance_id: str, invocation: Invocation, log: LogSink) -> Reply:
         """See the contract."""
@@ -249,7 +253,7 @@ def _nowhere(_piece: bytes, _dropped: int) -> None:
     """The sink for what nobody waits for."""
 
 
-def _specification(spec: InstanceSpec) -> bytes:
+def _specification(spec: InstanceSpec, orders: Mapping[str, object]) -> bytes:
     """What the agent and the instance are told, as JSON."""
     lifecycle = spec.lifecycle
     hooks = {"initializer": lifecycle.initializer, "pre_freeze": lifecycle.pre_freeze, "pre_stop": lifecycle.pre_stop}
@@ -271,6 +275,7 @@ def _specification(spec: InstanceSpec) -> bytes:
         "cpu": spec.cpu,
         "offline": spec.offline,
         "start_seconds": _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT),
+        **orders,
     }
     return msgspec.json.encode(body)
 

@@ -74,7 +74,7 @@ class Estate:
 
     def remove(self) -> None:
         """Remove what is left of its groups; its processes are gone."""
-        if remove(self.places.values()):
+        if _withdraw(self.places):
             self._record.unlink(missing_ok=True)
 
 
@@ -122,29 +122,38 @@ def delegate(offer: Offer, mark: str, name: str, uid: int | None, directory: Pat
                 entrance = _furnish(path, offer.places, uid)
     except OSError as error:
         log.warning("sandbox %s gets no control groups, a guard looks at memory instead: %s", name, error)
-        remove(places.values())
+        _withdraw(places)
         return None
     return Estate(offer.version, places, entrance, directory / FILE)
 
 
 def reap(directory: Path, mark: str) -> None:
     """Remove the groups of `mark` that sandboxes below `directory` have left; their processes are gone."""
-    found: set[Path] = set()
-    for file in (one for pattern in (FILE, "*/" + FILE) for one in directory.glob(pattern)):
-        with contextlib.suppress(OSError, msgspec.MsgspecError):
-            found.update(Path(text) for text in msgspec.json.decode(file.read_bytes(), type=list[str]))
-        file.unlink(missing_ok=True)
-    remove(path for path in found if path.name == mark)
+    for file in [one for pattern in (FILE, "*/" + FILE) for one in directory.glob(pattern)]:
+        try:
+            found = [Path(text) for text in msgspec.json.decode(file.read_bytes(), type=list[str])]
+        except (OSError, msgspec.MsgspecError):
+            found = []
+        ours = [path for path in found if path.name == mark]
+        if remove(ours) and len(ours) == len(found):
+            file.unlink(missing_ok=True)
 
 
 def remove(paths: Iterable[Path]) -> bool:
-    """Remove groups with all below them, and the directory of their mark when it is empty; True when they are gone."""
+    """Remove groups with all below them; True when they are gone."""
     gone = True
     for top in set(paths):
         for path, _, _ in os.walk(top, topdown=False):
             gone = _rmdir(Path(path)) and gone
-        with contextlib.suppress(OSError):
-            top.parent.rmdir()
+    return gone
+
+
+def _withdraw(places: Mapping[str, Path]) -> bool:
+    """Remove what a sandbox had, and the directory of its mark when that is empty."""
+    gone = remove(places.values())
+    for path in set(places.values()):
+        with contextlib.suppress(OSError):  # another sandbox of this server is in there
+            path.parent.rmdir()
     return gone
 
 

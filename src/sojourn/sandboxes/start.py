@@ -83,6 +83,7 @@ async def start(
     descriptors: Sequence[int] = (),
     estate: Estate | None = None,
     namespaces: bool,
+    kind: Callable[..., AgentSandbox] = AgentSandbox,
 ) -> AgentSandbox:
     """Start a sandbox and wait for its agent.
 
@@ -95,6 +96,7 @@ async def start(
     reach: paths that the sandbox's user must be able to enter.
     descriptors: further descriptors to hand over.
     estate: its control groups, which are removed with it.
+    kind: makes the sandbox.
     namespaces: whether the command's only child becomes the first process of a pid namespace.
 
     Raises
@@ -103,7 +105,7 @@ async def start(
 
     """
     ours, theirs = socket.socketpair()
-    sandbox = AgentSandbox(spec, on_exit, on_lost, zygotes_seen=not namespaces)
+    sandbox = kind(spec, on_exit, on_lost, zygotes_seen=not namespaces)
     try:
         argv = command(theirs.fileno())
         entrance = estate.entrance if estate is not None else None

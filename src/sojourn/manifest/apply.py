@@ -1,0 +1,36 @@
+"""Doing what a plan says: only what differs is sent, the function first and its configurations after it."""
+
+from __future__ import annotations
+
+from sojourn.client import Client, Conflict, documents
+from sojourn.client.call import Progress
+
+from .plan import Step
+from .wanted import CONFIGS
+
+
+def apply(client: Client, step: Step, progress: Progress | None = None) -> None:
+    """Bring the server to what `step` asks for; a step without changes sends nothing.
+
+    Raises
+    ------
+    ClientError: the server refused; what was sent before it stays.
+
+    """
+    name = step.wanted.function
+    if step.body is not None:
+        if step.action == "create":
+            _create(client, step, progress)
+        else:
+            client.ask(documents.update_function(name, step.body, progress))
+    for key, body in step.configs.items():
+        client.ask(documents.put_config(name, CONFIGS[key], body))
+
+
+def _create(client: Client, step: Step, progress: Progress | None) -> None:
+    assert step.body is not None  # noqa: S101 - the caller has looked
+    try:
+        client.ask(documents.create_function(step.body, progress))
+    except Conflict:  # somebody else created it meanwhile
+        update = {key: value for key, value in step.body.items() if key != "functionName"}
+        client.ask(documents.update_function(step.wanted.function, update, progress))
