@@ -7,6 +7,7 @@ there is, which tree is gone) and tells the observer, whatever the host believes
 
 from __future__ import annotations
 
+import asyncio
 import contextvars
 from collections import deque
 from collections.abc import Callable
@@ -45,6 +46,7 @@ class Agent:
         self._to_host: deque[tuple[bytes, Callable[[], None] | None]] = deque()
         self._unsaid: list[tuple[bytes, str, Callable[[], None] | None]] = []
         self._sent_at = 0.0
+        self._creating: dict[int, tuple[int, asyncio.TimerHandle]] = {}
 
     # The channel ------------------------------------------------------------------------------------------------------
 
@@ -161,6 +163,8 @@ class Agent:
             self.say(frames.pack(frames.USED, request, number, b'{"memory_bytes": 1}'))
         elif kind == frames.CREATE:
             self._create(request, number, msgspec.json.decode(body, type=dict[str, Any]))
+        elif kind == frames.STOP and number in self._creating:
+            self._cut_short(number)
         elif one is not None:  # what was on its way to one that has ended meanwhile is of no consequence
             self._asked(one, kind, request, body)
 
@@ -186,19 +190,32 @@ class Agent:
         failed = chance.fault("create: failed")
         self.driver.creating += 1
 
+        def known() -> None:
+            if number in self.living:
+                self.living[number].known_created_at = self.loop.time()
+
         def made() -> None:
             self.driver.creating -= 1
             if self.dead:
                 return
+            del self._creating[number]
             if failed:
                 body = {"cause": "FunctionNotStarted", "message": "simulated"}
                 self.say(frames.pack(frames.CREATED, request, number, msgspec.json.encode(body)))
                 return
             one = self.living[number] = Living(self, number, spec)
             self.observer.created(one)
-            self.say(frames.pack(frames.CREATED, request, number, b'{"parts": {"fork": 0.1}}'), "created")
+            self.say(frames.pack(frames.CREATED, request, number, b'{"parts": {"fork": 0.1}}'), "created", known)
 
-        self.loop.call_later(seconds, made, context=self.driver.world)
+        self._creating[number] = request, self.loop.call_later(seconds, made, context=self.driver.world)
+
+    def _cut_short(self, number: int) -> None:
+        """One that is being made is to go: it is answered as one that could not be made."""
+        request, timer = self._creating.pop(number)
+        timer.cancel()
+        self.driver.creating -= 1
+        body = {"cause": "FunctionNotStarted", "message": "cut short"}
+        self.say(frames.pack(frames.CREATED, request, number, msgspec.json.encode(body)))
 
     def _invoke(self, one: Living, request: int, body: bytes) -> None:
         request_id, retry, _, payload = frames.unpack_invoke(body)
@@ -322,7 +339,9 @@ class Agent:
                 self.observer.blame("contract", f"PreStop of {one.id} twice")
             outcome, seconds = self._hook_outcome(one, "pre_stop")
             pre_stop = {"outcome": frames.UNHANDLED if outcome is None else outcome, "duration_us": int(seconds * 1e6)}
-        elif "pre_stop" in one.hooks and ("initializer" not in one.hooks or one.known_initialized_at < self._sent_at):
+        elif "pre_stop" in one.hooks and self._sent_at > (
+            one.known_initialized_at if "initializer" in one.hooks else one.known_created_at
+        ):
             self.observer.blame("contract", f"no PreStop of {one.id}, which has one")
         seconds += self.chance.between("stop takes", 0.001, float(order["grace_seconds"]) + 0.01)
 

@@ -40,5 +40,5 @@ class Living:
         self.executions: dict[int, Execution] = {}
         self.hook: tuple[str, int, asyncio.TimerHandle] | None = None
         self.frozen = self.stopping = self.gone = False
-        self.known_frozen_at = self.known_initialized_at = float("inf")
+        self.known_frozen_at = self.known_created_at = self.known_initialized_at = float("inf")
         self.initialized = "initializer" not in self.hooks
