@@ -30,6 +30,8 @@ SETTLE_SECONDS = 1.0
 DRAIN_SECONDS_MAX = 120.0
 DRAIN_POLL_SECONDS = 0.02
 PAGE_TASKS = 100
+ALONE = {"SOJOURN_HEADROOM": "0"}
+"""Settings of the server: one function may use every instance there is, because there is no other one."""
 
 
 def measure(options: Options, say: Callable[[str], None]) -> Round:
@@ -41,7 +43,7 @@ def measure(options: Options, say: Callable[[str], None]) -> Round:
 
     """
     say("server start")
-    with yardsticks.responder() as responder, Served(options.directory, options.sandbox) as served:
+    with yardsticks.responder() as responder, Served(options.directory, options.sandbox, ALONE) as served:
         say("cold starts")
         first_us, _ = _cold(served.client, served.target(), served, "first")
         colds = [_cold(served.client, served.target(), served, f"cold{n}") for n in range(options.cold_instances)]

@@ -14,13 +14,14 @@ from .result import Result, Run, Scale
 MODULES: Mapping[str, str] = {
     "model": "proof.model.part",
     "instances": "proof.model.instances",
+    "simulation": "proof.simulation.part",
+    "mutants": "proof.mutants.part",
     "power-loss": "proof.storage.power_loss",
     "storage-faults": "proof.storage.faults",
     "fuzz": "proof.fuzz.part",
 }
-LATER = ("simulation", "mutants", "crash-points", "chaos", "soak")
-"""`simulation`: the engine's loops on seeded virtual time. `mutants`: its guards removed one by one. `crash-points`: a
-process exit at each durable step. `chaos`: kills of real processes. `soak`: growth over hours."""
+LATER = ("crash-points", "chaos", "soak")
+"""`crash-points`: a process exit at each durable step. `chaos`: kills of real processes. `soak`: growth over hours."""
 
 
 def run(name: str, scale: Scale) -> Result:

@@ -373,8 +373,7 @@ def test_a_stop_while_an_instance_starts_ends_the_start_first() -> None:
             function = world.deploy("f", answers())
             task = await world.submit(function)
             await world.reach(task, Status.DEQUEUED)
-            while not world.pool.instances() or world.pool.instances()[0].sandbox is None:
-                await asyncio.sleep(0)
+            await settle()
             (made,) = world.pool.instances()
             began = world.clock.monotonic()
             stopping = await world.stop(task)

@@ -145,7 +145,9 @@ class Attempt:
         except InstanceDied as died:
             self.duration_us = self._elapsed_us()
             if self._ended_early is not None:
-                return await self._late(self._ended_early, config.timeout)
+                late = await self._late(self._ended_early, config.timeout)
+                # Of an agent that went away nobody knows whether it had called the handler at all.
+                return outcome.of_loss("the sandbox ended while the function was running") if died.lost else late
             self._close_section(UNHANDLED_ERROR)
             if died.lost or self._pool.closing or self._used.gone is not None:
                 return outcome.of_loss("its instance was ended while the function was running")

@@ -83,7 +83,12 @@ class Calls:
 
     def wait_of(self, function_id: int) -> bool:
         """Whether a call of this function waits for its turn."""
-        return function_id in self._waiting
+        waiting = self._waiting.get(function_id)
+        while waiting and waiting[0][1].done():  # its caller has just gone away and had no time yet to leave
+            waiting.popleft()
+        if waiting is not None and not waiting:
+            del self._waiting[function_id]
+        return bool(waiting)
 
     def begin(self, function_id: int) -> Begun:
         """Give the call that waits longest its instance, if there is one."""

@@ -176,6 +176,10 @@ class Channel(asyncio.Protocol):
         self._send(frames.pack(kind, self._requests, number, body))
         return answer
 
+    def give_up(self, reason: str) -> None:
+        """End the conversation because the agent does not do what it was asked: to whoever asked it is lost."""
+        self._lose(reason)
+
     def close(self) -> None:
         """End the conversation; `on_lost` is not called, what was asked and not answered stays so until `fail`."""
         self.open = False

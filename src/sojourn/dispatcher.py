@@ -78,7 +78,7 @@ class Dispatcher:
         self._stops = Stops(queue, self._executor, self._executions)
         self._moments: list[tuple[int, int]] = []
         self._moment_of: dict[int, int] = {}
-        self._aging_at = 0
+        self._aging_at = 0.0
         self._wake = asyncio.Event()
         self._freed = asyncio.Event()
         self._draining = False
@@ -170,25 +170,26 @@ class Dispatcher:
             if self._moment_of.get(function_id) == moment:
                 del self._moment_of[function_id]
                 self._due(function_id)
-        if now >= self._aging_at:
+        # By the monotonic clock: a wall clock that is set back must not put off the next look, nor make it a long rest.
+        if self._clock.monotonic() >= self._aging_at:
             self._take_aged(now)
         self._gate.round(self._begin)
         rests = [each for each in (self._gate.rest_seconds(),) if each is not None]
         if self._aging_at:
-            rests.append((self._aging_at - now) / MICROSECONDS_PER_SECOND)
+            rests.append(self._aging_at - self._clock.monotonic())
         if self._moments:
             rests.append((self._moments[0][0] - now) / MICROSECONDS_PER_SECOND)
         return max(min(rests), 0.001) if rests else None
 
     def _take_aged(self, now: int) -> None:
         """Find the tasks that grew too old, and say when to look again: never, when nothing waits."""
-        more, self._aging_at = False, 0
+        more, self._aging_at = False, 0.0
         for line in self._queue.lines():
             aged = line.take_aged(now, AGED_PER_ROUND_MAX)
             for task_id in aged:
                 self.background.spawn(self._age(task_id))
             more = more or len(aged) == AGED_PER_ROUND_MAX
-            self._aging_at = now + int((0.001 if more else AGING_SECONDS) * MICROSECONDS_PER_SECOND)
+            self._aging_at = self._clock.monotonic() + (0.001 if more else AGING_SECONDS)
 
     def _begin(self, function_id: int) -> Begun:
         """Let a function take one turn: a call that waits goes first, then the task that has been due longest."""

@@ -98,10 +98,7 @@ class Homes:
         """
         key = account_id, contained
         begun = self._sandboxes.get(key)
-        if begun is not None and begun.done():
-            usable = not begun.cancelled() and begun.exception() is None and begun.result().alive
-            begun = begun if usable else None
-        if begun is None:
+        if begun is None or not _usable(begun):
             begun = asyncio.ensure_future(self._start(*key))
             self._sandboxes[key] = begun
         return await asyncio.shield(begun)
@@ -141,8 +138,17 @@ class Homes:
     def _gone(self, account_id: str, contained: bool) -> None:  # noqa: FBT001 - the parts of a key
         if not self._closing:
             log.warning("the sandbox of account %s went away; the next execution starts another one", account_id)
-            self._sandboxes.pop((account_id, contained), None)
+            begun = self._sandboxes.get((account_id, contained))
+            if begun is not None and not _usable(begun):  # else another one was started while this one collapsed
+                del self._sandboxes[account_id, contained]
         self.on_lost(account_id)
+
+
+def _usable(begun: asyncio.Future[Sandbox]) -> bool:
+    """Whether a sandbox answers, or will."""
+    if not begun.done():
+        return True
+    return not begun.cancelled() and begun.exception() is None and begun.result().alive
 
 
 def mark_of(data_dir: Path) -> str:

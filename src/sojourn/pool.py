@@ -341,7 +341,7 @@ class Pool:
             self._ending.by_itself(found, exit_)
 
     def _lost(self, account_id: str) -> None:
-        """A sandbox of the account went away, and every instance in it."""
+        """A sandbox went away, and every instance in it; the account may have another one by now."""
         for each in self.fleet.of_account(account_id):
             if each.gone is None and each.sandbox is not None and not each.sandbox.alive:
                 self._forget(each, {"why": "the sandbox went away"})

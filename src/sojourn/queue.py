@@ -23,6 +23,7 @@ from .task import Fact, Status, Task, advance, submit
 
 FRESH_TASKS_MAX = 20_000
 FRESH_PAYLOAD_BYTES_MAX = 4096
+STORE_RETRY_SECONDS = 1.0
 
 
 def wire_name(task: Task) -> str:
@@ -160,9 +161,16 @@ class Queue:
         """Its caller went away while the task was being written: find out whether it exists, and if so let it run."""
         with contextlib.suppress(StoreFailed):  # which also says that a row of this id is there
             await self._store.insert_task(task)
-        if await self._store.task(task.id) is not None:
-            self._open += 1
-            self.wait(task)
+        while not self.closed:
+            try:
+                found = await self._store.task(task.id)
+            except StoreFailed:  # nobody else knows of it before the next start
+                await asyncio.sleep(STORE_RETRY_SECONDS)
+                continue
+            if found is not None:
+                self._open += 1
+                self.wait(task)
+            return
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""

@@ -5,6 +5,7 @@ A stop is durable when the caller is answered. Whichever of a result and a stop 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 from . import outcome
@@ -20,9 +21,10 @@ class Stops:
 
     def __init__(self, queue: Queue, executor: Executor, executions: Mapping[int, Execution]) -> None:
         self._queue, self._executor, self._executions = queue, executor, executions
+        self._asked: set[asyncio.Task[Task]] = set()
 
     async def stop(self, function: Function, name: str, actor: str) -> Task:
-        """Stop a task; on return that is durable.
+        """Stop a task; on return that is durable. A caller that goes away meanwhile does not undo it.
 
         Raises
         ------
@@ -30,6 +32,17 @@ class Stops:
         TaskAlreadyCompleted: it is over already, in whatever way; stopping one that is Stopping succeeds again.
 
         """
+        asked = asyncio.get_running_loop().create_task(self._stop(function, name, actor))
+        self._asked.add(asked)
+        asked.add_done_callback(self._answered)
+        return await asyncio.shield(asked)
+
+    def _answered(self, asked: asyncio.Task[Task]) -> None:
+        self._asked.discard(asked)
+        if not asked.cancelled():
+            asked.exception()  # whoever waits gets it too; when nobody does, there is nobody to tell
+
+    async def _stop(self, function: Function, name: str, actor: str) -> Task:
         while True:
             task = await self._queue.find(function, name)
             if task.status is Status.STOPPING:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from proof.model import instances
 from proof.model.guards import GUARDS
+from proof.mutants import durable, lives  # each enters its mutants into the list
+from proof.mutants import instances as instance_mutants
+from proof.mutants.mutant import MUTANTS
 
 from proof import parts
 
@@ -69,6 +72,8 @@ def test_the_page_of_guarantees_knows_every_part_and_invariant() -> None:
     assert {f"`{name}`" for name in parts.MODULES} <= set(cells)
     assert f"{len(GUARDS)}: " in cells["`model`"]
     assert f"{len(instances.GUARDS)}: " in cells["`instances`"]
+    assert all((durable, instance_mutants, lives))
+    assert f"{len(MUTANTS)}: " in cells["`mutants`"]
     assert named <= {each for cell in cells for each in cell.split(", ")}
 
 

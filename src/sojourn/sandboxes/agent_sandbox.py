@@ -36,15 +36,19 @@ _EXITS_KEPT = 1024
 _START_SECONDS_DEFAULT = 20
 _START_SECONDS = {"custom": 130, "poll": 130, "container": 150}
 """How long an instance may take to be ready: a program of the user's is given the two minutes of its health check."""
+_LATE_SECONDS = 15.0
+"""How much longer than it may take an agent has to answer: then it is lost, although its heart beats."""
 
 
 class _Entry:
-    """An instance: its number on the channel, how many calls it takes, and the future of its end."""
+    """An instance: its number on the channel, how many calls it takes, how long PreStop may be, and its end."""
 
-    __slots__ = ("concurrency", "gone", "number", "stopping")
+    __slots__ = ("concurrency", "gone", "number", "pre_stop_seconds", "stopping")
 
-    def __init__(self, number: int, concurrency: int, gone: asyncio.Future[Exit]) -> None:
-        self.number, self.concurrency, self.gone = number, concurrency, gone
+    def __init__(self, number: int, spec: InstanceSpec, gone: asyncio.Future[Exit]) -> None:
+        self.number, self.concurrency, self.gone = number, spec.concurrency, gone
+        pre_stop = spec.lifecycle.pre_stop
+        self.pre_stop_seconds = pre_stop.timeout if pre_stop is not None else 0
         self.stopping = False
         """Whether it was asked to end."""
 
@@ -93,12 +97,16 @@ class AgentSandbox:
             raise InstanceStartFailed("SandboxLost", "the sandbox went away", lost=True)
         self._numbers += 1
         number = self._numbers
-        entry = _Entry(number, spec.concurrency, asyncio.get_running_loop().create_future())
+        entry = _Entry(number, spec, asyncio.get_running_loop().create_future())
         self._entries[spec.id], self._ids[number] = entry, spec.id
         began = asyncio.get_running_loop().time()
         answer = channel.create(number, _specification(spec, self._orders(spec)))
         answer.add_done_callback(lambda done: self._created(number, done.result()))
+        seconds = _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT) + _LATE_SECONDS
         try:
+            await asyncio.wait([answer], timeout=seconds)
+            if not answer.done():
+                channel.give_up(f"the agent did not say within {seconds:g} s what became of instance {spec.id}")
             created = await asyncio.shield(answer)
         except asyncio.CancelledError:
             if channel.open:
@@ -176,6 +184,10 @@ class AgentSandbox:
             entry.stopping = True
             if self._channel is not None and self._channel.open:
                 self._channel.stop(entry.number, order, log)
+        seconds = entry.pre_stop_seconds + order.grace_seconds + _LATE_SECONDS
+        await asyncio.wait([entry.gone], timeout=seconds)
+        if not entry.gone.done() and self._channel is not None:
+            self._channel.give_up(f"the agent did not end instance {instance_id} within {seconds:g} s")
         return await asyncio.shield(entry.gone)
 
     async def close(self) -> None:
