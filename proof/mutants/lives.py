@@ -244,7 +244,7 @@ def _() -> Iterable[Patch]:
 def _() -> Iterable[Patch]:
     def allows(_: Any, self: Concurrency, function: Any) -> bool:
         limit = function.reserved_concurrency
-        return limit is None or self.held(function.id) <= limit
+        return limit is None or self.held(function) <= limit
 
     yield wrap(Concurrency, "allows", allows)
 

@@ -246,9 +246,9 @@ async def _change(node: Node, change: str, account_id: str, name: str, chance: C
         limit = chance.whole("new limit", 0, 3)
         return await catalog.put_concurrency(*of, limit or None)
     if change == "least":
-        return await catalog.put_scaling(*of, Scaling(min_instances=chance.whole("new least", 0, 2)))
+        return await catalog.put_scaling(catalog.function(*of), Scaling(min_instances=chance.whole("new least", 0, 2)))
     provision = Provision(target=chance.whole("new target", 0, 2), always_allocate_cpu=chance.coin("cpu"))
-    return await catalog.put_provision(*of, provision)
+    return await catalog.put_provision(catalog.function(*of), provision)
 
 
 _CHANGES = {"delete": 1.0, "code": 1.0, "config": 0.7, "queue": 0.7, "limit": 0.7, "least": 0.3, "provision": 0.3}

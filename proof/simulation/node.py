@@ -258,7 +258,7 @@ class Node:
             post=around.post,
             reach=reach,
             function_of=self.catalog.by_id,
-            function_named=self.catalog.function,
+            function_named=self.catalog.qualified,
             secret_of=self._secret_of,
             give_up_seconds=style.give_up_seconds,
             at_a_time=16,

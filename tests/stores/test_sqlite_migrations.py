@@ -27,9 +27,9 @@ def test_functions_tasks_and_keys_from_before_versions(tmp_path: Path) -> None:
     connection.execute("INSERT INTO account(id, created_at, owner) VALUES ('a', 1, 1)")
     connection.execute("INSERT INTO access_key VALUES ('k', 's', 'a', 1)")
     connection.execute(
-        "INSERT INTO task(id, account_id, function_id, generation, qualifier, status, epoch, attempts, retries, losses, "
-        "retries_max, due_at, expires_at, created_at, started_at, ended_at, owner, instance_id, error, history, payload) "
-        "VALUES (9, 'a', 7, 2, 'LATEST', 1, 1, 0, 0, 0, 3, ?, 0, ?, 0, 0, 0, '', '', x'', x'01')",
+        "INSERT INTO task(id, account_id, function_id, generation, qualifier, status, epoch, attempts, retries, "
+        "losses, retries_max, due_at, expires_at, created_at, started_at, ended_at, owner, instance_id, error, "
+        "history, payload) VALUES (9, 'a', 7, 2, 'LATEST', 1, 1, 0, 0, 0, 3, ?, 0, ?, 0, 0, 0, '', '', x'', x'01')",
         (NOW, NOW),
     )
     connection.close()
