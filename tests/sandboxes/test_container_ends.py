@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Iterator
 
@@ -144,6 +145,22 @@ def test_too_much_memory_is_told_as_that(server: str, holder: str, monkeypatch: 
             assert exit_.memory_limit_bytes == 128 << 20
             assert 100 << 20 < exit_.memory_peak_bytes < 400 << 20
             assert containers(live.mark) == []
+
+    run(body)
+
+
+def test_a_create_that_is_given_up_leaves_no_container(server: str) -> None:
+    """At whatever moment of it."""
+
+    async def body() -> None:
+        async with Live("container", network="none") as live:
+            for seconds in (0.0, 0.05, 0.15, 0.3, 0.45):
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(make(live, server), seconds)
+            name = await make(live, server)
+            await live.sandbox.close()
+            assert (containers(live.mark), live.processes()) == ([], {})
+            assert live.names[-1] == name
 
     run(body)
 

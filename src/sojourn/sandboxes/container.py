@@ -124,6 +124,7 @@ class ContainerSandbox(AgentSandbox):
         super().__init__(spec, on_exit, on_lost, zygotes_seen=zygotes_seen)
         self._user, self._engine = user, found
         self._burials: dict[str, asyncio.Task[None]] = {}
+        self._forsaken: set[asyncio.Task[None]] = set()
         self._engine_ids: dict[str, str] = {}
         """What the engine calls the containers of instances, where that is known."""
 
@@ -167,6 +168,11 @@ class ContainerSandbox(AgentSandbox):
         image = (spec.container or _NOTHING).image
         try:
             return await super().create(spec)
+        except asyncio.CancelledError:
+            forsaken = asyncio.ensure_future(self._clear_up(spec.id))
+            self._forsaken.add(forsaken)
+            forsaken.add_done_callback(self._forsaken.discard)
+            raise
         except InstanceStartFailed as error:
             await self._removed(spec.id, look=True)
             if not error.lost:
@@ -174,6 +180,13 @@ class ContainerSandbox(AgentSandbox):
                 if status == 1:
                     raise InstanceStartFailed("ImageMissing", _missing(image)) from None
             raise
+
+    async def _clear_up(self, instance_id: str) -> None:
+        """Remove the container of a create that nobody waits for, once its instance is gone."""
+        entry = self._entries.get(instance_id)
+        if entry is not None:
+            await entry.gone
+        await self._removed(instance_id, look=True)
 
     async def invoke(self, instance_id: str, invocation: Invocation, log: LogSink) -> Reply:
         """See the contract."""
@@ -230,8 +243,8 @@ class ContainerSandbox(AgentSandbox):
 
     async def _end(self, *, tell: bool) -> None:
         await super()._end(tell=False)
-        if self._burials:
-            await asyncio.wait(self._burials.values())
+        if under_way := {*self._burials.values(), *self._forsaken}:
+            await asyncio.wait(under_way)
         await asyncio.to_thread(_remove_all, self._engine, f"{_SANDBOX}={self._spec.id}", self._spec.mark)
         if tell:
             self._on_lost()
