@@ -29,8 +29,14 @@ INSTALL_SECONDS_MAX = 100
 SCRIPT = Path(__file__).with_suffix(".js")
 
 
+_missing: list[str] = []
+"""Why npm did not bring them: it is asked once."""
+
+
 def installed(cache: Path) -> Path:
     """Where the packages are."""
+    if _missing:
+        pytest.skip(_missing[0])
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("node and npm are not installed")
@@ -48,9 +54,11 @@ def installed(cache: Path) -> Path:
         try:
             ran = subprocess.run(words, capture_output=True, check=False, timeout=INSTALL_SECONDS_MAX)
         except subprocess.TimeoutExpired:
-            pytest.skip(f"npm did not bring the clients in {INSTALL_SECONDS_MAX} s")
+            _missing.append(f"npm did not bring the clients in {INSTALL_SECONDS_MAX} s")
+            pytest.skip(_missing[0])
         if ran.returncode:
-            pytest.skip(f"npm cannot bring the clients: {ran.stderr.decode(errors='replace').splitlines()[-1:]}")
+            _missing.append(f"npm cannot bring the clients: {ran.stderr.decode(errors='replace').splitlines()[-1:]}")
+            pytest.skip(_missing[0])
         (cache / "complete").touch()
     shutil.copy(SCRIPT, cache / SCRIPT.name)  # modules are looked for beside it
     return cache

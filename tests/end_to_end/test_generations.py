@@ -183,6 +183,7 @@ def test_a_wrong_key_gets_in_nowhere(client: Generation, server: LiveServer) -> 
 def test_one_task_is_visible_in_every_generation(server: LiveServer) -> None:
     """The same task under its names of 2016-08-15, 2021-04-06, 2023-03-30, and stopped in one of them."""
     older, classic = Open(server), Classic(server)
+    have_service(older)
     older.create("everywhere", SLEEPER, timeout=600)
     task_id = classic.submit("everywhere", b"600", task_id="one-task")
     reach(older, "everywhere", task_id, "Running")
