@@ -40,7 +40,15 @@ def main() -> int:
         for name in names:
             place = Path(directory, name)
             place.mkdir()
-            scale = Scale(share=share, seconds=arguments.seconds, seed=arguments.seed, directory=place)
+            scale = Scale(
+                share=share,
+                seconds=arguments.seconds,
+                seed=arguments.seed,
+                directory=place,
+                minutes=arguments.minutes,
+                store=arguments.store,
+                sandbox=arguments.sandbox,
+            )
             began = time.monotonic()
             result = parts.run(name, scale)
             kept = kept and result.ok
@@ -65,6 +73,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--scale", choices=SCALES, default="ci", help="how much of each part [%(default)s]")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each fuzz target [%(default)s]")
     parser.add_argument("--seed", type=int, default=1, help="begins every random choice [%(default)s]")
+    parser.add_argument("--minutes", type=float, default=0.0, help="for chaos and soak [as --scale has it]")
+    parser.add_argument("--store", default="sqlite", help="for chaos and soak [%(default)s]")
+    parser.add_argument("--sandbox", choices=("bubblewrap", "process"), default="", help="for chaos and soak [strongest]")
     parser.add_argument("--dir", type=Path, help="where data goes while it runs [memory, where there is some]")
     return parser.parse_args()
 

@@ -19,9 +19,10 @@ MODULES: Mapping[str, str] = {
     "power-loss": "proof.storage.power_loss",
     "storage-faults": "proof.storage.faults",
     "fuzz": "proof.fuzz.part",
+    "chaos": "proof.chaos.part",
 }
-LATER = ("crash-points", "chaos", "soak")
-"""`crash-points`: a process exit at each durable step. `chaos`: kills of real processes. `soak`: growth over hours."""
+LATER = ("crash-points", "soak")
+"""`crash-points`: a process exit at each durable step. `soak`: growth over hours."""
 
 
 def run(name: str, scale: Scale) -> Result:
