@@ -75,7 +75,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1, help="begins every random choice [%(default)s]")
     parser.add_argument("--minutes", type=float, default=0.0, help="for chaos and soak [as --scale has it]")
     parser.add_argument("--store", default="sqlite", help="for chaos and soak [%(default)s]")
-    parser.add_argument("--sandbox", choices=("bubblewrap", "process"), default="", help="for chaos and soak [strongest]")
+    parser.add_argument(
+        "--sandbox", choices=("bubblewrap", "process"), default="", help="for chaos and soak [strongest]"
+    )
     parser.add_argument("--dir", type=Path, help="where data goes while it runs [memory, where there is some]")
     return parser.parse_args()
 

@@ -12,7 +12,6 @@ import sys
 from pathlib import Path
 
 import msgspec
-
 from proof.result import Result
 
 from . import checker

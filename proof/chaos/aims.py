@@ -1,7 +1,7 @@
 """Bringing a task into a phase of its life, so that a fault can hit it there.
 
-Every non-terminal status and every hook is a phase. What is brought about is only aimed at: whether it was met is judged
-afterwards, from the histories and the journal.
+Every non-terminal status and every hook is a phase. What is brought about is only aimed at: whether it was met is
+judged afterwards, from the histories and the journal.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .clients import Churn, Clients
 from .functions import DESIGNS
 from .journal import BEGIN, END, Journal, Word
 
-PATIENCE_SECONDS = 2.5
+PATIENCE_SECONDS = 4.0
 POLL_SECONDS = 0.005
 WORDS_KEPT = 400
 
@@ -69,6 +69,14 @@ class Aims:
     async def bring(self, phase: str) -> str:
         """Bring a task into `phase`; the instance it is in, "" when there is none or it is not known."""
         word = await self._ways[phase](records.now())
+        return word.instance if word is not None else ""
+
+    async def busy(self, function: str) -> str:
+        """Make an instance of a function busy; which one it is, "" when that took too long."""
+        since = records.now()
+        for _ in range(2):
+            await self._clients.submit(DESIGNS[function], "slow")
+        word = await self._watch.until(lambda word: word.word == BEGIN and word.label.startswith(f"{function}/"), since)
         return word.instance if word is not None else ""
 
     async def _enqueued(self, _since: int) -> None:

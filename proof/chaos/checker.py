@@ -10,6 +10,7 @@ import msgspec
 from . import demands, histories, progress, running
 from .evidence import Evidence
 from .histories import Found
+from .phases import PHASES
 
 CHECKS: Mapping[str, tuple[Callable[[Evidence], Found], str]] = {
     "I1": (histories.no_loss, "answers to submits against the store's rows"),
@@ -69,9 +70,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def check(evidence: Evidence) -> Verdict:
     """Judge a run."""
-    found = [
-        Violation(name, text, request) for name, (look, _) in CHECKS.items() for text, request in look(evidence)
-    ]
+    found = [Violation(name, text, request) for name, (look, _) in CHECKS.items() for text, request in look(evidence)]
     for text in evidence.violations:
         name, _, rest = text.partition(" ")
         found.append(Violation(name, f"sojourn verify: {rest}"))
@@ -125,7 +124,7 @@ def summary(evidence: Evidence) -> list[str]:
     slow = sorted(progress.recoveries(evidence), key=lambda one: -one[1])[:3]
     return [
         "faults: " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())),
-        "phases met: " + ", ".join(f"{met[phase]} {phase}" for phase in demands.PHASES),
+        "phases met: " + ", ".join(f"{met[phase]} {phase}" for phase in PHASES),
         "statuses: " + ", ".join(f"{count:,} {status}" for status, count in sorted(statuses.items())),
         "slowest recoveries: " + ", ".join(f"{seconds:.1f} s after {kill.kind}" for kill, seconds in slow),
     ]

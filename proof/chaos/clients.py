@@ -13,20 +13,24 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+import msgspec
+
 from sojourn.client import AsyncClient, ClientError, Conflict, NotFound, ServerError, Throttled, Unreachable, calls
+from sojourn.client.call import Call as Asked
 
 from . import functions, records
 from .functions import DESIGNS, Design
 from .records import ABSENT, CONFLICT, REFUSED, THROTTLED, UNKNOWN, YES, Call, Writer
 from .server import Supervisor
 
-WORKERS = 8
+WORKERS = 16
 STOP_SHARE, LOOK_SHARE, AGAIN_SHARE, RACE_SHARE = 0.09, 0.25, 0.04, 0.015
 RACE_SIZE = 4
 LARGE_SHARE, LARGE_BYTES = 0.05, 3_000
 RECENT_KEPT = 60
 ALIAS = "live"
 TOO_MANY = 429
+TRIES_MAX = 200
 
 
 def answer_of(error: ClientError) -> str:
@@ -100,7 +104,13 @@ class Clients:
         )
 
     async def record(
-        self, verb: str, function: str, ask: Callable[[AsyncClient], Awaitable[object]], *, task: str = "", digest: str = ""
+        self,
+        verb: str,
+        function: str,
+        ask: Callable[[AsyncClient], Awaitable[object]],
+        *,
+        task: str = "",
+        digest: str = "",
     ) -> str:
         """Make a call and write down how it was answered."""
         client, began = await self._client(), records.now()
@@ -207,7 +217,9 @@ class Churn:
         gone = await self._insist("delete", design, lambda client: client.delete_function(design.name))
         if gone:
             self._generations[design.name] += 1
-            while not self._clients.ending and await self.deploy(design) != YES:
+            for _ in range(TRIES_MAX):
+                if self._clients.ending or await self.deploy(design) == YES:
+                    break
                 await asyncio.sleep(0.05)
         return "delete"
 
@@ -237,7 +249,6 @@ class Churn:
         return False
 
 
-def _asked(method: str, path: str, body: bytes) -> calls.Call[dict[str, object]]:
+def _asked(method: str, path: str, body: bytes) -> Asked[dict[str, object]]:
     """A call that the client has no verb for."""
-    decode = calls._json(dict[str, object])  # noqa: SLF001 - there is no reason to write it twice
-    return calls.Call(path, method, path, decode, body=body)
+    return Asked(path, method, path, lambda answer: msgspec.json.decode(answer.body, type=dict[str, object]), body=body)

@@ -9,9 +9,9 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from .phases import HOOKS, PHASES, STATUSES
 from .evidence import Evidence
 from .nemesis import KILLS, OTHERS
+from .phases import HOOKS, PHASES, STATUSES
 from .progress import SANDBOX_KILLS, SERVER_FAULTS, recoveries, status_at
 from .records import CONFLICT, YES, Fault
 
@@ -74,7 +74,11 @@ def _hooks(evidence: Evidence, fault: Fault) -> set[str]:
     running: dict[tuple[str, str], int] = {}
     for word in evidence.words:
         name, _, part = word.word.partition("-")
-        if name not in HOOKS or word.at > fault.at or (fault.kind == "kill-instance" and word.instance != fault.instance):
+        if (
+            name not in HOOKS
+            or word.at > fault.at
+            or (fault.kind == "kill-instance" and word.instance != fault.instance)
+        ):
             continue
         if part == "begin":
             running[word.instance, name] = word.at

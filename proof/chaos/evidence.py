@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from functools import cached_property
 
 import msgspec
-
 from proof.soak.samples import Sample
+
 from sojourn import identity
 from sojourn.task import TERMINAL, Task
 
@@ -54,9 +54,9 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
     """A run.
 
     `tasks` are the store's rows, `functions` the names of their functions, `bodies` what the lists told, by request id.
-    `violations` is what `sojourn verify` found. `orphans` are processes that outlived their server, `leaks` other things
-    left behind, `errors` what the harness itself came upon. `offset` is wall clock minus axis, `ended` when the last
-    wait was over.
+    `violations` is what `sojourn verify` found. `orphans` are processes that outlived their server, `leaks` other
+    things left behind, `errors` what the harness itself came upon. `offset` is wall clock minus axis, `ended` when the
+    last wait was over, `outer` whether there were outer processes (bubblewrap's) to be killed.
     """
 
     minutes: float

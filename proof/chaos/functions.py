@@ -19,7 +19,7 @@ from sojourn.sandboxes.start import own_interpreter
 RUNTIME = f"python3.{sys.version_info.minor}"
 
 _COMMON = """\
-import array, hashlib, json, os, socket, subprocess, time
+import array, hashlib, json, os, socket, time
 
 LABEL = "@LABEL@"
 INSTANCE = os.environ["FC_INSTANCE_ID"]
@@ -52,6 +52,8 @@ def work(event, request, attempt):
     say(request, attempt, "begin")
     kind = event.partition(b" ")[0].decode()
     if kind == "child":
+        import subprocess
+
         subprocess.Popen(["sleep", os.environ["SLEEP"]], env={}, start_new_session=True)
     if kind in ("slow", "child"):
         beat(request, attempt, 0.3)
@@ -87,30 +89,29 @@ initializer, pre_freeze, pre_stop = hook("initializer", 0.1), hook("preFreeze", 
 
 _PROGRAM = """
 
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import _thread
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self):
-        event = self.rfile.read(int(self.headers["content-length"]))
+def serve(wire):
+    with wire, wire.makefile("rb") as lines:
+        if not lines.readline():
+            return
+        pairs = (line.decode().partition(":") for line in iter(lines.readline, b"\\r\\n"))
+        headers = {name.lower(): value.strip() for name, _, value in pairs}
+        event = lines.read(int(headers.get("content-length", "0")))
         try:
-            attempt = int(self.headers["x-fc-retry-count"]) + 1
-            answer, status = work(event, self.headers["x-fc-request-id"], attempt), "200"
+            answer, status = work(event, headers["x-fc-request-id"], int(headers["x-fc-retry-count"]) + 1), "200"
         except ConnectionError as error:
             answer, status = {"errorMessage": str(error), "errorType": "ConnectionError"}, "404"
-        body = json.dumps(answer).encode()
-        self.send_response(int(status))
-        self.send_header("x-fc-status", status)
-        self.send_header("content-length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+        body = json.dumps(answer)
+        head = "HTTP/1.1 %s x\\r\\nx-fc-status: %s\\r\\ncontent-length: %d\\r\\nconnection: close\\r\\n\\r\\n"
+        wire.sendall((head % (status, status, len(body)) + body).encode())
 
 
 time.sleep(float(os.environ["SLOW_START"]))
-ThreadingHTTPServer(("0.0.0.0", int(os.environ["FC_SERVER_PORT"])), Handler).serve_forever()
+listener = socket.create_server(("0.0.0.0", int(os.environ["FC_SERVER_PORT"])))
+while True:
+    _thread.start_new_thread(serve, (listener.accept()[0],))
 """
 
 
@@ -141,7 +142,7 @@ DESIGNS: Mapping[str, Design] = {
     for design in (
         Design(name="plain", share=5, kinds=("quick", "quick", "quick", "slow", "flaky", "child", "crash")),
         Design(name="hooked", share=3, kinds=("quick", "slow", "flaky", "long"), hooks=True),
-        Design(name="custom", share=2, kinds=("quick", "slow", "flaky", "crash"), custom=True, timeout=3),
+        Design(name="custom", share=2, kinds=("quick", "slow", "flaky"), custom=True, reserved=4, timeout=3),
         Design(name="limited", share=2, kinds=("quick", "slow"), reserved=2),
         Design(name="churned", share=3, kinds=("quick", "slow", "flaky"), churn=True, delays=(0, 0, 1)),
         Design(name="aging", share=1, kinds=("quick", "slow", "broken"), max_age=2, delays=(0, 1, 3)),

@@ -169,7 +169,7 @@ def delivered(evidence: Evidence) -> Found:
     taken: set[str] = set()
     for receipt in evidence.receipts:
         keys[receipt.request].add(receipt.key)
-        if receipt.status == 200:  # noqa: PLR2004 - HTTP's own
+        if receipt.status == 200:
             taken.add(receipt.request)
     for task in evidence.tasks:
         design, request = evidence.design_of(task), identity.request_id(task.id)
@@ -210,4 +210,3 @@ def results_bound(evidence: Evidence) -> Found:
             yield f"attempt {task.attempts} has the result {body.result}", request
         if not any(one.number == task.attempts and one.over for one in evidence.attempts.get(request, ())):
             yield f"Succeeded, and its attempt {task.attempts} never came to its end", request
-

@@ -14,8 +14,8 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-
 from proof.result import Result, Scale
+
 from sojourn.sandboxes.bubblewrap import BubblewrapDriver
 
 from .run import Plan

@@ -15,14 +15,15 @@ import time
 from pathlib import Path
 
 import msgspec
-
 from proof.soak.samples import Sample, sample
+
 from sojourn.audit import audit
 from sojourn.client import AsyncClient, ClientError, TaskFilter
 
 from . import functions, nemesis, processes, records
 from .aims import Aims, Watch
 from .clients import Churn, Clients
+from .demands import TASKS_PER_MINUTE
 from .evidence import Body, Evidence
 from .functions import DESIGNS
 from .journal import Journal, words_of
@@ -107,19 +108,34 @@ class Chaos:
         watch = Watch(journal)
         aims = Aims(clients, churn, watch, self._child())
         villain = Nemesis(
-            supervisor, journal, watch, aims, churn, self._disk, self._writers["faults"], self._child()
+            supervisor=supervisor,
+            journal=journal,
+            watch=watch,
+            aims=aims,
+            churn=churn,
+            disk=self._disk,
+            written=self._writers["faults"],
+            chance=self._child(),
         )
         faults = nemesis.planned(plan.minutes, self._child(), outer=plan.sandbox == "bubblewrap")
         load = asyncio.ensure_future(clients.load(TASKS_PER_SECOND))
         sampling = asyncio.ensure_future(self._take_samples())
         try:
             await villain.carry_out(faults, plan.minutes * 60.0)
+            await self._enough(clients)
         finally:
             clients.ending = True
             sampling.cancel()
             await load
         receiver.patient = True
         await self._quiet()
+
+    async def _enough(self, clients: Clients) -> None:
+        """On a slow machine the load may have stayed behind: let it catch up."""
+        for _ in range(int(QUIET_SECONDS_MAX)):
+            if clients.submitted > TASKS_PER_MINUTE * self._plan.minutes:
+                return
+            await asyncio.sleep(1.0)
 
     async def _quiet(self) -> None:
         """Wait until everything is over and every list is read."""
@@ -169,9 +185,8 @@ class Chaos:
         self._orphans += [f"process {one.pid} outlived its server: {one.command[:120]}" for one in left.values()]
 
     async def _nobody_left(self) -> None:
-        deadline = time.monotonic() + GONE_SECONDS
-        while (left := self._strangers()) and time.monotonic() < deadline:
-            await asyncio.sleep(0.05)
+        await self._see_them_go()
+        left = self._strangers()
         self._orphans += [f"process {one.pid} is left in the end: {one.command[:120]}" for one in left.values()]
 
     async def _end_strangers(self) -> None:
@@ -227,4 +242,3 @@ def leaks(mark: str) -> list[str]:
     found = [f"control group {path}" for path in Path("/sys/fs/cgroup").glob(f"*/**/{mark}") if mark]
     mounts = Path("/proc/self/mountinfo").read_text()
     return found + [f"mounted: {line}" for line in mounts.splitlines() if mark and mark in line]
-

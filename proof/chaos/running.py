@@ -16,7 +16,8 @@ def one_alive(evidence: Evidence) -> Found:
     for request, attempts in evidence.attempts.items():
         for earlier, later in pairwise(attempts):
             if earlier.last >= later.began:
-                yield f"attempt {earlier.number} ran {earlier.last - later.began} µs into attempt {later.number}", request
+                into = earlier.last - later.began
+                yield f"attempt {earlier.number} ran {into} µs into attempt {later.number}", request
         moments = evidence.moments.get(request, ())
         ends = [after.at for before, after in pairwise(moments) if before.status == "Running"]
         for attempt in attempts:
