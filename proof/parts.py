@@ -20,9 +20,12 @@ MODULES: Mapping[str, str] = {
     "storage-faults": "proof.storage.faults",
     "fuzz": "proof.fuzz.part",
     "chaos": "proof.chaos.part",
+    "soak": "proof.soak.part",
 }
-LATER = ("crash-points", "soak")
-"""`crash-points`: a process exit at each durable step. `soak`: growth over hours."""
+ASKED = frozenset({"soak"})
+"""Those that only run when they are named: they say nothing in the time that a run of all parts has."""
+LATER = ("crash-points",)
+"""`crash-points`: a process exit at each durable step."""
 
 
 def run(name: str, scale: Scale) -> Result:

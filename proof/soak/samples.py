@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from pathlib import Path
@@ -27,15 +28,17 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def sample(who: str, pid: int, data: Path | None = None) -> Sample | None:
-    """A sample of a process now, with the files below `data`; None when it is gone or not ours to look at."""
+    """A sample of a process now, with the files below `data`; None when it is gone."""
     try:
         status = _fields(Path("/proc", str(pid), "status"))
-        rollup = _fields(Path("/proc", str(pid), "smaps_rollup"))
-        descriptors = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - only their number is wanted
     except OSError:
         return None
     if "VmRSS" not in status:
         return None
+    rollup, descriptors = {}, 0
+    with contextlib.suppress(OSError):  # a process that hides from its own user shows these to root only
+        rollup = _fields(Path("/proc", str(pid), "smaps_rollup"))
+        descriptors = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - only their number is wanted
     return Sample(
         who=who,
         pid=pid,
