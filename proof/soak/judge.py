@@ -1,7 +1,7 @@
 """The verdict on samples: what grows, how fast, and whether that is too fast.
 
 Growth is the slope of a robust line (Theil and Sen: the median of the slopes between pairs) through the samples after
-the warm-up, so that a few odd samples do not decide. A run that is shorter than an hour cannot see a MiB an hour through
+the warm-up, so that a few odd samples do not decide. A run of less than an hour or two cannot see a MiB an hour through
 the allocator's noise: there the growth over the run is held against a floor instead.
 """
 
@@ -23,16 +23,29 @@ FLAT_MAX = 2.0
 """By how many descriptors or threads the end of a run may differ from its beginning."""
 WAL_BYTES_MAX = 64 * 1024 * 1024
 HOUR_US = 3_600_000_000
+MEMORY = ("RSS", "PSS")
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
-    """How one quantity of one process went: median, slope in an hour, and what the slope makes over the run."""
+    """How one quantity of one process went: its median and its slope over so many hours."""
 
     who: str
     what: str
     median: float
     per_hour: float
-    over_run: float
+    hours: float
+
+    @property
+    def over_run(self) -> float:
+        """What the slope makes over the run."""
+        return self.per_hour * self.hours
+
+    @property
+    def allowed(self) -> float:
+        """How much it may be."""
+        if self.what in MEMORY:
+            return max(RSS_MIB_PER_HOUR_MAX * self.hours, RSS_NOISE_MIB)
+        return FLAT_MAX
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -65,7 +78,7 @@ def growths(samples: Iterable[Sample]) -> list[Growth]:
                 what=what,
                 median=statistics.median(values),
                 per_hour=per_hour,
-                over_run=per_hour * hours,
+                hours=hours,
             )
             found.append(growth)
     return found
@@ -78,18 +91,11 @@ def problems(samples: Sequence[Sample]) -> list[str]:
     if not any(one.who == "server" for one in known):
         found.append(f"{len(samples)} samples are too few to judge")
     for one in known:
-        allowed = (
-            max(RSS_MIB_PER_HOUR_MAX * abs(_hours(one)), RSS_NOISE_MIB) if one.what in {"RSS", "PSS"} else FLAT_MAX
-        )
-        if one.over_run > allowed:
-            unit = " MiB" if one.what in {"RSS", "PSS"} else ""
+        if one.over_run > one.allowed:
+            unit = " MiB" if one.what in MEMORY else ""
             text = f"{one.what} of the {one.who} grows by {one.per_hour:.2f}{unit} an hour"
-            found.append(f"{text}: {one.over_run:.2f}{unit} in this run, {allowed:.2f} are allowed")
+            found.append(f"{text}: {one.over_run:.2f}{unit} in this run, {one.allowed:.2f} are allowed")
     wal = max((sample.wal_bytes for sample in samples), default=0)
     if wal >= WAL_BYTES_MAX:
         found.append(f"the WAL grew to {wal:,} bytes, it must stay below {WAL_BYTES_MAX:,}")
     return found
-
-
-def _hours(growth: Growth) -> float:
-    return growth.over_run / growth.per_hour if growth.per_hour else 0.0

@@ -1,4 +1,4 @@
-"""A steady load of ordinary work on one server: tasks that return, write, fail and are stopped, instances that come and go.
+"""A steady load of ordinary work on one server.
 
 It is for finding what grows, so it goes through everything that makes and takes down something: tasks and calls, logs,
 retries, stops, listings, new code, freezing, idle instances.
