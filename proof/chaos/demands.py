@@ -42,11 +42,12 @@ def missing(evidence: Evidence) -> Iterator[str]:
             yield f"{what}: {count:,} of {max(wanted, 1):,}"
     for kind, per_minute in {**KILLS, **OTHERS}.items():
         wanted = max(1, math.floor(per_minute * minutes * SHARE_OF_KIND))
-        if kinds[kind] < wanted and (kind != "kill-outer" or evidence.outer):
+        possible = kind in evidence.only if evidence.only else kind != "kill-outer" or evidence.outer
+        if possible and kinds[kind] < wanted:
             yield f"faults of the kind {kind}: {kinds[kind]} of {wanted}"
     met = phases(evidence)
     for phase in PHASES:
-        if not met[phase]:
+        if not met[phase] and not evidence.only:
             yield f"no fault while a task was in {phase}"
     statuses = Counter(task.status.value for task in evidence.tasks)
     over = sum(task.over for task in evidence.tasks)

@@ -56,7 +56,8 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
     `tasks` are the store's rows, `functions` the names of their functions, `bodies` what the lists told, by request id.
     `violations` is what `sojourn verify` found. `orphans` are processes that outlived their server, `leaks` other
     things left behind, `errors` what the harness itself came upon. `offset` is wall clock minus axis, `ended` when the
-    last wait was over, `outer` whether there were outer processes (bubblewrap's) to be killed.
+    last wait was over, `outer` whether there were outer processes (bubblewrap's) to be killed, `only` the kinds of
+    faults of a run that had not all of them.
     """
 
     minutes: float
@@ -76,6 +77,7 @@ class Evidence(msgspec.Struct, kw_only=True, dict=True):
     offset: int = 0
     ended: int = 0
     outer: bool = True
+    only: tuple[str, ...] = ()
 
     @cached_property
     def moments(self) -> dict[str, list[Moment]]:

@@ -56,11 +56,15 @@ PATIENCE_SHARE, PATIENCE_SECONDS = 0.5, 40.0
 """How much longer than planned it goes on for faults that found nobody to hit, on a slow machine."""
 
 
-def planned(minutes: float, chance: random.Random, *, outer: bool) -> list[tuple[str, str]]:
-    """The faults of so many minutes in their order, each with the phase to wait for, "" for none."""
+def planned(minutes: float, chance: random.Random, *, outer: bool, only: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """The faults of so many minutes in their order, each with the phase to wait for, "" for none.
+
+    `outer` is whether there are outer processes, `only` the kinds that are wanted when it is not all of them: then not
+    every phase need be met either.
+    """
     kinds: list[str] = []
     for kind, per_minute in {**KILLS, **OTHERS}.items():
-        if kind != "kill-outer" or outer:
+        if (kind != "kill-outer" or outer) and (not only or kind in only):
             kinds += [kind] * max(1, math.ceil(per_minute * minutes))
     chance.shuffle(kinds)
     aims = list(PHASES)
@@ -72,8 +76,7 @@ def planned(minutes: float, chance: random.Random, *, outer: bool) -> list[tuple
             aim = aims[aimed % len(aims)]
             aimed += 1
         plan.append((kind, aim))
-    plan += [("kill-server", aim) for aim in aims[aimed:]]
-    return plan
+    return plan if only else plan + [("kill-server", aim) for aim in aims[aimed:]]
 
 
 class Nemesis:

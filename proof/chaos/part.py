@@ -18,11 +18,13 @@ from proof.result import Result, Scale
 
 from sojourn.sandboxes.bubblewrap import BubblewrapDriver
 
+from . import plants
 from .run import Plan
 from .server import DATABASES
 
 MINUTES = 5.0
 MINUTES_LEAST = 0.2
+PLANTED_MINUTES = 0.12
 PATIENCE_SECONDS = 240.0
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,12 +34,25 @@ def run(scale: Scale) -> Result:
     if scale.store not in DATABASES:
         return Result(line=f"chaos: no database for the store {scale.store}", ok=False, details=tuple(DATABASES))
     minutes = scale.minutes or max(MINUTES * scale.share, MINUTES_LEAST)
-    plan = Plan(minutes=minutes, seed=scale.seed, store=scale.store, sandbox=scale.sandbox or strongest())
-    return run_plan(plan, scale.directory)
+    sandbox = scale.sandbox or strongest()
+    unseen = [f"planted, and not noticed: {name}" for name in plants.PLANTS if not noticed(name, scale, sandbox)]
+    plan = Plan(minutes=minutes, seed=scale.seed, store=scale.store, sandbox=sandbox)
+    result = run_plan(plan, scale.directory)
+    found = f"{result.line}, {len(plants.PLANTS) - len(unseen)} of {len(plants.PLANTS)} planted faults noticed"
+    return Result(line=found, ok=result.ok and not unseen, details=(*unseen, *result.details))
 
 
-def run_plan(plan: Plan, directory: Path) -> Result:
-    """One run in a process of its own."""
+def noticed(name: str, scale: Scale, sandbox: str) -> bool:
+    """Whether a short run of a server with a mistake is told as breaking the invariant that it breaks."""
+    plan = Plan(
+        minutes=PLANTED_MINUTES, seed=scale.seed, store=scale.store, sandbox=sandbox, only=("kill-server",), plant=name
+    )
+    invariant = plants.PLANTS[name][0]
+    return any(text.startswith(f"{invariant} ") for text in run_plan(plan, scale.directory, keep=False).details)
+
+
+def run_plan(plan: Plan, directory: Path, *, keep: bool = True) -> Result:
+    """One run in a process of its own; with `keep` what it left stays when it fails."""
     place = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
     place.chmod(0o755)
     command = [sys.executable, "-m", "proof.chaos", msgspec.json.encode(plan).decode(), str(place)]
@@ -48,7 +63,7 @@ def run_plan(plan: Plan, directory: Path) -> Result:
         result = Result(line="chaos: the run itself broke", ok=False, details=tuple(done.stderr.splitlines()[-30:]))
     else:
         result = msgspec.json.decode(lines[-1], type=Result)
-    return result if result.ok else _kept(result, plan, place)
+    return _kept(result, plan, place) if keep and not result.ok else result
 
 
 def strongest() -> str:

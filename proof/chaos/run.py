@@ -51,13 +51,18 @@ SETTINGS = {
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What to run: for how many minutes, from which seed, on which store and isolation; `settings` are the server's."""
+    """What to run: for how many minutes, from which seed, on which store and isolation.
+
+    With `only` no other kinds of faults come, and the verdict asks for no others. `plant` is the mistake of `plants`
+    that the server is to have.
+    """
 
     minutes: float
     seed: int
     store: str = "sqlite"
     sandbox: str = "bubblewrap"
-    settings: dict[str, str] = {}
+    only: tuple[str, ...] = ()
+    plant: str = ""
 
 
 class Chaos:
@@ -71,8 +76,10 @@ class Chaos:
         self._database: Database = DATABASES[plan.store](self.data)
         self._sleep = f"600.{os.getpid()}{plan.seed % 1000}"
         self._writers = {name: Writer(directory / f"{name}.jsonl") for name in ("calls", "faults", "lives", "receipts")}
-        settings = {**SETTINGS, "SOJOURN_SANDBOX": plan.sandbox, **self._database.environment, **plan.settings}
-        self._supervisor = Supervisor(self.data, settings, directory / "server.log", self._writers["lives"])
+        settings = {**SETTINGS, "SOJOURN_SANDBOX": plan.sandbox, **self._database.environment}
+        self._supervisor = Supervisor(
+            self.data, settings, directory / "server.log", self._writers["lives"], plant=plan.plant
+        )
         self._samples: list[Sample] = []
         self._orphans: list[str] = []
         self._errors: list[str] = []
@@ -117,7 +124,8 @@ class Chaos:
             written=self._writers["faults"],
             chance=self._child(),
         )
-        faults = nemesis.planned(plan.minutes, self._child(), outer=plan.sandbox == "bubblewrap")
+        outer = plan.sandbox == "bubblewrap"
+        faults = nemesis.planned(plan.minutes, self._child(), outer=outer, only=plan.only)
         load = asyncio.ensure_future(clients.load(TASKS_PER_SECOND))
         sampling = asyncio.ensure_future(self._take_samples())
         try:
@@ -230,6 +238,7 @@ class Chaos:
             offset=offset,
             ended=records.now(),
             outer=self._plan.sandbox == "bubblewrap",
+            only=self._plan.only,
         )
 
     def _child(self) -> random.Random:

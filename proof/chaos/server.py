@@ -24,8 +24,13 @@ from sojourn.store import Records
 from . import records
 from .records import Life, Writer
 
-COMMAND = "import ctypes; ctypes.CDLL(None).prctl(1, 9); from sojourn.cli import main; raise SystemExit(main())"
-"""It goes with us (PR_SET_PDEATHSIG), whatever becomes of us."""
+COMMAND = (
+    "import ctypes, sys; ctypes.CDLL(None).prctl(1, 9); sys.path.append({root!r}); from proof.chaos import plants; "
+    "plants.plant({plant!r}); from sojourn.cli import main; raise SystemExit(main())"
+)
+"""It goes with us (PR_SET_PDEATHSIG), whatever becomes of us, and may have a mistake planted."""
+PLAIN = "import ctypes; ctypes.CDLL(None).prctl(1, 9); from sojourn.cli import main; raise SystemExit(main())"
+ROOT = Path(__file__).resolve().parents[2]
 LINES_KEPT = 400
 START_SECONDS_MAX = 40.0
 END_SECONDS_MAX = 40.0
@@ -64,11 +69,13 @@ class Supervisor:
     settings: further `SOJOURN_…` variables.
     log: the file that gets everything it says.
     lives: where its lives are written down.
+    plant: the mistake that it is to have, see `plants`; "" for none.
 
     """
 
-    def __init__(self, data: Path, settings: Mapping[str, str], log: Path, lives: Writer) -> None:
+    def __init__(self, data: Path, settings: Mapping[str, str], log: Path, lives: Writer, *, plant: str = "") -> None:
         self.data = data
+        self._command = COMMAND.format(root=str(ROOT), plant=plant) if plant else PLAIN
         self._environment = {
             "PATH": os.defpath,
             "HOME": str(data.parent),
@@ -205,7 +212,7 @@ class Supervisor:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
-            COMMAND,
+            self._command,
             "serve",
             cwd="/",
             env=self._environment,
