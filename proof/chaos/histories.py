@@ -13,7 +13,7 @@ import msgspec
 
 from sojourn import identity
 from sojourn.audit import of_events
-from sojourn.task import LOSSES_MAX, Status
+from sojourn.task import HANDLED, LOSSES_MAX, UNHANDLED, Status, Task
 
 from .evidence import TERMINALS, Evidence, of
 from .records import ABSENT, CONFLICT, YES
@@ -22,6 +22,7 @@ Found = Iterator[tuple[str, str]]
 """What is wrong, and with which request ("" for none)."""
 SLACK_US = 20_000
 """Between two readings of clocks that are meant to be the same moment."""
+REFUSALS = ("FunctionDeleted", "SandboxLost", "SandboxUnavailable")
 
 
 def no_loss(evidence: Evidence) -> Found:
@@ -140,7 +141,10 @@ def expiry(evidence: Evidence) -> Found:
 
 
 def deleted(evidence: Evidence) -> Found:
-    """I12: no start after an acknowledged delete; Invalid never ran; no generation runs another one's code."""
+    """I12: no start after an acknowledged delete; Invalid never ran; no generation runs another one's code.
+
+    All functions of the load can run: nothing but a delete, or starts that were lost beyond their budget, refuses one.
+    """
     deletes = [call for call in evidence.calls if call.verb == "delete" and call.answer in (YES, ABSENT)]
     last_label: dict[str, str] = {}
     for task in evidence.tasks:
@@ -148,6 +152,9 @@ def deleted(evidence: Evidence) -> Found:
         attempts = evidence.attempts.get(request, [])
         if task.status is Status.INVALID and attempts:
             yield "is Invalid, and yet it ran", request
+        refusal = _refusal(task) if task.over else ""
+        if refusal and refusal not in REFUSALS:
+            yield f"was refused with {refusal}, and its function can run", request
         function, generation = evidence.function_of(task), task.generation
         labels = {attempt.label.partition(".")[0] for attempt in attempts}
         for label in labels:
@@ -161,6 +168,13 @@ def deleted(evidence: Evidence) -> Found:
             late = [at - gone[generation - 1] for at in starts if at > gone[generation - 1] + SLACK_US]
             if late:
                 yield f"started {late[0]} µs after its function was deleted", request
+
+
+def _refusal(task: Task) -> str:
+    """Why a task was never triggered, or not again; "" when it ended in another way."""
+    last = task.events[-1]
+    error = str(msgspec.json.decode(last.detail, type=dict[str, object]).get("Error", "")) if last.detail else ""
+    return "" if error in (UNHANDLED, HANDLED) else error
 
 
 def delivered(evidence: Evidence) -> Found:

@@ -86,6 +86,13 @@ def early_delete(evidence: Evidence) -> None:
     evidence.calls[place] = msgspec.structs.replace(evidence.calls[place], answer=ABSENT, ended=int(4.05 * SECOND))
 
 
+def refused(evidence: Evidence) -> None:
+    """A task is Invalid because of a fault of ours."""
+    place = next(number for number, task in enumerate(evidence.tasks) if task.status is Status.INVALID)
+    task = evidence.tasks[place]
+    changed(evidence, task.name or "", history=task.history.replace(b"FunctionDeleted", b"RuntimeMissing "))
+
+
 PLANTS: tuple[tuple[str, str, Plant], ...] = (
     ("I1", "an acknowledged task that is not there", lambda run: drop(run, "t1")),
     ("I1", "a task that nobody asked for", lambda run: run.calls.__delitem__(0)),
@@ -124,6 +131,7 @@ PLANTS: tuple[tuple[str, str, Plant], ...] = (
     ("I11", "a task that expired early", lambda run: changed(run, "t6", expires_at=OFFSET + 9 * SECOND)),
     ("I12", "an invalid task that ran", lambda run: speak(run, "t7", BEGIN, 6.4)),
     ("I12", "a start after a delete", early_delete),
+    ("I12", "a refusal of what can run", refused),
     ("I12", "another generation's code", relabel),
     ("I13", "a record that never came", lambda run: run.receipts.clear()),
     (
