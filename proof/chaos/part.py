@@ -24,7 +24,7 @@ from .server import DATABASES
 
 MINUTES = 5.0
 MINUTES_LEAST = 0.2
-PLANTED_MINUTES = 0.12
+PLANTED_MINUTES, PLANTED_QUIET_SECONDS = 0.12, 8.0
 PATIENCE_SECONDS = 240.0
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,7 +45,13 @@ def run(scale: Scale) -> Result:
 def noticed(name: str, scale: Scale, sandbox: str) -> bool:
     """Whether a short run of a server with a mistake is told as breaking the invariant that it breaks."""
     plan = Plan(
-        minutes=PLANTED_MINUTES, seed=scale.seed, store=scale.store, sandbox=sandbox, only=("kill-server",), plant=name
+        minutes=PLANTED_MINUTES,
+        seed=scale.seed,
+        store=scale.store,
+        sandbox=sandbox,
+        only=("kill-server",),
+        plant=name,
+        quiet_seconds=PLANTED_QUIET_SECONDS,
     )
     invariant = plants.PLANTS[name][0]
     return any(text.startswith(f"{invariant} ") for text in run_plan(plan, scale.directory, keep=False).details)

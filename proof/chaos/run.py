@@ -34,7 +34,7 @@ from .records import Call, Fault, Life, Receipt, Writer
 from .server import DATABASES, Database, Supervisor
 
 TASKS_PER_SECOND = 21.0
-QUIET_SECONDS_MAX = 90.0
+CATCH_UP_SECONDS = 90
 GONE_SECONDS = 5.0
 """How long a process may outlive its server: until a sandbox without namespaces has cleared up."""
 SAMPLE_SECONDS = 2.0
@@ -53,7 +53,7 @@ SETTINGS = {
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to run: for how many minutes, from which seed, on which store and isolation.
 
-    With `only` no other kinds of faults come, and the verdict asks for no others. `plant` is the mistake of `plants`
+    `quiet_seconds` is how long everything may take to end after the last fault. With `only` no other kinds of faults come, and the verdict asks for no others. `plant` is the mistake of `plants`
     that the server is to have.
     """
 
@@ -63,6 +63,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     sandbox: str = "bubblewrap"
     only: tuple[str, ...] = ()
     plant: str = ""
+    quiet_seconds: float = 90.0
 
 
 class Chaos:
@@ -140,22 +141,22 @@ class Chaos:
 
     async def _enough(self, clients: Clients) -> None:
         """On a slow machine the load may have stayed behind: let it catch up."""
-        for _ in range(int(QUIET_SECONDS_MAX)):
+        for _ in range(CATCH_UP_SECONDS):
             if clients.submitted > TASKS_PER_MINUTE * self._plan.minutes:
                 return
             await asyncio.sleep(1.0)
 
     async def _quiet(self) -> None:
         """Wait until everything is over and every list is read."""
-        deadline = time.monotonic() + QUIET_SECONDS_MAX
+        deadline = time.monotonic() + self._plan.quiet_seconds
         while time.monotonic() < deadline:
             with contextlib.suppress(ClientError, OSError, TimeoutError):
-                async with asyncio.timeout(QUIET_SECONDS_MAX):
+                async with asyncio.timeout(self._plan.quiet_seconds):
                     await self._supervisor.up.wait()
                     if await self._read_lists(self._supervisor.client()):
                         return
             await asyncio.sleep(0.5)
-        self._errors.append(f"after {QUIET_SECONDS_MAX:g} s of quiet something was open still")
+        self._errors.append(f"after {self._plan.quiet_seconds:g} s of quiet something was open still")
 
     async def _read_lists(self, client: AsyncClient) -> bool:
         """Read all tasks with their bodies; whether all are over, and all records delivered."""

@@ -278,8 +278,8 @@ class Agent:
     def _fall(self, zygote: ZygoteHandle, status: int) -> None:
         """A zygote died: it will be replaced at the next demand, its instances cannot go on.
 
-        It runs no user code. So what was on its way is lost and says nothing of the function, unless the zygote ended by
-        itself before it was ready: then this runtime does not start here.
+        It runs no user code. So what was on its way is lost and says nothing of the function, unless the zygote ended
+        by itself before it was ready: then this runtime does not start here.
         """
         lost = zygote.ready or os.WIFSIGNALED(status)
         for resident in self._residents.values():
