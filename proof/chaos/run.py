@@ -53,8 +53,8 @@ SETTINGS = {
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What to run: for how many minutes, from which seed, on which store and isolation.
 
-    `quiet_seconds` is how long everything may take to end after the last fault. With `only` no other kinds of faults come, and the verdict asks for no others. `plant` is the mistake of `plants`
-    that the server is to have.
+    `quiet_seconds` is how long everything may take to end after the last fault. With `only` no other kinds of faults
+    come, and the verdict asks for no others. `plant` is the mistake of `plants` that the server is to have.
     """
 
     minutes: float
