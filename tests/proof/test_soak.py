@@ -1,4 +1,4 @@
-"""Soak: its judge tells growth from noise, on made-up samples; a look at a real process; a few seconds of a real run."""
+"""Soak: its judge tells growth from noise, on made-up samples; a look at a real process; seconds of a real run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from proof.result import Scale
 from proof.soak import part
-from proof.soak.judge import HOUR_US, growths, problems, slope
+from proof.soak.judge import HOUR_US, problems, slope
 from proof.soak.samples import Sample, sample
 
 
@@ -93,6 +93,5 @@ def test_a_short_real_run_is_looked_at_throughout(tmp_path: Path) -> None:
     result = part.run(Scale(directory=tmp_path, minutes=0.06))
 
     assert result.line.startswith("soak: 0.06 min, ")
-    assert "RSS" in result.line
-    assert not any("starts" in text or "refused" in text for text in result.details)
-    assert growths([]) == []
+    assert "database" in result.line
+    assert not any("starts" in text for text in result.details)

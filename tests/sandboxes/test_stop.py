@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from live import until
 from live_sandbox import BOTH, ROOT, Live, Output, driver, run
 from sojourn.errors import InstanceStartFailed
 from sojourn.sandbox import InstanceDied
@@ -219,38 +218,6 @@ def test_a_killed_zygote_is_replaced(level: str) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize("ready", [True, False])
-@pytest.mark.skipif(not ROOT, reason="agent and zygote hide from their own user")
-def test_a_start_whose_zygote_is_killed_is_lost(level: str, ready: bool) -> None:  # noqa: FBT001 - a parameter
-    """Whether or not the zygote was up: it says nothing of the function, which is tried again."""
-
-    async def body() -> None:
-        async with Live(level) as live:
-            if ready:
-                await live.make("def handler(event, context): pass")
-                os.kill(live.pid_of("zygote"), signal.SIGSTOP)
-            made = asyncio.ensure_future(live.make("def handler(event, context): return event"))
-            await asyncio.to_thread(until, lambda: _killed(live), 10.0, "the zygote is there and killed")
-            with pytest.raises(InstanceStartFailed) as failed:
-                await made
-            reply = await live.call(await live.make("def handler(event, context): return event"), b"again")
-
-            assert (failed.value.cause, failed.value.lost) == ("SandboxLost", True)
-            assert reply.payload == b"again"
-
-    run(body)
-
-
-def _killed(live: Live) -> bool:
-    """Kill the zygote as soon as there is one."""
-    try:
-        os.kill(live.pid_of("zygote"), signal.SIGKILL)
-    except (LookupError, OSError):
-        return False
-    return True
-
-
-@BOTH
 @pytest.mark.skipif(not ROOT, reason="agent and zygote hide from their own user")
 def test_a_killed_agent_takes_everything_along(level: str) -> None:
     """SIGKILL of the agent: every call is lost, on_lost comes once and after the last process is gone."""
@@ -358,7 +325,6 @@ TESTS = Path(__file__).resolve().parent.parent
 SERVER = """
 import asyncio, sys
 sys.path[:0] = {path!r}
-from live import until
 from live_sandbox import Live, Output
 FAMILY = {family!r}
 async def main():
