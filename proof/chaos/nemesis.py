@@ -26,11 +26,11 @@ from .records import Fault, Writer
 from .server import Supervisor
 
 KILLS: Mapping[str, float] = {
-    "kill-server": 9.4,
-    "kill-agent": 3.8,
+    "kill-server": 6.0,
+    "kill-agent": 4.0,
     "kill-outer": 3.0,
-    "kill-zygote": 3.8,
-    "kill-instance": 8.4,
+    "kill-zygote": 4.0,
+    "kill-instance": 11.4,
     "kill-program": 2.4,
     "kill-shim": 2.4,
 }
@@ -161,13 +161,12 @@ class Nemesis:
         return []
 
     async def _kill_instance(self, focus: str) -> int:
-        self.hit = focus or self._watch.busy("plain", "hooked", "limited", "churned", "versioned")
-        self.hit = self.hit or await self._aims.busy("plain")
+        self.hit = focus or await self._busy("plain", "hooked", "limited", "churned", "versioned")
         pid = self._journal.pids.get(self.hit, 0)
         return self._strike(pid) if pid and self._ours(pid) else 0
 
     async def _kill_program(self, *, parent: bool) -> int:
-        self.hit = self._watch.busy("custom") or await self._aims.busy("custom")
+        self.hit = await self._busy("custom")
         pid = self._journal.pids.get(self.hit, 0)
         if not pid or not self._ours(pid):
             return 0
@@ -184,8 +183,7 @@ class Nemesis:
         return await self._pause(found[0], AGENT_PAUSE_SECONDS) if found else 0
 
     async def _pause_instance(self, _focus: str) -> int:
-        self.hit = self._watch.busy("plain", "hooked", "limited", "churned", "custom")
-        self.hit = self.hit or await self._aims.busy("plain")
+        self.hit = await self._busy("plain", "hooked", "limited", "churned", "custom")
         pid = self._journal.pids.get(self.hit, 0)
         return await self._pause(pid, INSTANCE_PAUSE_SECONDS) if pid and self._ours(pid) else 0
 
@@ -252,6 +250,14 @@ class Nemesis:
     async def _configure(self, _focus: str) -> int:
         await self._churn.configure(DESIGNS["plain"], self._chance.choice((1, 2, 3)))
         return self._supervisor.pid or -1
+
+    async def _busy(self, *functions: str) -> str:
+        """A living instance of these functions that is in the middle of something; the first one is asked to be."""
+        for name in self._watch.busy(*functions):
+            pid = self._journal.pids.get(name, 0)
+            if pid and self._ours(pid):
+                return name
+        return await self._aims.busy(functions[0])
 
     def _strike(self, pid: int) -> int:
         """SIGKILL to a process that was looked at before; its pid, 0 when it is gone."""
