@@ -19,9 +19,13 @@ MODULES: Mapping[str, str] = {
     "power-loss": "proof.storage.power_loss",
     "storage-faults": "proof.storage.faults",
     "fuzz": "proof.fuzz.part",
+    "chaos": "proof.chaos.part",
+    "soak": "proof.soak.part",
 }
-LATER = ("crash-points", "chaos", "soak")
-"""`crash-points`: a process exit at each durable step. `chaos`: kills of real processes. `soak`: growth over hours."""
+ASKED = frozenset({"soak"})
+"""Those that only run when they are named: they say nothing in the time that a run of all parts has."""
+LATER = ("crash-points",)
+"""`crash-points`: a process exit at each durable step."""
 
 
 def run(name: str, scale: Scale) -> Result:

@@ -59,7 +59,10 @@ class Birth:
             raise InstanceStartFailed("RuntimeMissing", str(error)) from error
         except InstanceStartFailed:
             raise
-        except Exception as error:  # a full disk, no more processes: ours, and it may pass
+        except OSError as error:  # a full disk, no more processes: ours, and it may pass
+            log.error("no instance of function %s could be made: %s", function.name, error)  # noqa: TRY400 - foreseen
+            raise InstanceStartFailed("SandboxUnavailable", f"{type(error).__name__}: {error}", lost=True) from error
+        except Exception as error:  # a mistake of ours
             log.exception("no instance of function %s could be made", function.name)
             raise InstanceStartFailed("SandboxUnavailable", f"{type(error).__name__}: {error}", lost=True) from error
         if made.status is Status.DESTROYED:  # its sandbox went while the answer was on its way
