@@ -16,12 +16,13 @@ MODULES: Mapping[str, str] = {
     "instances": "proof.model.instances",
     "simulation": "proof.simulation.part",
     "mutants": "proof.mutants.part",
+    "crash-points": "proof.crash.part",
     "power-loss": "proof.storage.power_loss",
     "storage-faults": "proof.storage.faults",
     "fuzz": "proof.fuzz.part",
 }
-LATER = ("crash-points", "chaos", "soak")
-"""`crash-points`: a process exit at each durable step. `chaos`: kills of real processes. `soak`: growth over hours."""
+LATER = ("chaos", "soak")
+"""`chaos`: kills of real processes. `soak`: growth over hours."""
 
 
 def run(name: str, scale: Scale) -> Result:
