@@ -38,7 +38,7 @@ def _function(bench: Bench, name: str) -> str:
 
 def _version(bench: Bench, name: str) -> str:
     function, _, version = name.partition("/")
-    found = bench.ask("GET", f"{NEW}/functions/{function}/versions?limit=100")
+    found = bench.ask("GET", f"{NEW}/functions/{function}/versions")
     return "there" if found and version in [each["versionId"] for each in found["versions"]] else ABSENT
 
 
