@@ -21,9 +21,9 @@ from .journal import HOLD, Journal
 from .receiver import Receiver
 from .record import Asked, Record
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
 """How long anything may take: a bound on patience, on a busy machine, and no measurement."""
-LOOK_SECONDS = 0.01
+LOOK_SECONDS = 0.02
 NEW, OLDER = "/2023-03-30", "/2021-04-06"
 """The paths of two APIs: of functions, and of services."""
 
@@ -35,8 +35,8 @@ class Died(Exception):
 class Bench:
     """One server's outside; `server` outlives its processes."""
 
-    def __init__(self, server: LiveServer, directory: Path) -> None:
-        self.server, self.record = server, Record()
+    def __init__(self, server: LiveServer, directory: Path, patience_seconds: float) -> None:
+        self.server, self.record, self.patience_seconds = server, Record(), patience_seconds
         self.journal, self.receiver = Journal(directory / "executions"), Receiver()
         self.armed_by = directory / "armed"
         self._clients: dict[str, Client] = {}
@@ -80,12 +80,12 @@ class Bench:
         AssertionError: it took too long.
 
         """
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + self.patience_seconds
         while not condition():
             if not self.alive:
                 raise Died
             if time.monotonic() > deadline:
-                raise AssertionError(f"after {PATIENCE_SECONDS:g} s still not: {what}")
+                raise AssertionError(f"after {self.patience_seconds:g} s still not: {what}")
             time.sleep(LOOK_SECONDS)
 
     def ask(self, method: str, path: str, body: object = None, account: str = "") -> Any:

@@ -1,8 +1,9 @@
 """Which points are visited how: the operation that leads there, and at which passes.
 
-A pass is counted from the moment on at which an operation has prepared, so `n` is the first or the second time that the
-operation itself comes by; in a start it is counted from the start of the process. `ONCE` marks what comes by only once
-there: a second pass is another case's first.
+A pass is counted from the moment on at which an operation has prepared; in a start it is counted from the start of the
+process. A second pass is visited where it is another step than the first: another task's, while the first goes on, or
+another change of the same thing. Where an operation only makes one more of the same, `ONCE`, the second pass would be
+the first one of a later case, which comes on the same data anyway.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ STARTS: tuple[Case, ...] = (
     *_at_start(does.leave_running, TWICE, "queue.load.row", "server.recover.before", "server.recover.after"),
     *_at_start(does.leave_running, ONCE, "server.reap.before", "server.reap.done", "server.recover.done"),
     *_at_start(does.leave_running, ONCE, "server.ready.before", "store.start.counted", "sandbox.start.spawned"),
-    *_at_start(does.leave_code, TWICE, "code.collect.archive", "code.collect.renamed", "code.collect.removed"),
+    *_at_start(does.leave_code, ONCE, "code.collect.archive", "code.collect.renamed", "code.collect.removed"),
 )
 """On data with something to make good."""
 
@@ -65,51 +66,52 @@ TASKS: tuple[Case, ...] = (
     *_in(does.BURST, TWICE, "queue.apply.before", "queue.apply.durable"),
     *_in(does.BURST, TWICE, "task.claim.before", "task.start.durable", "task.settle.before", "task.settle.durable"),
     *_in(does.BURST, TWICE, "instance.invoke.before", "instance.invoke.output", "instance.invoke.replied"),
-    *_in(does.LARGE, TWICE, "store.task.without_payload"),
-    *_in(does.BIG, TWICE, "store.task.without_result", "store.task.without_log"),
+    *_in(does.LARGE, ONCE, "store.task.without_payload"),
+    *_in(does.BIG, ONCE, "store.task.without_result", "store.task.without_log"),
     *_in(does.FLAKY, TWICE, "task.retry.durable"),
-    *_in(does.DIE, TWICE, "instance.invoke.died"),
+    *_in(does.DIE, ONCE, "instance.invoke.died"),
     *_in(does.TIMEOUT, ONCE, "instance.timeout.due", "instance.timeout.ended"),
     *_in(does.EXPIRE, ONCE, "task.age.before", "task.age.durable"),
-    *_in(does.REFUSE, TWICE, "task.refuse.before", "task.refuse.durable"),
-    *_in(does.STOP, TWICE, "task.stop.before", "task.stop.durable", "task.stop.proved", "task.stop.over"),
+    *_in(does.REFUSE, ONCE, "task.refuse.before", "task.refuse.durable"),
+    *_in(does.STOP, ONCE, "task.stop.before", "task.stop.durable", "task.stop.proved", "task.stop.over"),
     *_in(does.STOP, ONCE, "instance.stop.before", "instance.stop.pre_stop", "instance.stop.done"),
     *_in(does.FRESH, TWICE, "task.claim.durable", "task.start.before"),
     *_in(does.FRESH, ONCE, "instance.create.before", "instance.create.done"),
     *_in(does.FRESH, TWICE, "instance.initialize.before", "instance.initialize.done"),
-    *_in(does.FREEZE, TWICE, "instance.freeze.before", "instance.freeze.done"),
+    *_in(does.FREEZE, ONCE, "instance.freeze.before", "instance.freeze.done"),
     *_in(does.THAW, ONCE, "instance.thaw.before", "instance.thaw.told"),
-    *_in(does.CALL, TWICE, "call.over"),
+    *_in(does.CALL, ONCE, "call.over"),
     *_in(does.FLOODED, ONCE, "sqlite.log.copying", "sqlite.log.copied"),
     *_in(does.STRANGER, ONCE, "sandbox.start.before", "sandbox.start.spawned", "sandbox.record.written"),
-    *_in(does.STRANGER, TWICE, "sandbox.start.recorded"),
-    *_in(does.DELIVER, TWICE, "store.task.without_delivery", "delivery.claimed", "delivery.sent", "delivery.recorded"),
-    *_in(does.CHAIN, TWICE, "delivery.submitted"),
-    *_in(does.RESEND, TWICE, "delivery.resend.before", "delivery.resend.durable"),
+    *_in(does.STRANGER, ONCE, "sandbox.start.recorded"),
+    *_in(does.DELIVER, ONCE, "store.task.without_delivery", "delivery.claimed", "delivery.sent", "delivery.recorded"),
+    *_in(does.CHAIN, ONCE, "delivery.submitted"),
+    *_in(does.RESEND, ONCE, "delivery.resend.before", "delivery.resend.durable"),
     *_in(does.DRAIN, ONCE, "server.drain.begun", "server.drain.waited", "server.drain.ended", "server.drain.closed"),
     *_in(does.DRAIN, ONCE, "sqlite.log.closing"),
 )
 """While tasks come, run and end."""
 
 NAMES: tuple[Case, ...] = (
-    *_in(does.DEPLOY, TWICE, "code.tree.begun", "code.tree.written", "code.tree.synced", "code.tree.named"),
-    *_in(does.DEPLOY, TWICE, "code.tree.placed", "code.archive.written", "code.archive.named"),
-    *_in(does.DEPLOY, TWICE, "function.create.before", "function.create.durable"),
-    *_in(does.REDEPLOY, TWICE, "function.change.before", "function.change.durable"),
-    *_in(does.REFUSE, TWICE, "function.change.durable"),
+    *_in(does.DEPLOY, ONCE, "code.tree.begun", "code.tree.written", "code.tree.synced", "code.tree.named"),
+    *_in(does.DEPLOY, ONCE, "code.tree.placed", "code.archive.written", "code.archive.named"),
+    *_in(does.DEPLOY, ONCE, "function.create.before", "function.create.durable"),
+    *_in(does.REDEPLOY, ONCE, "function.change.before", "function.change.durable"),
+    *_in(does.REFUSE, ONCE, "function.change.durable"),
     *_in(does.STRANGER, ONCE, "code.directory.made"),
     *_in(does.PUBLISH, TWICE, "function.publish.before", "function.publish.durable"),
     *_in(does.ALIAS, TWICE, "function.change.durable"),
-    *_in(does.SERVICE, TWICE, "service.create.before", "service.create.durable"),
-    *_in(does.CHANGE_SERVICE, TWICE, "service.change.before", "service.change.durable"),
-    *_in(does.PUBLISH_SERVICE, TWICE, "service.publish.numbered", "service.publish.snapshots"),
-    *_in(does.PUBLISH_SERVICE, TWICE, "function.publish.durable", "service.unpublish.unlisted"),
-    *_in(does.ACCOUNT, TWICE, "account.create.before", "account.create.durable", "store.account.without_key"),
-    *_in(does.KEY, TWICE, "key.create.before", "key.create.durable"),
-    *_in(does.SECRET, TWICE, "account.secret.before", "account.secret.durable"),
-    *_in(does.TRIGGER, TWICE, "trigger.create.before", "trigger.create.durable"),
+    *_in(does.SERVICE, ONCE, "service.create.before", "service.create.durable"),
+    *_in(does.CHANGE_SERVICE, ONCE, "service.change.before", "service.change.durable"),
+    *_in(does.PUBLISH_SERVICE, ONCE, "service.publish.numbered", "service.publish.snapshots"),
+    *_in(does.PUBLISH_SERVICE, ONCE, "service.unpublish.unlisted"),
+    *_in(does.PUBLISH_SERVICE, TWICE, "function.publish.durable"),
+    *_in(does.ACCOUNT, ONCE, "account.create.before", "account.create.durable", "store.account.without_key"),
+    *_in(does.KEY, ONCE, "key.create.before", "key.create.durable"),
+    *_in(does.SECRET, ONCE, "account.secret.before", "account.secret.durable"),
+    *_in(does.TRIGGER, ONCE, "trigger.create.before", "trigger.create.durable"),
     *_in(does.TRIGGER, ONCE, "trigger.change.before", "trigger.change.durable"),
-    *_in(does.TRIGGER, TWICE, "trigger.delete.before", "trigger.delete.durable"),
+    *_in(does.TRIGGER, ONCE, "trigger.delete.before", "trigger.delete.durable"),
     *_in(does.FIRE, TWICE, "timer.fire.before", "timer.fire.submitted"),
     *_in(does.FIRE, ONCE, "timer.fire.over"),
 )

@@ -10,7 +10,6 @@ import contextlib
 import os
 import socket
 import threading
-import time
 from collections import defaultdict
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +17,6 @@ from pathlib import Path
 HOLD = "hold"
 """The word on which a function waits."""
 BEGIN, END = "begin", "end"
-PATIENCE_SECONDS = 20.0
 
 
 class Journal:
@@ -28,7 +26,7 @@ class Journal:
         self.words: dict[str, list[tuple[int, str, int]]] = defaultdict(list)
         """By request id: the attempt, the word, and the machine's monotonic time in nanoseconds."""
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._holding = False
         self._held: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
@@ -42,17 +40,17 @@ class Journal:
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(PATIENCE_SECONDS)
+        self._thread.join()
         os.close(self._file)
 
     def hold(self) -> None:
         """Who says `HOLD` waits from now on."""
-        with self._changed:
+        with self._lock:
             self._holding = True
 
     def let_go(self) -> None:
         """Nobody waits any more."""
-        with self._changed:
+        with self._lock:
             self._holding = False
             held, self._held = self._held, []
         for each in held:
@@ -60,22 +58,13 @@ class Journal:
 
     def said(self, request_id: str, word: str) -> int:
         """How often a request said so."""
-        with self._changed:
+        with self._lock:
             return sum(each[1] == word for each in self.words.get(request_id, ()))
-
-    def wait(self, request_id: str, word: str) -> bool:
-        """Wait until a request says so; False when it does not in time."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        with self._changed:
-            while not any(each[1] == word for each in self.words.get(request_id, ())):
-                if not self._changed.wait(max(deadline - time.monotonic(), 0)):
-                    return False
-        return True
 
     def faults(self) -> list[str]:
         """Attempts that ran twice, or into one another."""
         found = []
-        with self._changed:
+        with self._lock:
             for request_id, words in self.words.items():
                 times: dict[int, list[int]] = defaultdict(list)
                 for attempt, word, at in words:
@@ -102,13 +91,12 @@ class Journal:
                 wire.close()
                 return
             request_id, attempt, word, at = line.split()
-            with self._changed:
+            with self._lock:
                 os.write(self._file, line.encode())
                 self.words[request_id].append((int(attempt), word, int(at)))
                 held = word == HOLD and self._holding
                 if held:
                     self._held.append(wire)
-                self._changed.notify_all()
             if not held:
                 _answer(wire)
 

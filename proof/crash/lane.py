@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from live import LiveServer
+from live import LiveServer, until
 from sojourn.client import ClientError
 from sojourn.crashpoint import STATUS, VARIABLE, WHEN_VARIABLE
 
@@ -44,17 +44,26 @@ class Lane:
     directory: for what is the harness's own.
     sandbox: the isolation.
     prelude: a fault to plant, see `LiveServer`.
+    patience_seconds: how long anything may take but a start.
 
     """
 
-    def __init__(self, store: str, directory: Path, *, sandbox: str = "process", prelude: str = "") -> None:
+    def __init__(
+        self,
+        store: str,
+        directory: Path,
+        *,
+        sandbox: str = "process",
+        prelude: str = "",
+        patience_seconds: float = PATIENCE_SECONDS,
+    ) -> None:
         directory.mkdir(parents=True)
         self._server = LiveServer(sandbox=sandbox, settings=SETTINGS, prelude=prelude)
         self._home = HOMES[store](self._server.data)
         self._server.settings |= {**self._home.settings, "TMPDIR": str(directory)}
-        self._bench = Bench(self._server, directory)
+        self._bench = Bench(self._server, directory, patience_seconds)
         self._furnished = False
-        self.patience_seconds = PATIENCE_SECONDS
+        self._patience_seconds = patience_seconds
         self.visited: list[Case] = []
         self.wrong: list[str] = []
 
@@ -119,7 +128,7 @@ class Lane:
         self._await_end()
 
     def _await_end(self) -> None:
-        deadline = time.monotonic() + self.patience_seconds
+        deadline = time.monotonic() + self._patience_seconds
         while self._bench.alive:
             up = self._server.ready_line and WHEN_VARIABLE not in self._server.settings
             if up or time.monotonic() > deadline:
@@ -138,7 +147,9 @@ class Lane:
     def _up(self, settings: dict[str, str] | None = None) -> None:
         """Start a server and judge what it makes of its data."""
         self._begin(settings or {})
-        self._bench.until(lambda: self._server.ready_line, "ready")
+        until(lambda: bool(self._server.ready_line) or self._server.ended, PATIENCE_SECONDS, "ready")
+        if self._server.ended:
+            raise Died
         self._bench.forget()
         self.wrong += judge.uncollected(self._bench, self._home)
         if not self._furnished:
@@ -148,7 +159,7 @@ class Lane:
 
     def _down(self) -> None:
         """A server is dead: nothing of it may be left."""
-        deadline = time.monotonic() + self.patience_seconds
+        deadline = time.monotonic() + self._patience_seconds
         while left := self._server.processes():
             if time.monotonic() > deadline:
                 self.wrong.append(f"{ORPHAN} processes {left}")

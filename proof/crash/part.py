@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from proof.result import Result, Scale
 
@@ -20,7 +20,7 @@ from sojourn.sandboxes.bubblewrap import BubblewrapDriver
 from .cases import CONFINED, FRESH, NAMES, STARTS, TASKS, Case
 from .stores import installed, points_of
 
-LANES_AT_A_TIME = 3
+TRIPS_AT_A_TIME = 3
 """A start waits for the disk and for processes, so that two processors have work for three."""
 LANE_CASES = 25
 
@@ -43,10 +43,9 @@ def trips(store: str, share: float = 1.0) -> list[Trip]:
         step = max(round(0.2 / share), 1)
         busy, fresh = busy[::step], fresh[::step]
     made = [Trip(store, "process", lane) for lane in _lanes(busy)]
-    made.append(Trip(store, "process", fresh))
-    if whole and not asyncio.run(BubblewrapDriver().probe()).reason:
+    if whole and asyncio.run(BubblewrapDriver().probe()).works:
         made.append(Trip(store, "bubblewrap", CONFINED))
-    return made
+    return [*made, Trip(store, "process", fresh)]
 
 
 def _lanes(cases: Sequence[Case]) -> list[Sequence[Case]]:
@@ -54,11 +53,11 @@ def _lanes(cases: Sequence[Case]) -> list[Sequence[Case]]:
     return [cases[number::count] for number in range(count)]
 
 
-def travel(trip: Trip, directory: Path, prelude: str = "") -> tuple[list[Case], list[str]]:
-    """Run a trip; returns the cases that were visited, and what is wrong."""
+def travel(trip: Trip, directory: Path, **more: Any) -> tuple[list[Case], list[str]]:
+    """Run a trip; returns the cases that were visited, and what is wrong. `more` is for `Lane`."""
     from .lane import Lane  # noqa: PLC0415 - it stands on the test kit, which is on the path by now
 
-    lane = Lane(trip.store, directory, sandbox=trip.sandbox, prelude=prelude)
+    lane = Lane(trip.store, directory, sandbox=trip.sandbox, **more)
     lane.run(trip.cases)
     return lane.visited, [f"{text} ({trip.store}, {trip.sandbox})" for text in lane.wrong]
 
@@ -68,7 +67,7 @@ def run(scale: Scale) -> Result:
     stores = installed()
     plan = [trip for store in stores for trip in trips(store, scale.share)]
     numbers = itertools.count()
-    with ThreadPoolExecutor(LANES_AT_A_TIME) as pool:
+    with ThreadPoolExecutor(TRIPS_AT_A_TIME) as pool:
         done = list(pool.map(lambda trip: travel(trip, scale.directory / f"{next(numbers)}"), plan))
     wrong = [text for _, found in done for text in found]
     exits = sum(len(visited) for visited, _ in done)
@@ -78,10 +77,10 @@ def run(scale: Scale) -> Result:
         wanted &= {(trip.store, case.point) for trip in plan for case in trip.cases}
     wrong += [f"unvisited: {point} on {store}" for store, point in sorted(wanted - points)]
     counts = {kind: sum(text.startswith(kind) for text in wrong) for kind in ("lost", "illegal", "orphan")}
-    confined = sum(len(trip.cases) for trip in plan if trip.sandbox == "bubblewrap")
+    confined = sum(len(visited) for trip, (visited, _) in zip(plan, done, strict=True) if trip.sandbox != "process")
     line = (
         f"crash points: {len(points)}/{len(wanted)} × {len(stores)} store{'s' if len(stores) > 1 else ''}, "
         f"{exits} exits, {counts['lost']} lost, {counts['illegal']} illegal, {counts['orphan']} orphans; "
-        f"{f'{confined} exits again' if confined else 'none'} at level 2"
+        f"{confined or 'none'} of them at level 2"
     )
     return Result(line=line, ok=not wrong, details=tuple(wrong))

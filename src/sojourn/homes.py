@@ -154,14 +154,19 @@ def _usable(begun: asyncio.Future[Sandbox]) -> bool:
 
 
 def mark_of(data_dir: Path) -> str:
-    """The name by which processes of this data directory are known, the same at every start."""
+    """The name by which processes of this data directory are known, the same at every start.
+
+    An empty one would be every directory's: what a death or a loss of power left of it is made anew.
+    """
     path = data_dir / "mark"
-    if not path.exists():
+    mark = path.read_text().strip() if path.exists() else ""
+    if not mark:
+        mark = f"sojourn-{secrets.token_hex(8)}"
         fresh = path.with_suffix(".new")
         with fresh.open("w") as file:
-            file.write(f"sojourn-{secrets.token_hex(8)}\n")
+            file.write(f"{mark}\n")
             file.flush()
             os.fsync(file.fileno())
         crashpoint("server.mark.written")
         fresh.replace(path)
-    return path.read_text().strip()
+    return mark
