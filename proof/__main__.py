@@ -29,7 +29,7 @@ def main() -> int:
     for name in names:
         if name not in parts.MODULES:
             known = ", ".join(parts.MODULES)
-            print(f"proof: there is no part {name!r}{_later(name)}; there are {known}", file=sys.stderr)
+            print(f"proof: there is no part {name!r}; there are {known}", file=sys.stderr)
             return 2
     base = arguments.dir or (MEMORY if os.access(MEMORY, os.W_OK) else None)
     kept = True
@@ -61,10 +61,6 @@ def _show(result: Result, seconds: float) -> None:
     if not result.ok:
         for detail in result.details:
             print(f"    {detail}", flush=True)
-
-
-def _later(name: str) -> str:
-    return " yet" if name in parts.LATER else ""
 
 
 def _arguments() -> argparse.Namespace:

@@ -1,7 +1,6 @@
 """The parts of the proof, in the order in which they are run.
 
-A part is a module of this folder with `run(scale) -> Result`. Those in `LATER` have their place in the report and are
-not built yet: they say so, and a run of all parts passes over them.
+A part is a module of this folder with `run(scale) -> Result`.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ MODULES: Mapping[str, str] = {
     "instances": "proof.model.instances",
     "simulation": "proof.simulation.part",
     "mutants": "proof.mutants.part",
+    "crash-points": "proof.crash.part",
     "power-loss": "proof.storage.power_loss",
     "storage-faults": "proof.storage.faults",
     "fuzz": "proof.fuzz.part",
@@ -24,8 +24,6 @@ MODULES: Mapping[str, str] = {
 }
 ASKED = frozenset({"soak"})
 """Those that only run when they are named: they say nothing in the time that a run of all parts has."""
-LATER = ("crash-points",)
-"""`crash-points`: a process exit at each durable step."""
 
 
 def run(name: str, scale: Scale) -> Result:
