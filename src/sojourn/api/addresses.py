@@ -13,7 +13,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope
 
 from sojourn.agent import frames
-from sojourn.errors import AccessDenied, FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
+from sojourn.errors import FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
 from sojourn.function import AccessKey, Function
 from sojourn.httpevent import Request, Response, clean, event_of, response_of
 from sojourn.older_signature import ACCESS_KEY
@@ -47,11 +47,10 @@ class Address(Operation):
         account_id = names.get("account") or self._account_of(scope, headers)
         service, _, qualifier = names.get("service", "").partition(".")
         name = f"{service}${names['function']}" if service else names["function"]
-        function = self._backend.catalog.function(account_id, name)
-        trigger = self._backend.timers.address(function, qualifier)
-        if trigger is None:
-            raise TriggerNotFound(name, "http")
+        trigger = self._trigger(account_id, name, qualifier)
         key, digest = self._caller(scope, headers, trigger, account_id)
+        if trigger is None or key.account_id != account_id:  # to others, what is not theirs is not there
+            raise TriggerNotFound(name, "http")
         if scope["method"] not in trigger.http.methods:
             raise PathNotSupported(scope["method"], scope["path"][:200], 405)
         what, limit_bytes = self._limit(headers)
@@ -71,15 +70,19 @@ class Address(Operation):
             raise FunctionDisabled(name, version.disabled.reason)
         return await self._served(call, version, qualifier or trigger.qualifier, self._request(call, scope))
 
+    def _trigger(self, account_id: str, name: str, qualifier: str) -> Trigger | None:
+        try:
+            return self._backend.timers.address(self._backend.catalog.function(account_id, name), qualifier)
+        except FunctionNotFound:
+            return None
+
     def _caller(
-        self, scope: Scope, headers: dict[bytes, bytes], trigger: Trigger, account_id: str
+        self, scope: Scope, headers: dict[bytes, bytes], trigger: Trigger | None, account_id: str
     ) -> tuple[AccessKey, bytes | None]:
-        """Who asks, and what the body's digest must be."""
-        if trigger.http.auth_type == ANONYMOUS:
+        """Who asks, and what the body's digest must be; who has not signed is not told what is there."""
+        if trigger is not None and trigger.http.auth_type == ANONYMOUS:
             return AccessKey(id=ANONYMOUS, secret="", account_id=account_id, created_at=0), None
         proof = self._authentication.check(scope, headers)
-        if proof.key.account_id != account_id:
-            raise AccessDenied("the access key belongs to another account than the function")
         return proof.key, proof.digest
 
     def _account_of(self, scope: Scope, headers: dict[bytes, bytes]) -> str:

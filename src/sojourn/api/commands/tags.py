@@ -196,7 +196,7 @@ def _is_json(text: str | None) -> bool:
         return False
     try:
         msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise InvalidArgument("query", text, "must be a JSON list") from None
     return True
 

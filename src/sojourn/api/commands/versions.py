@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sojourn.api import answer, paging
 from sojourn.api.answer import EMPTY, Answer
+from sojourn.alias import VERSION
 from sojourn.api.call import Call
 from sojourn.errors import InvalidArgument
 from sojourn.function import Alias, Function
@@ -41,7 +42,7 @@ async def page_versions(call: Call) -> Answer:
     forward = direction == "FORWARD"
     query = {name: value for name, value in call.query.items() if name != "startKey"}
     if start := call.query.get("startKey"):
-        if not start.isdigit():
+        if not VERSION.fullmatch(start):
             raise InvalidArgument("startKey", start, "must be the number of a version")
         found = [each for each in found if (_number(each) >= int(start)) is forward or _number(each) == int(start)]
 
