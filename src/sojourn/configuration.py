@@ -166,8 +166,8 @@ def _tags(field: str, value: object) -> list[dict[str, str]]:
     for tag in value:
         if not isinstance(tag, dict):
             raise InvalidArgument(field, tag, "must hold objects with key and value")
-        pair = {str(part).lower(): str(text) for part, text in tag.items() if text is not None}
-        if set(pair) - {"key", "value"} or not pair.get("key"):
+        pair = {str(part).lower(): text for part, text in tag.items() if text is not None}
+        if set(pair) - {"key", "value"} or not pair.get("key") or not all(isinstance(x, str) for x in pair.values()):
             raise InvalidArgument(field, tag, "must hold objects with key and value")
         tags.append({"key": pair["key"], "value": pair.get("value", "")})
     return tags

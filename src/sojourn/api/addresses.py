@@ -32,6 +32,9 @@ from .operation import Operation
 from .v2016_08_15 import DIALECT as OLDER
 
 BAD_GATEWAY = 502
+OWN_PATH = "/http/{account}/{function}"
+OLDER_PATH = f"/{OLDER.version}/proxy/{{service}}/{{function}}"
+"""What comes behind these is the function's."""
 
 
 class Address(Operation):
@@ -166,9 +169,8 @@ async def _unused(_: Call) -> Answer:
 def routes(backend: Backend, authentication: Authentication) -> list[Route]:
     """Their routes."""
     own, older = Address(backend, authentication, 3), Address(backend, authentication, 4)
-    found = []
-    for tail in ("", "/{rest:path}"):
-        found.append(Route(f"/http/{{account}}/{{function}}{tail}", own, methods=list(METHODS)))
-        proxy = f"/{OLDER.version}/proxy/{{service}}/{{function}}{tail}"
-        found.append(Route(proxy, older, methods=list(METHODS)))
-    return found
+    return [
+        Route(f"{path}{tail}", address, methods=list(METHODS))
+        for tail in ("", "/{rest:path}")
+        for path, address in ((OWN_PATH, own), (OLDER_PATH, older))
+    ]

@@ -128,6 +128,20 @@ def _shallow(document: object) -> bool:
     return False
 
 
+def only(body: dict[str, object], *known: str) -> dict[str, object]:
+    """`body` when it gives no other fields than the known ones; null is not given.
+
+    Raises
+    ------
+    InvalidArgument: it does.
+
+    """
+    for field, value in body.items():
+        if field not in known and value is not None:
+            raise InvalidArgument(field, value, "is not supported")
+    return body
+
+
 def boolean(field: str, text: str | None, *, default: bool = False) -> bool:
     """A flag of the query; clients write `true` and `True`."""
     if text is None:

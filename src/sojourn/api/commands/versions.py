@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from sojourn.alias import VERSION
 from sojourn.api import answer, paging
 from sojourn.api.answer import EMPTY, Answer
-from sojourn.alias import VERSION
-from sojourn.api.call import Call
+from sojourn.api.call import Call, only
 from sojourn.errors import InvalidArgument
 from sojourn.function import Alias, Function
 from sojourn.service import Service
@@ -16,10 +16,7 @@ from .named import function_of, service_of
 
 async def publish(call: Call) -> Answer:
     """PublishFunctionVersion, PublishServiceVersion."""
-    body, services = call.json(), call.backend.services
-    for field, value in body.items():
-        if field != "description" and value is not None:
-            raise InvalidArgument(field, value, "is not supported")
+    body, services = only(call.json(), "description"), call.backend.services
     if call.dialect.services:
         service = service_of(call)
         version = await services.publish(service, body.get("description"))
