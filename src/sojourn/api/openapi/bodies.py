@@ -37,10 +37,10 @@ from .schema import (
 )
 
 ARCHIVE_EXAMPLE = (
-    "UEsDBBQAAAAAAAAAIQB5wzr4KwAAACsAAAAIAAAAaW5kZXgucHlkZWYgaGFuZGxlcihldmVudCwgY29udGV4dCk6CiAgICByZXR1cm4gZXZlbnQK"
-    "UEsBAhQDFAAAAAAAAAAhAHnDOvgrAAAAKwAAAAgAAAAAAAAAAAAAAIABAAAAAGluZGV4LnB5UEsFBgAAAAABAAEANgAAAFEAAAAAAA=="
+    "UEsDBBQAAAAAAAAAIVyDPgQ9MAAAADAAAAAIAAAAaW5kZXgucHlkZWYgaGFuZGxlcihldmVudCwgY29udGV4dCk6CiAgICByZXR1cm4gImhlbGxv"
+    "IgpQSwECFAMUAAAAAAAAACFcgz4EPTAAAAAwAAAACAAAAAAAAAAAAAAAgAEAAAAAaW5kZXgucHlQSwUGAAAAAAEAAQA2AAAAVgAAAAAA"
 )
-"""A zip archive of `index.py`, whose `handler` gives back what it gets."""
+"""A zip archive of `index.py`, whose `handler` says hello."""
 
 _DESCRIPTION = text(DESCRIPTION_MAX)
 _WORDS = listed({"type": "string", "minLength": 1, "pattern": r"^[^\u0000]*$"})
@@ -50,9 +50,10 @@ _PORT = integer(function.PORT_BOUNDS)
 _HEALTH_CHECK = given(
     {"httpGetUrl": text(pattern=HEALTH_PATH)} | {name: integer(bounds) for name, (_, bounds) in HEALTH_BOUNDS.items()},
 )
+_KEY = {"type": "string", "minLength": 1}
 _PAIR = {
     "type": "object",
-    "properties": {"key": text(), "value": nullable(TEXT), "Key": text(), "Value": nullable(TEXT)},
+    "properties": {"key": _KEY, "value": nullable(TEXT), "Key": _KEY, "Value": nullable(TEXT)},
     "anyOf": [{"required": ["key"]}, {"required": ["Key"]}],
     "additionalProperties": False,
 }
@@ -279,7 +280,7 @@ _SHARED: Mapping[str, Schema] = {
     "PutProvisionConfigInput": given(
         {"target": _INSTANCES, "defaultTarget": _INSTANCES, "alwaysAllocateCPU": BOOLEAN},
     )
-    | {"anyOf": [{"required": ["target"]}, {"required": ["defaultTarget"]}]},
+    | {"anyOf": [{"required": [name], "properties": {name: _INSTANCES}} for name in ("target", "defaultTarget")]},
     "PutScalingConfigInput": given(
         {"minInstances": _INSTANCES, "enableOnDemandScaling": choice(True)}, ["minInstances"]
     ),
@@ -311,3 +312,27 @@ _SHARED: Mapping[str, Schema] = {
         "additionalProperties": NOTHING,
     },
 }
+EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    "CreateFunctionInput": {
+        "functionName": "hello",
+        "runtime": "python3.12",
+        "handler": "index.handler",
+        "code": {"zipFile": ARCHIVE_EXAMPLE},
+    },
+    "UpdateFunctionInput": {"timeout": 60, "memorySize": 256, "environmentVariables": {"GREETING": "hello"}},
+    "CreateServiceInput": {"serviceName": "shop", "description": "orders and their invoices"},
+    "CreateTriggerInput": {
+        "triggerName": "nightly",
+        "triggerType": "timer",
+        "triggerConfig": '{"cronExpression": "CRON_TZ=Asia/Shanghai 0 30 2 * * *", "payload": "all"}',
+    },
+    "CreateAliasInput": {"aliasName": "live", "versionId": "1"},
+    "PutAsyncInvokeConfigInput": {"maxAsyncRetryAttempts": 1, "maxAsyncEventAgeInSeconds": 3600},
+    "PutConcurrencyInput": {"reservedConcurrency": 5},
+    "PutProvisionConfigInput": {"defaultTarget": 0},
+    "PutScalingConfigInput": {"minInstances": 0},
+    "PutOnDemandConfigInput": {"maximumInstanceCount": 5},
+    "TagResourceInput": {"resourceArn": "functions/hello", "tags": {"team": "orders"}},
+    "TagResourcesInput": {"ResourceId": ["hello"], "Tag": [{"Key": "team", "Value": "orders"}]},
+}
+"""One body of each kind as a caller would write it."""

@@ -171,7 +171,10 @@ def _first_sentence(handler: Handler) -> str:
 def _body(name: str) -> Document:
     if "/" in name:
         return {"description": "the event, any bytes", "content": {name: {"schema": {}}}}
-    return {"required": "required" in bodies_of(name), "content": {JSON: {"schema": ref(name)}}}
+    told: Document = {"schema": ref(name)}
+    if name in bodies.EXAMPLES:
+        told["example"] = bodies.EXAMPLES[name]
+    return {"required": "required" in bodies_of(name), "content": {JSON: told}}
 
 
 def bodies_of(name: str) -> Schema:
