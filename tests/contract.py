@@ -1,8 +1,8 @@
 """The descriptions of the APIs tried out by schemathesis, over real HTTP against a real server, every request signed.
 
 An account has one of everything, so that requests find something; what cases delete is made again before the next
-operation. Cases come from the description alone: those that fit it must not end in a fault of ours, those that do not fit
-must be refused, and every answer must be one that is described.
+operation. Cases come from the description alone: those that fit it must not end in a fault of ours, those that do not
+fit must be refused, and every answer must be one that is described.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Sign(requests.auth.AuthBase):
         """`request` with its signature."""
         parts = urlsplit(request.url or "")
         body = request.body or b""
-        data = body.encode() if isinstance(body, str) else bytes(body)
+        data = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else b""
         signed = signature.sign(
             request.method or "",
             parts.path,
@@ -168,7 +168,9 @@ class Contract:
                 "generation": {"max-examples": examples, "database": "none"},
                 "checks": {
                     # What no schema says, such as which runtimes a machine has, is refused with 400 all the same.
-                    "positive_data_acceptance": {"expected-statuses": ["2xx", "400", "403", "404", "409", "412", "429"]},
+                    "positive_data_acceptance": {
+                        "expected-statuses": ["2xx", "400", "403", "404", "409", "412", "429"]
+                    },
                     "negative_data_rejection": {"expected-statuses": ["400", "403", "404", "405", "409", "412", "429"]},
                 },
                 "dictionaries": {name: {"values": list(each)} for name, each in values.items()},
@@ -177,7 +179,7 @@ class Contract:
             }
         )
         auths.GLOBAL_AUTH_STORAGE.set_from_requests(self.sign)
-        schema = schemathesis.openapi.from_dict(self.describe(api), config=config)
+        schema: Any = schemathesis.openapi.from_dict(self.describe(api), config=config)
         schema = schema.exclude(deprecated=True).exclude(path_regex=NO_OPERATIONS)
         schema = schema.include(path_regex=only) if only else schema
         try:

@@ -182,7 +182,7 @@ class Caller:
         """Send a request below `/2023-03-30`, or at `path` itself when it begins with another version."""
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         text = query if isinstance(query, str) else signature.encode_query(query.items())
-        whole = path if path.startswith(("/v1", "/20", "/http/")) else VERSION + path
+        whole = path if path.startswith(("/v1", "/20", "/http/", "/openapi.json")) else VERSION + path
         signed = self.signed(method, whole, text, data, headers)
         request = httpx.Request(
             method, self.door.url + whole + (f"?{text}" if text else ""), headers=signed, content=data

@@ -1,7 +1,7 @@
 """What the bodies of answers hold: exactly the fields that are shown, each of its type.
 
-What is shown of a function's settings is read from the stored types. That the rest is what the server sends is found out
-by tests: each answer to each operation is compared with its schema, which allows no other field.
+What is shown of a function's settings is read from the stored types. That the rest is what the server sends is found
+out by tests: each answer to each operation is compared with its schema, which allows no other field.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the bodies of requests may hold, field by field.
 
 The names and bounds are those of the modules that decode them: `configuration.RULES` and `ASYNC_RULES` are walked, so a
-field that is decoded and not described here cannot be built into a description. `tests/api/test_openapi.py` compares the
-rest with the fields of the official models.
+field that is decoded and not described here cannot be built into a description. `tests/api/test_openapi.py` compares
+the rest with the fields of the official models.
 """
 
 from __future__ import annotations

@@ -45,20 +45,23 @@ _ABOUT: Mapping[str, str] = {
 _MEANINGS: Mapping[int, str] = {
     400: "A parameter, a header or a field is not what it must be; the message names it, its value and its bound. "
     "An operation that is left out here answers so too (`PathNotSupported`).",
-    403: "The request is not signed by a key of this server, not signed now, or was sent before; or the account may not "
-    "do this.",
+    403: "The request is not signed by a key of this server, not signed now, or was sent before; or the account may "
+    "not do this.",
     404: "What is named does not exist, or is another account's.",
     409: "It exists already, is in use, or was changed by somebody else meanwhile.",
     412: "It is not, or is no longer, in a state in which this can be done.",
     429: "A limit is reached; `Retry-After` says when to come back.",
     500: "A fault of the server.",
-    502: "The function behind the address failed.",
     503: "The server is starting, draining, or cannot make it durable; `Retry-After` says when to come back.",
+}
+_PLAIN: Mapping[str, str] = {
+    "Unready": _MEANINGS[503],
+    "NoAddress": "No such address, or it is another account's; or the function's own 404.",
 }
 _KEY = (
     "`ACS3-HMAC-SHA256 Credential=…,SignedHeaders=…,Signature=…` over method, path, query and headers, with "
-    "`x-acs-date`, `x-acs-signature-nonce` and `x-acs-content-sha256`; each request once, within 15 minutes. A key for a "
-    "time goes with `x-acs-security-token`. `X-Fc-Account-Id` must be absent, empty, or the account of the key."
+    "`x-acs-date`, `x-acs-signature-nonce` and `x-acs-content-sha256`; each request once, within 15 minutes. A key for "
+    "a time goes with `x-acs-security-token`. `X-Fc-Account-Id` must be absent, empty, or the account of the key."
 )
 _OLDER_KEYS: Mapping[str, str] = {
     "2023-03-30": " `acs KEY:SIGNATURE` (HMAC-SHA1) is taken as well.",
@@ -102,6 +105,7 @@ def document(api: str) -> Document:
     schemas = answers.native() if native else answers.answers(services=dialect.services)
     schemas |= bodies.bodies(services=dialect.services)
     schemas |= {"Error": answers.error_schema(), "Problem": answers.problem_schema()}
+    responses = _responses(paths, native=native)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -116,11 +120,8 @@ def document(api: str) -> Document:
         "components": {
             "securitySchemes": _security(api),
             "headers": _HEADERS,
-            "responses": {
-                "Error": _refusal("Error", JSON),
-                "Problem": _refusal("Problem", PROBLEM),
-            },
-            "schemas": _used(paths, schemas),
+            "responses": responses,
+            "schemas": _used({"paths": paths, "responses": responses}, schemas),
         },
     }
 
@@ -141,7 +142,7 @@ def _operation(way: Way, dialect: Dialect, table: Mapping[Handler, Described]) -
             "summary": "Left out here.",
             "deprecated": True,
             "parameters": names,
-            "responses": _refusals(ALWAYS, dialect),
+            "responses": _refusals(ALWAYS),
         }
     facts = table[way.handler]
     found: Document = {
@@ -153,7 +154,7 @@ def _operation(way: Way, dialect: Dialect, table: Mapping[Handler, Described]) -
         found["requestBody"] = _body(facts.body)
     found["responses"] = {
         **{str(status): _answer(body, way.handler.__name__ == "invoke") for status, body in facts.answers.items()},
-        **_refusals((*ALWAYS, *facts.refusals), dialect),
+        **_refusals((*ALWAYS, *facts.refusals)),
     }
     if dialect is NATIVE and way.path.startswith("/v1/code/"):
         found["security"] = [{"key": []}, {"url": []}]
@@ -197,20 +198,24 @@ def _answer(body: str, invoked: bool) -> Document:  # noqa: FBT001
     return found | ({"content": content} if content else {})
 
 
-def _refusals(statuses: Iterable[int], dialect: Dialect) -> Document:
-    name = "Problem" if dialect is NATIVE else "Error"
-    return {
-        str(status): {"$ref": f"#/components/responses/{name}", "description": _MEANINGS[status]}
-        for status in sorted(set(statuses))
-    }
+def _refusals(statuses: Iterable[int]) -> Document:
+    return {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(set(statuses))}
 
 
-def _refusal(name: str, media: str) -> Document:
-    return {
-        "description": "A refusal.",
-        "headers": _ID | {"Retry-After": {"$ref": "#/components/headers/RetryAfter"}},
-        "content": {media: {"schema": ref(name)}},
-    }
+def _responses(paths: Document, *, native: bool) -> Document:
+    """The refusals that something refers to."""
+    every = {str(status): _refusal(meaning, native=native) for status, meaning in _MEANINGS.items()}
+    every |= {name: _refusal(meaning, native=False) for name, meaning in _PLAIN.items()}
+    wanted = set(re.findall(r'"#/components/responses/(\w+)"', orjson.dumps(paths).decode()))
+    return {name: each for name, each in every.items() if name in wanted}
+
+
+def _refusal(meaning: str, *, native: bool) -> Document:
+    headers = dict(_ID)
+    if "Retry-After" in meaning:
+        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
+    content = {PROBLEM: {"schema": ref("Problem")}} if native else {JSON: {"schema": ref("Error")}}
+    return {"description": meaning, "headers": headers, "content": content}
 
 
 # What is no command ---------------------------------------------------------------------------------------------------
@@ -223,7 +228,7 @@ def _others(dialect: Dialect) -> dict[str, Document]:
         return {}
     return {
         **{path: {"get": _health(path)} for path in health.PATHS},
-        OWN_PATH: {"get": _own(dialect)},
+        OWN_PATH: {"get": _own()},
         **_address(addresses.OWN_PATH, dialect),
     }
 
@@ -231,17 +236,17 @@ def _others(dialect: Dialect) -> dict[str, Document]:
 def _health(path: str) -> Document:
     answered = {"200": _answer("About" if path == "/version" else "Health", invoked=False)}
     if path == "/readyz":
-        answered["503"] = {"$ref": "#/components/responses/Error", "description": _MEANINGS[503]}
+        answered["503"] = {"$ref": "#/components/responses/Unready"}
     about = {"/livez": "Does it live?", "/readyz": "Does it take work?", "/version": "Which version is it?"}
     return {"operationId": path[1:], "summary": about[path], "security": [], "responses": answered}
 
 
-def _own(dialect: Dialect) -> Document:
+def _own() -> Document:
     return {
         "operationId": "GetDescription",
         "summary": "This description, or that of another API.",
         "parameters": [parameters.query("api", {"enum": list(NAMES)})],
-        "responses": {"200": _answer(JSON, invoked=False), **_refusals(ALWAYS, dialect)},
+        "responses": {"200": _answer(JSON, invoked=False), **_refusals(ALWAYS)},
     }
 
 
@@ -259,10 +264,7 @@ def _address(path: str, dialect: Dialect) -> dict[str, Document]:
                 "security": [{"key": []}, {"url": []}, {}],
                 "responses": {
                     "default": anything,
-                    "404": {
-                        "$ref": "#/components/responses/Error",
-                        "description": "No such address, or it is another account's; or the function's own 404.",
-                    },
+                    "404": {"$ref": "#/components/responses/NoAddress"},
                 },
             }
             for method in METHODS
@@ -312,7 +314,7 @@ _CALL_HEADERS: Document = {
 
 def _used(paths: Document, schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     """The schemas that something refers to, by name."""
-    wanted, found = {"Error", "Problem", *_refs(paths)}, set[str]()
+    wanted, found = set(_refs(paths)), set[str]()
     while wanted:
         name = wanted.pop()
         found.add(name)

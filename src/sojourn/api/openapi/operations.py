@@ -35,9 +35,9 @@ JSON = "application/json"
 class Described(NamedTuple):
     """An operation in a description.
 
-    `name` is its operationId, `older` that of the generations with services where it differs. `answers` maps a status to
-    the name of the body's schema, "" for no body, or a media type (with a slash). `body` is the name of the request's
-    schema, or a media type. `refusals` are the statuses besides `ALWAYS`.
+    `name` is its operationId, `older` that of the generations with services where it differs. `answers` maps a status
+    to the name of the body's schema, "" for no body, or a media type (with a slash). `body` is the name of the
+    request's schema, or a media type. `refusals` are the statuses besides `ALWAYS`.
     """
 
     name: str
