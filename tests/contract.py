@@ -37,7 +37,7 @@ SETTINGS = {
 NAMES: Mapping[str, tuple[str, ...]] = {
     "function": ("f", "spare"),
     "service": ("s",),
-    "task": ("t",),
+    "task": ("t", "done"),
     "version": ("1", "2"),
     "alias": ("a",),
     "trigger": ("timer",),
@@ -129,6 +129,8 @@ class Contract:
             self.ask("PUT", f"{function}/async-invoke-config", {})
             self.ask("PUT", f"{function}/provision-config", {"target": 0})
             self.ask("POST", f"{function}/invocations", None, **task)
+            self.ask("POST", f"{function}/invocations", None, **task | {"x-fc-async-task-id": "done"})
+        self.ask("PUT", f"{own}/async-tasks/done/stop")
         self.ask("POST", f"{own}/invoke/enable")
         self.ask("PUT", f"{own}/concurrency", {"reservedConcurrency": 5})
         self.ask("PUT", f"{own}/scaling-config", {"minInstances": 0})
@@ -155,6 +157,8 @@ class Contract:
             f"path.{name}": values[0] if pinned else {"dictionary": name, "probability": SEEN}
             for name, values in NAMES.items()
         }
+        if api == "v1":  # the log of a task that waits may be followed for as long as it waits
+            names["path.task"] = "done"
         values = {name.replace("[*]", "").replace(".", "_"): each for name, each in {**NAMES, **FIELDS}.items()}
         names |= {
             f"body.{name}": {"dictionary": name.replace("[*]", "").replace(".", "_"), "probability": SEEN}

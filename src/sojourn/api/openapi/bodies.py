@@ -162,7 +162,7 @@ def _newest() -> dict[str, Schema]:
         "TagResourcesInput": {
             "type": "object",
             "properties": {
-                "ResourceType": nullable(text(pattern=tags.KIND)),
+                "ResourceType": nullable({"anyOf": [text(pattern=tags.KIND), {"const": ""}]}),
                 "ResourceId": listed(text(), tags.RESOURCES_MAX, 1),
                 "Tag": listed(_TAG_PAIR, None, 1),
             },

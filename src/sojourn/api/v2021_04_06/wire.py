@@ -105,8 +105,11 @@ def trigger_object(trigger: Trigger, function: Function, url: str) -> dict[str, 
 def async_body(body: Mapping[str, object]) -> dict[str, object]:
     """PutAsyncInvokeConfig's body in the newest words."""
     renamed = dict(body)
-    if "statefulInvocation" in renamed:
-        renamed["asyncTask"] = renamed.pop("statefulInvocation")
+    own = renamed.pop("statefulInvocation", None)
+    if own is not None:
+        if renamed.get("asyncTask") is not None:
+            raise InvalidArgument("asyncTask", renamed["asyncTask"], "must be absent beside statefulInvocation")
+        renamed["asyncTask"] = own
     for own in OWN_FIELDS:
         renamed.pop(own, None)
     return renamed
