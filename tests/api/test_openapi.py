@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,23 +13,14 @@ from starlette.routing import Route
 
 from api import fields
 from api.door import Caller, Door
-from api.test_fields import OPEN, QUERIES, TABLE, sent_by
+from api.everything import DOCUMENTS, OPEN, ROUTES
+from api.test_fields import QUERIES, TABLE, sent_by
 from sojourn.api.openapi import document
 from sojourn.api.openapi.bodies import ASYNC, FUNCTION
 from sojourn.api.openapi.document import NAMES, render, ways
 from sojourn.configuration import ASYNC_RULES, RULES
 
 COPIES = Path(__file__).resolve().parents[2] / "docs" / "openapi"
-DOCUMENTS: dict[str, dict[str, Any]] = {api: json.loads(render(api)) for api in NAMES}
-METHODS = ("get", "put", "post", "delete", "head", "patch", "options")
-
-
-def operations(api: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Method, path and description of each operation."""
-    for path, item in DOCUMENTS[api]["paths"].items():
-        for method, operation in item.items():
-            assert method in METHODS
-            yield method.upper(), path, operation
 
 
 @pytest.mark.parametrize("api", NAMES)
@@ -42,7 +32,7 @@ def test_the_committed_copy_is_what_is_made(api: str) -> None:
 
 def test_every_route_is_described_and_nothing_else(door: Door) -> None:
     """The router's methods and paths are those of the four descriptions together."""
-    described = {(method, path) for api in NAMES for method, path, _ in operations(api)}
+    described = {(way.method, way.path) for way in ROUTES}
     routed = {
         (method, route.path.replace("{rest:path}", "{rest}"))
         for route in door.app._otherwise.routes  # type: ignore[attr-defined]  # the application behind the straight ways
@@ -61,7 +51,7 @@ ADDRESSES = ("/http/{account}/{function}", "/2016-08-15/proxy/{service}/{functio
 def test_a_description_is_one(api: str) -> None:
     """It is OpenAPI 3.1, its operations have names of their own, and its schemas are schemas."""
     schemathesis.openapi.from_dict(json.loads(render(api))).validate()
-    names = [operation["operationId"] for _, _, operation in operations(api)]
+    names = [way.operation["operationId"] for way in ROUTES if way.api == api]
     assert len(names) == len(set(names))
     for schema in DOCUMENTS[api]["components"]["schemas"].values():
         jsonschema_rs.meta.validate({"$schema": "https://json-schema.org/draft/2020-12/schema", **schema})

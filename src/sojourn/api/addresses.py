@@ -7,6 +7,7 @@ sign. A call is synchronous unless its header says `Async`; then it is a task, w
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl
 
 from starlette.routing import Route
@@ -35,6 +36,7 @@ BAD_GATEWAY = 502
 OWN_PATH = "/http/{account}/{function}"
 OLDER_PATH = f"/{OLDER.version}/proxy/{{service}}/{{function}}"
 """What comes behind these is the function's."""
+_CREDENTIAL = re.compile(rb"\bCredential=([^,]*)")
 
 
 class Address(Operation):
@@ -90,7 +92,9 @@ class Address(Operation):
 
     def _account_of(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         """Whose function it is, where the path does not say it: the key's, the hint's, or the only account's."""
-        word = headers.get(b"authorization", b"").partition(b" ")[2].partition(b":")[0].decode("latin-1").strip()
+        rest = headers.get(b"authorization", b"").partition(b" ")[2]
+        credential = _CREDENTIAL.search(rest)
+        word = (credential[1] if credential else rest.partition(b":")[0]).decode("latin-1").strip()
         if not word:
             word = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(ACCESS_KEY, "")
         key = self._backend.catalog.key(word)
@@ -102,6 +106,8 @@ class Address(Operation):
             return hint
         if len(accounts) == 1:
             return accounts[0].id
+        if word:
+            return ""  # nobody's: its signature is going to be refused
         raise MissingHeader("X-Fc-Account-Id")
 
     def _request(self, call: Call, scope: Scope) -> Request:
