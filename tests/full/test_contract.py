@@ -18,10 +18,10 @@ def test_five_thousand_cases_of_four_apis(capsys: pytest.CaptureFixture[str]) ->
         contract = Contract(server)
         contract.seed()
         for api in NAMES:
-            contract.examine(api, ("examples", "coverage", "fuzzing"), examples=4, pinned=True)
-            contract.examine(api, ("fuzzing", "stateful"), examples=3, pinned=False)
+            contract.examine(api, ("examples", "coverage", "fuzzing"), examples=2, pinned=True)
+            contract.examine(api, ("fuzzing", "stateful"), examples=2, pinned=False)
         with capsys.disabled():
             print(f"\n{contract.summary(len(NAMES))}")  # noqa: T201 - the line that a run is for
-        assert contract.failures == []
+        assert not contract.failures, "\n\n".join(contract.failures)
         assert contract.cases >= CASES_MIN
         assert " ERROR " not in server.log(), server.log()

@@ -58,8 +58,8 @@ def json_query(name: str, schema: Schema, description: str = "") -> Parameter:
 
 
 def header(name: str, schema: Schema, description: str = "") -> Parameter:
-    """A header."""
-    found: Parameter = {"name": name, "in": "header", "schema": schema}
+    """A header; an empty one is not given."""
+    found: Parameter = {"name": name, "in": "header", "schema": {"anyOf": [schema, {"const": ""}]}}
     return found | ({"description": description} if description else {})
 
 
