@@ -1,4 +1,4 @@
-"""Every byte of every signed part changed, in each form of signature, over the wire: refused, and nothing has changed."""
+"""Every byte of every signed part changed, in each form of signature, over the wire: refused, nothing is changed."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def json_query(name: str, schema: Schema, description: str = "") -> Parameter:
 
 def header(name: str, schema: Schema, description: str = "") -> Parameter:
     """A header; an empty one is not given."""
-    found: Parameter = {"name": name, "in": "header", "schema": {"anyOf": [schema, {"const": ""}]}}
+    found: Parameter = {"name": name, "in": "header", "schema": schema}
     return found | ({"description": description} if description else {})
 
 
@@ -114,13 +114,14 @@ TAGGED = (
 )
 LOGS = (query("follow", BOOLEAN, "wait for what is going to be written"), query("format", choice(*FORMATS)))
 
-_TASK_NAME = text(pattern=function.TASK_NAME)
+_TASK_NAME = text(pattern=re.compile(f"(?:{function.TASK_NAME.pattern})?"))
+_DELAY = {"anyOf": [integer(function.DELAY_SECONDS_BOUNDS), {"const": ""}]}
 INVOCATION = (
-    header("x-fc-invocation-type", choice("Sync", "Async"), "Async submits a task"),
+    header("x-fc-invocation-type", choice("Sync", "Async", ""), "Async submits a task"),
     header("x-fc-async-task-id", _TASK_NAME, "the id of the task, of the caller's choice"),
     header("x-fc-stateful-async-invocation-id", _TASK_NAME, "the same, as older generations call it"),
-    header("x-fc-async-delay", integer(function.DELAY_SECONDS_BOUNDS), "seconds"),
-    header("x-fc-log-type", choice("None", "Tail"), "Tail asks for the end of the log of a synchronous call"),
+    header("x-fc-async-delay", _DELAY, "seconds"),
+    header("x-fc-log-type", choice("None", "Tail", ""), "Tail asks for the end of the log of a synchronous call"),
 )
 
 
