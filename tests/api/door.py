@@ -129,6 +129,11 @@ class ScriptedDispatcher:
         assert after is not None
         return after
 
+    async def abort(self, function: Function, actor: str) -> None:
+        """Nothing runs that could be ended."""
+        del function
+        self.actors.append(actor)
+
     def attempt(self, task_id: int) -> Attempt | None:
         """The attempt that a test has begun."""
         return self.attempts.get(task_id)

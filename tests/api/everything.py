@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import re
 import secrets
+import socket
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -131,11 +133,37 @@ def signed(caller: Caller, method: str, target: str, body: bytes, /, **changes: 
     )
 
 
-def request(method: str, target: str, headers: Mapping[str, str], body: bytes) -> bytes:
-    """A request as bytes, on a connection that ends with it."""
-    given = dict(headers) | {"content-length": str(len(body)), "connection": "close"}
+def request(method: str, target: str, headers: Mapping[str, str], body: bytes, *, last: bool = True) -> bytes:
+    """A request as bytes, on a connection that ends with it unless it is not the last one."""
+    given = dict(headers) | {"content-length": str(len(body))} | ({"connection": "close"} if last else {})
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
+
+
+class Line:
+    """A connection that is kept for as long as the server keeps it."""
+
+    def __init__(self, door: Door) -> None:
+        self._door = door
+        self._wire: socket.socket | None = None
+
+    def exchange(self, data: bytes) -> Heard:
+        """Send a request and hear its answer."""
+        if self._wire is None:
+            self._wire = socket.create_connection(("127.0.0.1", self._door.port), timeout=20)
+        self._wire.sendall(data)
+        answer = http.client.HTTPResponse(self._wire, method=data.partition(b" ")[0].decode())
+        answer.begin()
+        found = Heard(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+        if answer.will_close:
+            self.close()
+        return found
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._wire is not None:
+            self._wire.close()
+            self._wire = None
 
 
 class Heard(NamedTuple):
