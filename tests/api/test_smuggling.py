@@ -266,3 +266,38 @@ def test_a_body_without_end_is_refused_at_its_bound(wire: Wire) -> None:
     answer = heard(wire.raw(head + (b"400\r\n" + b"x" * 1024 + b"\r\n") * 200 + b"0\r\n\r\n"))
     assert (answer.status, answer.code) == (400, "EntityTooLarge")
     assert wire.tasks() == before
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_trailer_without_end_is_cut_off(wire: Wire, *, known: bool) -> None:
+    """In one line or in many, whether the caller is known or a stranger who was refused already."""
+    for tail in (b"x-t: " + b"y" * 2_000_000, b"x-t: y\r\n" * 200_000, b"a;" + b"y" * 2_000_000):
+        before = wire.tasks()
+        head = wire.head("transfer-encoding: chunked")
+        if not known:
+            head = head.replace(b"Signature=", b"Signature=0")
+        body = tail if tail.startswith(b"a;") else b"a\r\n0123456789\r\n0\r\n" + tail
+        found = answers(wire.raw(head + body))  # which ends, although neither the body nor the connection does
+        assert all(answer.status in (403, 431) for answer in found), found
+        assert wire.tasks() == before
+
+
+def test_a_body_that_is_answered_already_has_to_end_soon(wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger who goes on sending, a byte at a time, does not keep the connection."""
+    monkeypatch.setattr(protocol, "LATE_SECONDS_MAX", 0.3)
+    head = wire.head("content-length: 1000000").replace(b"Signature=", b"Signature=0")
+    with socket.create_connection(("127.0.0.1", wire.door.port), timeout=20) as slow:
+        slow.sendall(head)
+        assert heard(slow.recv(65536)).status == 403
+        slow.settimeout(0.02)
+        ended = False
+        for _ in range(1000):
+            try:
+                slow.sendall(b"x")
+                ended = not slow.recv(1)
+            except TimeoutError:
+                continue
+            except ConnectionError:
+                ended = True
+            break
+    assert ended
