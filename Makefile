@@ -11,12 +11,13 @@ HOURS := 8
 SEED := 1
 STORE := sqlite
 
-.PHONY: demo test check serve bench proof chaos soak format pins clean
+.PHONY: demo test test-full check serve bench proof chaos soak format pins clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo    install into .venv and run the main job on real input'
 	@echo 'make test    install the development dependencies and run everything that CI runs'
+	@echo 'make test-full  what make test leaves out: the descriptions at full scale, and make proof'
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make serve   run a server on 127.0.0.1:9000'
 	@echo 'make bench   measure, beside yardsticks of the same run'
@@ -52,6 +53,10 @@ check: $(VENV)/.dev
 test: check
 	@$(BIN)/python tests/debian.py
 	$(BIN)/python -m pytest
+
+test-full: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/full
+	$(BIN)/python -m proof
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
