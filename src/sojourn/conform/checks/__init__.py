@@ -1,0 +1,22 @@
+"""All checks, by what they are about."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from sojourn.conform.check import Check, Group
+
+from . import ages, delays, histories, records, retries, stops, submits
+
+MODULES: tuple[ModuleType, ...] = (retries, ages, delays, stops, submits, records, histories)
+"""Those whose checks take long come first."""
+
+
+def _gathered() -> tuple[Check, ...]:
+    groups = [each for module in MODULES for each in vars(module).values() if isinstance(each, Group)]
+    return tuple(check for group in groups for check in group.checks)
+
+
+CHECKS = _gathered()
+
+__all__ = ["CHECKS"]
