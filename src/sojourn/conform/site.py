@@ -45,6 +45,7 @@ class Site:
     def __init__(self, generation: Generation, wire: Wire, prefix: str, *, runtime: str) -> None:
         self.generation, self.wire, self.prefix, self.runtime = generation, wire, prefix, runtime
         self.service = f"{prefix}-s" if generation.services else ""
+        self.of_service = Function(self.service, "")
         self._services: list[str] = []
         self._functions: list[Function] = []
         self._tasks: list[tuple[Function, str]] = []

@@ -6,9 +6,35 @@ from types import ModuleType
 
 from sojourn.conform.check import Check, Group
 
-from . import ages, delays, histories, records, retries, stops, submits
+from . import (
+    ages,
+    answers,
+    delays,
+    functions,
+    histories,
+    invocations,
+    records,
+    retries,
+    services,
+    signatures,
+    stops,
+    submits,
+)
 
-MODULES: tuple[ModuleType, ...] = (retries, ages, delays, stops, submits, records, histories)
+MODULES: tuple[ModuleType, ...] = (
+    retries,
+    ages,
+    delays,
+    stops,
+    submits,
+    records,
+    histories,
+    signatures,
+    answers,
+    services,
+    functions,
+    invocations,
+)
 """Those whose checks take long come first."""
 
 
