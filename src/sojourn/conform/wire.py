@@ -81,7 +81,7 @@ class Answer(NamedTuple):
         """The id of the request."""
         return self.headers.get("x-fc-request-id", "")
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """What to show of it: the status, and what went wrong or the beginning of the body."""
         return f"{self.status} {self.code or shown(self.body)}"
 
