@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 POLL_SECONDS = (0.05, 0.5)
 """The first wait between two looks at something, and the longest."""
+CONFLICT_SECONDS = (0.1, 0.2, 0.4, 0.8)
+"""The waits before something is asked again that another request was just changing."""
 TASK_SECONDS_MAX = 40.0
 OVER = frozenset({"Succeeded", "Failed", "Stopped", "Expired", "Invalid"})
 MEMORY_MB = 128
@@ -88,9 +90,14 @@ class Site:
         if isinstance(body, dict):
             sent.setdefault("content-type", "application/json")
             body = json.dumps(body).encode()
-        return await self.wire.send(
-            wanted.action, wanted.method, path, query=found, headers=sent, body=body or b"", how=how
-        )
+        for wait in (*CONFLICT_SECONDS, None):
+            answer = await self.wire.send(
+                wanted.action, wanted.method, path, query=found, headers=sent, body=body or b"", how=how
+            )
+            if answer.code != "ConcurrentUpdateError" or wait is None:
+                break
+            await asyncio.sleep(wait)
+        return answer
 
     async def sure(self, operation: str, function: Function | None = None, **more: Any) -> Answer:
         """The same, for an answer that must be a success."""
