@@ -128,8 +128,8 @@ async def an_unknown_method_is_one(on: Site) -> None:
 
 @error(DOCUMENTED)
 async def an_unknown_path_is_not_supported(on: Site) -> None:
-    """Its code is PathNotSupported."""
-    same("the code", "PathNotSupported", (await _nowhere(on, "GET", "/no-such-thing/at-all")).code)
+    """A path that does not exist: 400 PathNotSupported."""
+    refused(await _nowhere(on, "GET", "/no-such-thing/at-all"), 400, "PathNotSupported")
 
 
 @error(DOCUMENTED)
