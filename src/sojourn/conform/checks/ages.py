@@ -52,7 +52,7 @@ async def expired_is_not_retried(on: Site) -> None:
     same("alreadyRetriedTimes", 0, (await expired(on))["alreadyRetriedTimes"])
 
 
-@age(THIRD_PARTY)
+@age(DOCUMENTED)
 async def expired_has_an_end(on: Site) -> None:
     """The end of an Expired task is a second or more after its submit."""
     task = await expired(on)
@@ -81,7 +81,7 @@ async def after_an_attempt_it_is_failed(on: Site) -> None:
     same("the status", "Failed", (await on.ran(function, {"do": "fail"}))["status"])
 
 
-@age(DOCUMENTED)
+@age(OUR_CHOICE, older=THIRD_PARTY)
 async def stopping_it_is_refused(on: Site) -> None:
     """An Expired task is over: it cannot be stopped."""
     function = await on.tasker("gone", maxAsyncEventAgeInSeconds=1)

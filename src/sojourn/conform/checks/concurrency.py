@@ -83,13 +83,13 @@ async def without_one_they_run_beside_each_other(on: Site) -> None:
     holds("2 or more at the same time", most >= 2, most)  # noqa: PLR2004
 
 
-@cap(DOCUMENTED)
+@cap(DOCUMENTED, older=OUR_CHOICE)
 async def none_lets_no_call_in(on: Site) -> None:
     """With a bound of 0 a synchronous call is answered with 429 ResourceExhausted."""
     refused(await on.invoke(await blocked(on), b"x"), 429, "ResourceExhausted")
 
 
-@cap(DOCUMENTED)
+@cap(DOCUMENTED, older=OUR_CHOICE)
 async def none_lets_no_task_begin(on: Site) -> None:
     """With a bound of 0 no task begins."""
     function = await blocked(on)

@@ -159,7 +159,7 @@ async def the_tasks_own_status_stays(on: Site) -> None:
     same("the status", "Succeeded", (await success(on))[0]["status"])
 
 
-@destination(DOCUMENTED)
+@destination(OUR_CHOICE)
 async def an_empty_one_is_none(on: Site) -> None:
     """A destination is taken away with an empty one."""
     posted = await _post(on, "removed")

@@ -7,7 +7,7 @@ from sojourn.conform.check import NEWEST, OLDER, Group
 from sojourn.conform.expect import holds, same
 from sojourn.conform.generations import Function
 from sojourn.conform.site import Site, exhibit
-from sojourn.conform.source import DOCUMENTED, Source
+from sojourn.conform.source import DOCUMENTED, OUR_CHOICE, Source
 from sojourn.conform.wire import Answer, Document
 
 from .exhibits import refused, worker
@@ -270,7 +270,7 @@ async def pages_follow_one_another(on: Site) -> None:
     same("both pages", names, sorted(_names(first) + _names(second)))
 
 
-@listing(DOCUMENTED)
+@listing(OUR_CHOICE)
 async def a_limit_of_more_than_a_hundred(on: Site) -> None:
     """A `limit` of more than 100 is refused."""
     refused(await on.ask("function.list", on.of_service, query={"limit": 101}), 400, "InvalidArgument")

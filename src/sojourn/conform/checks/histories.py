@@ -67,7 +67,7 @@ async def every_step_is_legal(on: Site) -> None:
     )
 
 
-@events(DOCUMENTED)
+@events(OUR_CHOICE)
 async def numbers_count_up(on: Site) -> None:
     """`eventId` counts from 1 without a gap."""
     for task in await all_of_them(on):

@@ -89,7 +89,7 @@ async def a_prefix_narrows_it(on: Site) -> None:
     same("the tasks", ["a-1", "a-3"], sorted(found))
 
 
-@listing(DOCUMENTED)
+@listing(OUR_CHOICE)
 async def a_prefix_is_taken_literally(on: Site) -> None:
     """`%`, `_` and `*` in a prefix mean themselves."""
     found = [await _ids(on, await few(on), **{on.generation.task_prefix: text}) for text in ("%", "_", "*", "a_")]
@@ -233,7 +233,7 @@ async def the_times_are_inclusive(on: Site) -> None:
     holds("b-2", "b-2" in found, found)
 
 
-@listing(DOCUMENTED)
+@listing(OUR_CHOICE)
 async def latest_is_no_qualifier(on: Site) -> None:
     """Tasks that were submitted without a qualifier are listed with LATEST."""
     found = await on.tasks(await few(on), qualifier="LATEST")
@@ -256,9 +256,9 @@ def _refuses(word: str, sentence: str, source: Source = OUR_CHOICE, **query: obj
 _refuses("a-limit-of-none", "A `limit` of 0", limit=0)
 _refuses("a-limit-too-high", "A `limit` of more than 100", limit=101)
 _refuses("a-limit-as-text", "A `limit` that is no number", limit="all")
-_refuses("an-unknown-status", "A status that does not exist", DOCUMENTED, status="Sleeping")
+_refuses("an-unknown-status", "A status that does not exist", status="Sleeping")
 _refuses("a-status-in-small-letters", "A status in small letters", status="running")
-_refuses("an-unknown-order", "An order other than asc and desc", DOCUMENTED, sortOrderByTime="up")
+_refuses("an-unknown-order", "An order other than asc and desc", sortOrderByTime="up")
 _refuses("an-unknown-token", "A token that no page gave", nextToken="bm8gdG9rZW4")
 _refuses("a-time-as-text", "A time that is no number", startedTimeBegin="yesterday")
 _refuses("an-end-before-its-beginning", "A beginning after the end", startedTimeBegin=2000, startedTimeEnd=1000)

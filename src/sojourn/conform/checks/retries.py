@@ -8,7 +8,7 @@ from sojourn.conform.check import Group
 from sojourn.conform.expect import Differs, holds, same
 from sojourn.conform.generations import Function
 from sojourn.conform.site import Site, exhibit, history
-from sojourn.conform.source import DOCUMENTED, OUR_CHOICE
+from sojourn.conform.source import DOCUMENTED, OUR_CHOICE, THIRD_PARTY
 from sojourn.conform.wire import Document
 
 from .exhibits import refused, worker
@@ -157,7 +157,7 @@ async def the_function_is_told_the_number(on: Site) -> None:
     same("returnPayload", '{"retryCount": 1}', (await recovered(on))["returnPayload"])
 
 
-@retry(DOCUMENTED)
+@retry(THIRD_PARTY)
 async def the_error_is_in_the_history(on: Site) -> None:
     """The detail of a Retrying event names the error."""
     events = (await exhausted(on))["events"]

@@ -172,7 +172,7 @@ def _again(sent: list[Request]) -> Callable[[Request], None]:
     return change
 
 
-@signature(DOCUMENTED)
+@signature(OUR_CHOICE)
 async def an_unknown_scheme_is_refused(on: Site) -> None:
     """A signature of a kind that does not exist is refused."""
     answer = await _asked(on, How(change=_header("authorization", "Basic Y29uZm9ybTpjb25mb3Jt")))

@@ -96,7 +96,7 @@ def _every(name: str) -> None:
     stop.add(f"{name}-ends-stopped", f"A task {words} is Stopped after a stop", DOCUMENTED, ends)
     stop.add(f"{name}-passes-stopping", f"A task {words} passes Stopping on its way", DOCUMENTED, passes)
     stop.add(f"{name}-runs-no-more", f"A task {words} does not run again after a stop", DOCUMENTED, runs_no_more)
-    stop.add(f"{name}-has-an-end", f"A task {words} has an `endTime` once it is Stopped", THIRD_PARTY, has_an_end)
+    stop.add(f"{name}-has-an-end", f"A task {words} has an `endTime` once it is Stopped", DOCUMENTED, has_an_end)
 
 
 for _name in EXHIBITS:

@@ -11,7 +11,7 @@ from sojourn.conform.check import Group
 from sojourn.conform.expect import holds, member, same
 from sojourn.conform.generations import Function
 from sojourn.conform.site import Site, exhibit
-from sojourn.conform.source import DOCUMENTED, OUR_CHOICE
+from sojourn.conform.source import DOCUMENTED, OUR_CHOICE, THIRD_PARTY
 from sojourn.conform.wire import Answer, Document, Key, Request
 
 from .exhibits import refused, worker
@@ -93,7 +93,7 @@ async def it_is_listed(on: Site) -> None:
     same("the triggers", ["web"], [each[NAME] for each in listed])
 
 
-@trigger(DOCUMENTED)
+@trigger(OUR_CHOICE)
 async def a_second_one_is_refused(on: Site) -> None:
     """A trigger of the same name: 409 TriggerAlreadyExists."""
     function = await on.create("double")
@@ -101,7 +101,7 @@ async def a_second_one_is_refused(on: Site) -> None:
     refused(await on.ask("trigger.create", function, body=_timer("tick")), 409, "TriggerAlreadyExists")
 
 
-@trigger(DOCUMENTED)
+@trigger(THIRD_PARTY)
 async def an_unknown_one_is_not_found(on: Site) -> None:
     """A trigger that does not exist: 404 TriggerNotFound."""
     refused(await on.ask("trigger.get", await worker(on), trigger="none"), 404, "TriggerNotFound")

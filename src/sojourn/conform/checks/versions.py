@@ -120,7 +120,7 @@ async def a_task_names_it(on: Site) -> None:
     same("qualifier", found.second, (await on.task(found.function, task_id))["qualifier"])
 
 
-@version(DOCUMENTED)
+@version(OUR_CHOICE)
 async def the_newest_is_listed_first(on: Site) -> None:
     """Versions are listed, the newest first."""
     found = await published(on)
@@ -213,7 +213,7 @@ async def it_is_listed(on: Site) -> None:
     holds("prod", "prod" in [each["aliasName"] for each in listed], listed)
 
 
-@alias(DOCUMENTED)
+@alias(OUR_CHOICE)
 async def a_second_one_is_refused(on: Site) -> None:
     """An alias of the same name: 409 AliasAlreadyExists."""
     found = await aliased(on)
