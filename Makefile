@@ -6,12 +6,13 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: demo test check serve bench proof format pins clean
+.PHONY: demo test test-full check serve bench proof format pins clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo    install into .venv and run the main job on real input'
 	@echo 'make test    install the development dependencies and run everything that CI runs'
+	@echo 'make test-full  what takes too long for every run: the conformance kit at full scale'
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make serve   run a server on 127.0.0.1:9000'
 	@echo 'make bench   measure, beside yardsticks of the same run'
@@ -45,6 +46,9 @@ check: $(VENV)/.dev
 test: check
 	@$(BIN)/python tests/debian.py
 	$(BIN)/python -m pytest
+
+test-full: $(VENV)/.dev
+	$(BIN)/python -m pytest -m full
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

@@ -19,7 +19,7 @@ from sojourn.errors import SojournError
 from .check import Check
 from .expect import Differs, short
 from .generations import Generation
-from .site import Site
+from .site import TASK_SECONDS_MAX, Site
 from .wire import Wire, client
 
 AT_ONCE = 24
@@ -74,12 +74,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Plan:
-    """How to run: `runtime` for the functions, `account_id` where the endpoint wants to be told, bounds of time."""
+    """How to run: `runtime` for the functions, `account_id` where the endpoint wants to be told, bounds.
+
+    `patience_seconds` is how long a task may take to become what it must.
+    """
 
     runtime: str = RUNTIME
     account_id: str = ""
     seconds_max: float = SECONDS_MAX
     at_once: int = AT_ONCE
+    patience_seconds: float = TASK_SECONDS_MAX
 
 
 async def run(
@@ -108,7 +112,8 @@ async def run(
     plan, began, result = plan or Plan(), time.monotonic(), Result(generation.version)
     async with client(connection) as http:
         wire = Wire(connection, generation.sign, http, plan.account_id)
-        site = Site(generation, wire, f"{PREFIX}-{secrets.token_hex(4)}", runtime=plan.runtime)
+        prefix = f"{PREFIX}-{secrets.token_hex(4)}"
+        site = Site(generation, wire, prefix, runtime=plan.runtime, patience_seconds=plan.patience_seconds)
         await _reach(site, connection)
         try:
             if generation.services:

@@ -40,12 +40,21 @@ class Site:
     wire: whom to.
     prefix: what the names of everything here begin with.
     runtime: that of the functions.
-    slow: whether checks that take minutes are wanted.
+    patience_seconds: how long to wait for a task to become what it must.
 
     """
 
-    def __init__(self, generation: Generation, wire: Wire, prefix: str, *, runtime: str) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        wire: Wire,
+        prefix: str,
+        *,
+        runtime: str,
+        patience_seconds: float = TASK_SECONDS_MAX,
+    ) -> None:
         self.generation, self.wire, self.prefix, self.runtime = generation, wire, prefix, runtime
+        self._patience_seconds = patience_seconds
         self.service = f"{prefix}-s" if generation.services else ""
         self.of_service = Function(self.service, "")
         self._services: list[str] = []
@@ -210,9 +219,7 @@ class Site:
         holds(f"a list in the field {self.generation.tasks_field}", isinstance(found, list), answer)
         return [self.generation.task(each) for each in cast("list[Document]", found)]
 
-    async def until(
-        self, function: Function, task_id: str, statuses: Collection[str], seconds: float = TASK_SECONDS_MAX
-    ) -> Document:
+    async def until(self, function: Function, task_id: str, statuses: Collection[str]) -> Document:
         """The task as soon as it has one of these statuses.
 
         Raises
@@ -220,6 +227,7 @@ class Site:
         Differs: it ended in another one, or had none of them in time.
 
         """
+        seconds = self._patience_seconds
         deadline, wait = time.monotonic() + seconds, POLL_SECONDS[0]
         while True:
             found = await self.task(function, task_id)
@@ -234,16 +242,17 @@ class Site:
             await asyncio.sleep(wait)
             wait = min(wait * 1.5, POLL_SECONDS[1])
 
-    async def ended(self, function: Function, task_id: str, seconds: float = TASK_SECONDS_MAX) -> Document:
+    async def ended(self, function: Function, task_id: str) -> Document:
         """The task as soon as it is over, however."""
-        return await self.until(function, task_id, OVER, seconds)
+        return await self.until(function, task_id, OVER)
 
     async def ran(self, function: Function, payload: bytes | Document = b"", **more: Any) -> Document:
         """A task that was submitted and is over."""
         return await self.ended(function, await self.begin(function, payload, **more))
 
-    async def eventually(self, what: str, look: Callable[[], Awaitable[T]], seconds: float = 20.0) -> T:
+    async def eventually(self, what: str, look: Callable[[], Awaitable[T]], seconds: float | None = None) -> T:
         """What `look` finds, as soon as it finds anything."""
+        seconds = self._patience_seconds if seconds is None else seconds
         deadline, wait = time.monotonic() + seconds, POLL_SECONDS[0]
         while not (found := await look()):
             if time.monotonic() > deadline:

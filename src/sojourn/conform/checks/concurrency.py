@@ -142,7 +142,7 @@ async def none_is_not_found(on: Site) -> None:
 
 @cap(DOCUMENTED)
 async def it_is_listed(on: Site) -> None:
-    """It is listed."""
+    """The bound of a function is listed."""
     function = await blocked(on)
     query: Document = {"limit": 100}
     if not on.generation.services:

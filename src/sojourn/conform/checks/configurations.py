@@ -105,7 +105,7 @@ async def of_an_unknown_function(on: Site) -> None:
 
 @config(DOCUMENTED)
 async def it_is_listed(on: Site) -> None:
-    """It is listed."""
+    """The configuration of a function is listed."""
     function, seen = await configured(on)
     query = {"functionName": function.name} if not on.generation.services else {}
     found = (await on.sure("async.list", function, query=query)).document

@@ -30,9 +30,9 @@ def _hook(name: str, handler: str) -> Document:
 
 @exhibit
 async def initialized(on: Site) -> list[Document]:
-    """What three calls see on an instance that has an Initializer."""
+    """What calls see on instances that have an Initializer."""
     function = await on.create("initialized", instanceLifecycleConfig=_hook("initializer", "initialize"))
-    return [(await on.invoke(function, {"do": "tell"})).document for _ in range(3)]
+    return [(await on.invoke(function, {"do": "tell"})).document for _ in range(5)]
 
 
 @exhibit
@@ -56,8 +56,8 @@ async def it_comes_before_the_handler(on: Site) -> None:
 async def it_runs_once_an_instance(on: Site) -> None:
     """The Initializer runs once, however many calls an instance gets."""
     seen = await initialized(on)
-    same("instances", 1, len({each["born"] for each in seen}))
-    same("Initializers", [1, 1, 1], [each["seen"]["initialized"] for each in seen])
+    holds("an instance with more than one call", len({each["born"] for each in seen}) < len(seen), len(seen))
+    same("Initializers of each instance", {1}, {each["seen"]["initialized"] for each in seen})
 
 
 @initializer(DOCUMENTED)

@@ -119,7 +119,7 @@ async def instances_are_made_ahead(on: Site) -> None:
 
 @provision(DOCUMENTED)
 async def it_is_listed(on: Site) -> None:
-    """It is listed."""
+    """The provision configuration of a function is listed."""
     function, _ = await provisioned(on)
     query: Document = {"limit": 100, **({} if on.generation.services else {"functionName": function.name})}
     found = (await on.sure("provision.list", query=query)).document["provisionConfigs"]
