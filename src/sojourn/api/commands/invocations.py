@@ -15,6 +15,7 @@ from sojourn import identity
 from sojourn.api.answer import BYTES, JSON, REQUEST_ID, Answer
 from sojourn.api.call import Call, ClientGone, gone
 from sojourn.call import Answer as Result
+from sojourn.crashpoint import crashpoint
 from sojourn.errors import InvalidArgument, ServiceUnavailable
 from sojourn.function import (
     DELAY_SECONDS_BOUNDS,
@@ -74,6 +75,7 @@ async def submitted(call: Call, function: Function, qualifier: str) -> Answer:
         if delay
         else 0,
     )
+    crashpoint("api.submit.answering")
     request_id = identity.request_id(task.id).encode()
     name = request_id if task.name is None else wire_name(task).encode()
     return Answer(202, headers=((REQUEST_ID, request_id), (TASK_ID, name), (OLDER_TASK_ID, name)))
