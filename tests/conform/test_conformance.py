@@ -38,6 +38,10 @@ SOME = (
 """Of each noun some: the life of a task, and what cannot be seen on the wire alone."""
 
 
+WITHOUT_ISOLATION = ("invocation.context.folder",)
+"""What level 0 cannot give: a function sees the machine's own paths there."""
+
+
 async def conformed(server: LocalServer, version: str, *only: str, slow: bool = False) -> Result:
     """What the kit says of the server."""
     wanted = [check for check in CHECKS if any(fnmatchcase(check.id, each) for each in only)]
@@ -81,7 +85,8 @@ def test_nothing_of_all_differs(version: str) -> None:
     with LocalServer({"retry_base_seconds": "1", "retry_cap_seconds": "300"}) as server:
         result = asyncio.run(conformed(server, version, "*", slow=version == "2023-03-30"))
 
-        assert differences(result) == []
+        level = 0 if "isolation level 0" in server.log else 2
+        assert [each for each in differences(result) if level or each[0] not in WITHOUT_ISOLATION] == []
         assert result.left == []
         assert functions_of(server) == []
         assert "Traceback" not in server.log, server.log

@@ -17,6 +17,8 @@ from .exhibits import blocked, refused, worker
 cap = Group("concurrency")
 shared = Group("instance.concurrency")
 
+ROUNDS = 4
+"""How often calls are made at the same time: one that meets an instance about to rest may get another one."""
 SLEEP = {"do": "sleep", "seconds": 1}
 
 
@@ -178,9 +180,13 @@ async def together(on: Site) -> list[Document]:
         customRuntimeConfig={"command": ["python3", "index.py"], "port": 9000},
     )
     await on.eventually("a program that answers", lambda: _asked(on, function))
-    answers = await asyncio.gather(*(on.invoke(function, b"2") for _ in range(4)))
-    same("the answers", [200] * 4, [answer.status for answer in answers])
-    return [answer.document for answer in answers]
+    for _ in range(ROUNDS):
+        answers = await asyncio.gather(*(on.invoke(function, b"2") for _ in range(4)))
+        same("the answers", [200] * 4, [answer.status for answer in answers])
+        found = [answer.document for answer in answers]
+        if len({each["born"] for each in found}) == 1 and max(each["most"] for each in found) == 4:  # noqa: PLR2004
+            break
+    return found
 
 
 async def _asked(on: Site, function: Function) -> bool:
