@@ -53,6 +53,16 @@ def test_a_record_is_the_documented_one() -> None:
     )
 
 
+@pytest.mark.parametrize(("qualifier", "shown"), [("LATEST", "LATEST"), ("prod", "prod")])
+def test_a_function_of_a_service_is_named_with_it(qualifier: str, shown: str) -> None:
+    """Records of functions of 2.0 carry the ARN of 2.0, with the qualifier of the call."""
+    task = msgspec.structs.replace(ended("Claimed", "Started", "Returned"), qualifier=qualifier)
+    function = msgspec.structs.replace(FUNCTION, name="photos$resize")
+    told = json.loads(d.record_of(task, function, "cn-hangzhou"))["requestContext"]["functionArn"]
+
+    assert told == f"acs:fc:cn-hangzhou:1234567890:services/photos.{shown}/functions/resize"
+
+
 REFUSAL = {"errorMessage": "the function was deleted", "errorType": "FunctionDeleted"}
 NO = {"errorMessage": "no"}
 STOPPED = {"errorMessage": "the task was stopped", "errorType": "StoppedByUser"}

@@ -16,6 +16,7 @@ from alibabacloud_fc20230330.client import Client
 from sojourn import archive, call, config, function, instance, output, task
 from sojourn.cli import exits
 from sojourn.config import Settings
+from sojourn.conform.checks import CHECKS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -161,6 +162,16 @@ def test_every_wire_choice_says_how_it_was_established() -> None:
 
     assert len(behaviours) > 40
     assert {row[1] for row in behaviours} == ORIGINS
+
+
+def test_the_behaviours_are_those_that_the_kit_checks() -> None:
+    """Making the tables anew changes nothing, and every assertion of the kit stands in one with its origin."""
+    page = text("docs/compat.md")
+    shown = {row[0].split("`")[1]: row for row in rows(page, 4)}
+
+    assert runpy.run_path(str(DOCS / "diagrams.py"))["drawn"](page) == page
+    assert set(shown) == {check.id for check in CHECKS}
+    assert {source for row in shown.values() for source in ORIGINS if source in row[3]} == ORIGINS
 
 
 def test_decisions_are_numbered_and_have_their_three_parts() -> None:

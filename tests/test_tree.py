@@ -30,6 +30,7 @@ TIMEKEEPERS = (
     "runtimes/",
     "client/",
     "cli/",
+    "conform/",
     "testing/",
 )
 """Who may read time or draw random numbers: the clock, the composition root, what talks to the outside, and the

@@ -18,7 +18,7 @@ from enum import Enum
 import msgspec
 
 from . import identity
-from .function import Function, arn
+from .function import LATEST, Function, arn
 from .task import INSTANCE_LOST, MESSAGE_TOO_OLD, Status, Task
 
 BACKOFF_BASE_SECONDS = 0.5
@@ -158,7 +158,7 @@ def record_of(task: Task, function: Function, region: str) -> bytes:
             timestamp=task.ended_at // 1_000,
             request_context=RequestContext(
                 request_id=identity.request_id(task.id),
-                function_arn=arn(task.account_id, function.name, region),
+                function_arn=_arn(task, function, region),
                 condition=condition,
                 approximate_invoke_count=task.attempts,
             ),
@@ -246,6 +246,14 @@ def hops(task: Task) -> int:
     """How many deliveries to functions led to this task."""
     match = _DERIVED.fullmatch(task.name or "")
     return int(match[1]) if match else 0
+
+
+def _arn(task: Task, function: Function, region: str) -> str:
+    """How the record names the function: one of a service as its generation does, with the qualifier."""
+    if not function.service:
+        return arn(task.account_id, function.name, region)
+    service = f"{function.service}.{task.qualifier or LATEST}"
+    return f"acs:fc:{region}:{task.account_id}:services/{service}/functions/{function.short_name}"
 
 
 def _how_it_ended(task: Task) -> tuple[str, ResponseContext, bytes]:

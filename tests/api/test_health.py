@@ -39,16 +39,28 @@ def test_a_server_that_drains_lives_but_is_not_ready(door: Door) -> None:
         "/",
         "/nothing",
         VERSION,
-        f"{VERSION}/",
-        f"{VERSION}/nothing",
-        "/2021-04-06/nothing",
+        "/v1/nothing",
         "/livez/",
-        f"{VERSION}/functions/",
     ],
 )
 def test_a_path_that_is_not_there_is_404_in_json(door: Door, path: str) -> None:
     """The router's own answer, in the common form; no redirect, because a signature is for one path."""
     ask(door, "GET", path).refused(404, "PathNotSupported", f"'GET' against '{path}' is not supported")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"{VERSION}/",
+        f"{VERSION}/nothing",
+        "/2021-04-06/nothing",
+        "/2016-08-15/services/s/nothing",
+        f"{VERSION}/functions/",
+    ],
+)
+def test_a_path_that_a_generation_does_not_have_is_400_in_json(door: Door, path: str) -> None:
+    """Function Compute's status for PathNotSupported."""
+    ask(door, "GET", path).refused(400, "PathNotSupported", f"'GET' against '{path}' is not supported")
 
 
 @pytest.mark.parametrize(

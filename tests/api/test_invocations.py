@@ -197,11 +197,16 @@ def test_a_body_in_chunks_has_the_same_bound(caller: Caller) -> None:
     reply.refused(400, "EntityTooLarge", "payload size exceeds maximum allowed size (131072 bytes)")
 
 
-@pytest.mark.parametrize("path", ["/functions/nobody/invocations", "/functions/a%2Fb/invocations"])
-def test_an_unknown_function_is_404(caller: Caller, path: str) -> None:
+def test_an_unknown_function_is_404(caller: Caller) -> None:
     """Asynchronous or not."""
     for headers in (ASYNC, {}):
-        assert caller("POST", path, headers=headers).status == 404
+        assert caller("POST", "/functions/nobody/invocations", headers=headers).status == 404
+
+
+def test_a_slash_in_a_functions_name_makes_another_path(caller: Caller) -> None:
+    """Which is not there, however the slash is written."""
+    for headers in (ASYNC, {}):
+        caller("POST", "/functions/a%2Fb/invocations", headers=headers).refused(400, "PathNotSupported")
 
 
 @pytest.mark.parametrize("qualifier", ["LATEST", ""])

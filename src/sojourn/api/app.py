@@ -24,7 +24,8 @@ from .operation import Operation
 from .paths import Paths
 
 PATH_CHARACTERS_MAX = 200
-METHOD_NOT_ALLOWED = 405
+BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED = 400, 404, 405
+_GENERATIONS = tuple(f"/{each.DIALECT.version}/" for each in (v2023_03_30, v2021_04_06, v2016_08_15))
 
 
 def build(backend: Backend) -> Paths:
@@ -38,6 +39,8 @@ def build(backend: Backend) -> Paths:
         allowed = _methods(app.routes, request.scope["path"]) if status == METHOD_NOT_ALLOWED else ""
         headers = ((b"allow", allowed.encode()),) if allowed else ()
         path = request.url.path[:PATH_CHARACTERS_MAX]
+        if status == NOT_FOUND and path.startswith(_GENERATIONS):
+            status = BAD_REQUEST  # as Function Compute documents its code
         request_id = backend.request_id()
         missing = PathNotSupported(request.method, path, status)
         problem = path in ("/v1", OWN_PATH) or path.startswith("/v1/")

@@ -71,6 +71,14 @@ app.command(
     help="Print the OpenAPI description of an API.\n\nFor example:\n\n    sojourn openapi --api 2023-03-30",
 )
 app.command(
+    "sojourn.cli.conform:conform",
+    name="conform",
+    help=(
+        "Check whether an endpoint behaves as Function Compute does.\n\nFor example:\n\n"
+        "    sojourn conform --endpoint http://127.0.0.1:9000"
+    ),
+)
+app.command(
     "sojourn.cli.about:version",
     name="version",
     help="Show the version of this command and of the server.\n\nFor example:\n\n    sojourn version -o json",
