@@ -42,12 +42,11 @@ class Watch:
         """Read what is new."""
         self.recent = [*self.recent, *self._journal.fresh()][-WORDS_KEPT:]
 
-    def busy(self, *functions: str) -> str:
-        """An instance of one of these functions that was in the middle of something a moment ago, "" for none."""
+    def busy(self, *functions: str) -> list[str]:
+        """Instances of these functions whose last word says that they are in the middle of something, newest first."""
         self.look()
         last = {word.instance: word for word in self.recent if word.label.partition("/")[0] in functions}
-        busy = [name for name, word in last.items() if word.word != END and not word.word.endswith("-end")]
-        return busy[-1] if busy else ""
+        return [name for name, word in reversed(last.items()) if word.word != END and not word.word.endswith("-end")]
 
 
 class Aims:

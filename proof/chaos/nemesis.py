@@ -26,11 +26,11 @@ from .records import Fault, Writer
 from .server import Supervisor
 
 KILLS: Mapping[str, float] = {
-    "kill-server": 9.4,
-    "kill-agent": 3.8,
+    "kill-server": 6.0,
+    "kill-agent": 4.0,
     "kill-outer": 3.0,
-    "kill-zygote": 3.8,
-    "kill-instance": 8.4,
+    "kill-zygote": 4.0,
+    "kill-instance": 11.4,
     "kill-program": 2.4,
     "kill-shim": 2.4,
 }
@@ -52,6 +52,7 @@ AGENT_PAUSE_SECONDS = (3.5, 4.5)
 FULL_SECONDS = (0.3, 1.2)
 AIMED = ("kill-server", "kill-instance", "restart", "pause-server")
 FILE_BYTES_MAX = 4096
+ROLE_TRIES, ROLE_PAUSE_SECONDS = 40, 0.1
 PATIENCE_SHARE, PATIENCE_SECONDS = 0.5, 40.0
 """How much longer than planned it goes on for faults that found nobody to hit, on a slow machine."""
 
@@ -116,6 +117,8 @@ class Nemesis:
         }
         self.hit = ""
         """The instance that the fault at hand was for."""
+        self._at = 0
+        """When it began: it may have had to wait for somebody to hit."""
 
     async def carry_out(self, plan: list[tuple[str, str]], seconds: float) -> None:
         """All of `plan`, spread over `seconds`; longer when it takes longer."""
@@ -128,12 +131,12 @@ class Nemesis:
             await self._supervisor.up.wait()
             kind, aim = waiting.pop(0)
             self.hit = await self._aims.bring(aim) if aim else ""
-            began_at = records.now()
+            self._at = records.now()
             pid = await self._ways[kind](self.hit)
             if pid:
                 done += 1
                 self._written.write(
-                    Fault(kind=kind, at=began_at, until=records.now(), pid=pid, aim=aim, instance=self.hit)
+                    Fault(kind=kind, at=self._at, until=records.now(), pid=pid, aim=aim, instance=self.hit)
                 )
             else:
                 waiting.append((kind, aim))
@@ -146,20 +149,29 @@ class Nemesis:
         return pid
 
     async def _hit(self, role: str) -> int:
-        found = processes.roles(self._supervisor.mark, self._supervisor.pid)[role]
-        return _signal(self._chance.choice(found), signal.SIGKILL) if found else 0
+        found = await self._there(role)
+        return self._strike(self._chance.choice(found)) if found else 0
+
+    async def _there(self, role: str) -> list[int]:
+        """The processes of a role; after a start of the server it may take a moment until there are some."""
+        for _ in range(ROLE_TRIES):
+            if found := processes.roles(self._supervisor.mark, self._supervisor.pid)[role]:
+                return found
+            await asyncio.sleep(ROLE_PAUSE_SECONDS)
+        return []
 
     async def _kill_instance(self, focus: str) -> int:
-        self.hit = focus or self._watch.busy("plain", "hooked", "limited", "churned", "versioned")
-        return self._instance_signal(signal.SIGKILL)
+        self.hit = focus or await self._busy("plain", "hooked", "limited", "churned", "versioned")
+        pid = self._journal.pids.get(self.hit, 0)
+        return self._strike(pid) if pid and self._ours(pid) else 0
 
     async def _kill_program(self, *, parent: bool) -> int:
-        self.hit = self._watch.busy("custom") or await self._aims.busy("custom")
+        self.hit = await self._busy("custom")
         pid = self._journal.pids.get(self.hit, 0)
         if not pid or not self._ours(pid):
             return 0
         target = processes.ancestry(pid)[0] if parent else pid
-        return _signal(target, signal.SIGKILL) if self._ours(target) else 0
+        return self._strike(target) if self._ours(target) else 0
 
     # Pauses -----------------------------------------------------------------------------------------------------------
 
@@ -167,11 +179,11 @@ class Nemesis:
         return await self._pause(self._supervisor.pid, SERVER_PAUSE_SECONDS)
 
     async def _pause_agent(self, _focus: str) -> int:
-        found = processes.roles(self._supervisor.mark, self._supervisor.pid)["agent"]
+        found = await self._there("agent")
         return await self._pause(found[0], AGENT_PAUSE_SECONDS) if found else 0
 
     async def _pause_instance(self, _focus: str) -> int:
-        self.hit = self._watch.busy("plain", "hooked", "limited", "churned", "custom")
+        self.hit = await self._busy("plain", "hooked", "limited", "churned", "custom")
         pid = self._journal.pids.get(self.hit, 0)
         return await self._pause(pid, INSTANCE_PAUSE_SECONDS) if pid and self._ours(pid) else 0
 
@@ -180,6 +192,7 @@ class Nemesis:
             descriptor = os.pidfd_open(pid)
         except OSError:
             return 0
+        self._at = records.now()
         try:
             signal.pidfd_send_signal(descriptor, signal.SIGSTOP)
             await asyncio.sleep(self._chance.uniform(*seconds))
@@ -238,28 +251,33 @@ class Nemesis:
         await self._churn.configure(DESIGNS["plain"], self._chance.choice((1, 2, 3)))
         return self._supervisor.pid or -1
 
-    def _instance_signal(self, number: int) -> int:
-        pid = self._journal.pids.get(self.hit, 0)
-        return _signal(pid, number) if pid and self._ours(pid) else 0
+    async def _busy(self, *functions: str) -> str:
+        """A living instance of these functions that is in the middle of something; the first one is asked to be."""
+        for name in self._watch.busy(*functions):
+            pid = self._journal.pids.get(name, 0)
+            if pid and self._ours(pid):
+                return name
+        return await self._aims.busy(functions[0])
+
+    def _strike(self, pid: int) -> int:
+        """SIGKILL to a process that was looked at before; its pid, 0 when it is gone."""
+        try:
+            descriptor = os.pidfd_open(pid)
+        except OSError:
+            return 0
+        self._at = records.now()
+        try:
+            signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        except ProcessLookupError:
+            return 0
+        finally:
+            os.close(descriptor)
+        return pid
 
     def _ours(self, pid: int) -> bool:
         """Whether a process is below the server under test: only such are ever signalled."""
         server = self._supervisor.pid
         return bool(server) and server in processes.ancestry(pid)
-
-
-def _signal(pid: int, number: int) -> int:
-    try:
-        descriptor = os.pidfd_open(pid)
-    except OSError:
-        return 0
-    try:
-        signal.pidfd_send_signal(descriptor, number)
-    except ProcessLookupError:
-        return 0
-    finally:
-        os.close(descriptor)
-    return pid
 
 
 def _limit_files(pid: int, size: int) -> None:

@@ -126,7 +126,7 @@ class Services:
 
     async def publish(self, service: Service, description: object) -> str:
         """Publish a version of a service; returns its number."""
-        text = check_description(description or "")
+        text = _description(description)
         version = str(service.published + 1)
         # The number is taken first, so that nobody else publishes under it.
         taken = await self._replace(service, msgspec.structs.replace(service, published=service.published + 1))
@@ -156,7 +156,7 @@ class Services:
     async def publish_function(self, function: Function, description: object) -> Function:
         """Publish a version of a function that belongs to no service."""
         self._own(function)
-        return await self._catalog.publish(function, check_description(description or ""))
+        return await self._catalog.publish(function, _description(description))
 
     # Aliases ----------------------------------------------------------------------------------------------------------
 
@@ -225,3 +225,7 @@ class Services:
         crashpoint("service.change.durable")
         self._services[after.account_id, after.name] = after
         return after
+
+
+def _description(given: object) -> str:
+    return "" if given is None else check_description(given)
