@@ -66,17 +66,17 @@ app.command(
     ),
 )
 app.command(
-    "sojourn.cli.openapi:openapi",
-    name="openapi",
-    help="Print the OpenAPI description of an API.\n\nFor example:\n\n    sojourn openapi --api 2023-03-30",
-)
-app.command(
     "sojourn.cli.conform:conform",
     name="conform",
     help=(
         "Check whether an endpoint behaves as Function Compute does.\n\nFor example:\n\n"
         "    sojourn conform --endpoint http://127.0.0.1:9000"
     ),
+)
+app.command(
+    "sojourn.cli.openapi:openapi",
+    name="openapi",
+    help="Print the OpenAPI description of an API.\n\nFor example:\n\n    sojourn openapi --api 2023-03-30",
 )
 app.command(
     "sojourn.cli.about:version",
