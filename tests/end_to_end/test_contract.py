@@ -1,4 +1,4 @@
-"""The descriptions of the APIs against a real server: a small share in every run, all in `make test-full`."""
+"""The descriptions of the APIs against a real server: a small share of what `tests/full` does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ import pytest
 from contract import SETTINGS, Contract
 from live import LiveServer
 from sojourn.api.openapi.document import NAMES
-
-CASES_MIN = 5_000
 
 
 @pytest.fixture(scope="module")
@@ -45,20 +43,3 @@ def test_a_description_that_is_wrong_is_found_out(server: LiveServer, monkeypatc
     found = "\n".join(contract.failures)
     assert "response_schema_conformance" in found
     assert "negative_data_rejection" in found
-
-
-@pytest.mark.full
-@pytest.mark.timeout(1800)
-def test_five_thousand_cases_of_four_apis(capsys: pytest.CaptureFixture[str]) -> None:
-    """No server error, and no answer, no refusal and no acceptance that the descriptions do not know."""
-    with LiveServer(settings=SETTINGS) as server:
-        contract = Contract(server)
-        contract.seed()
-        for api in NAMES:
-            contract.examine(api, ("examples", "coverage", "fuzzing"), examples=2, pinned=True)
-            contract.examine(api, ("fuzzing", "stateful"), examples=2, pinned=False)
-        with capsys.disabled():
-            print(f"\n{contract.summary(len(NAMES))}")  # noqa: T201 - the line that a run is for
-        assert not contract.failures, "\n\n".join(contract.failures)
-        assert contract.cases >= CASES_MIN
-        assert " ERROR " not in server.log(), server.log()
