@@ -52,18 +52,42 @@ def test_an_account_keeps_its_number(tmp_path: Path, claims: Path) -> None:
     assert (again.of(RANGE), again.of(1)) == (far, kept)
 
 
-def test_a_range_that_another_one_took_meanwhile_is_not_fought_for(tmp_path: Path, claims: Path) -> None:
-    """The next one will do, and is remembered."""
-    one = Users(tmp_path / "one", claims)
-    had = one.of(1)
+def test_the_numbers_of_a_server_that_is_down_are_spared(tmp_path: Path, claims: Path) -> None:
+    """Until its data directory is gone."""
+    down = Users(tmp_path / "down", claims)
+    had = down.of(1)
+    down.release()
+    other = Users(tmp_path / "other", claims)
+    assert other.of(1) != had
+    (tmp_path / "down").unlink()
+    assert Users(tmp_path / "third", claims).of(1) == had
+
+
+def test_a_range_that_another_one_took_is_not_fought_for(
+    tmp_path: Path, claims: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For want of others one is given away; whoever had it takes the next one, and remembers that."""
+    monkeypatch.setattr(users, "RANGES_MAX", 2)
+    one, other = Users(tmp_path / "one", claims), Users(tmp_path / "other", claims)
+    had, theirs = one.of(1), other.of(1)
     one.release()
-    copy = Users(tmp_path / "copy", claims)
-    assert copy.of(1) == had
+    assert Users(tmp_path / "copy", claims).of(1) == had
+    other.release()
     one = Users(tmp_path / "one", claims)
-    assert (got := one.of(1)) != had
+    assert one.of(1) == theirs
     one.release()
-    copy.release()
-    assert Users(tmp_path / "one", claims).of(1) == got
+    assert Users(tmp_path / "one", claims).of(1) == theirs
+
+
+def test_further_ranges_are_remembered_as_what_they_were(tmp_path: Path, claims: Path) -> None:
+    """Whichever is asked for first."""
+    server = Users(tmp_path / "users", claims)
+    had = [server.of(place) for place in (1, RANGE)]
+    server.release()
+    again = Users(tmp_path / "users", claims)
+    further = again.of(2 * RANGE)
+    assert [again.of(place) for place in (1, RANGE)] == had
+    assert further not in had
 
 
 def test_a_range_with_processes_is_in_use(tmp_path: Path, claims: Path, quiet: set[int]) -> None:

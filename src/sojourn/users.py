@@ -3,7 +3,8 @@
 An account's number is its place within a range that no other server of this machine uses: servers that shared numbers
 would let the functions of one signal, read and answer for those of the other. A range is held by a lock on a file that
 all servers of the machine know, and goes with the process that holds it. A data directory asks for the ranges that it
-had before, so that an account keeps its number; which of them it gets is decided here, and who runs under it elsewhere.
+had before, and others get those last, so that an account keeps its number. Which ranges a server gets is decided here,
+and who runs under them elsewhere.
 """
 
 from __future__ import annotations
@@ -71,36 +72,39 @@ class Users:
     def _claim(self, part: int) -> tuple[int, int]:
         try:
             self._claims.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for first in self._wanted(part):
-                descriptor = self._lock(first)
-                if descriptor >= 0:
-                    return first, descriptor
+            for spare in (True, False):
+                for first in self._wanted(part):
+                    descriptor = self._lock(first, spare=spare)
+                    if descriptor >= 0:
+                        return first, descriptor
         except OSError as error:
             log.warning("other servers of this machine may use the same user numbers, for want of a lock: %s", error)
             return FIRST_UID + part * RANGE, -1
         raise SandboxUnavailable(f"all {RANGES_MAX} ranges of user numbers are in use, see {self._claims}")
 
     def _wanted(self, part: int) -> Iterator[int]:
-        """Ranges in the order in which to try them: the one of before, then all."""
+        """Ranges in the order in which to try them: the one of before, then all but those of other parts."""
         if part in self._before:
             yield self._before[part]
-        yield from range(FIRST_UID, FIRST_UID + RANGES_MAX * RANGE, RANGE)
+        others = {first for other, first in self._before.items() if other != part}
+        yield from (first for first in range(FIRST_UID, FIRST_UID + RANGES_MAX * RANGE, RANGE) if first not in others)
 
-    def _lock(self, first: int) -> int:
-        """A descriptor that holds the range; -1 when it is in use."""
+    def _lock(self, first: int, *, spare: bool) -> int:
+        """A descriptor that holds the range; -1 when it is in use, with `spare` also when its holder may come back."""
         descriptor = os.open(self._claims / str(first), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(descriptor)
             return -1
-        holder = str(self._record.resolve()).encode()
-        if os.pread(descriptor, _HOLDER_BYTES_MAX, 0) != holder:  # else what runs there is ours, and is ending
-            if _in_use(first):  # by who holds no lock, such as a server that was killed just now
+        ours = str(self._record.resolve())
+        holder = os.fsdecode(os.pread(descriptor, _HOLDER_BYTES_MAX, 0))
+        if holder != ours:  # else what runs there is ours, and is ending
+            if (spare and holder and Path(holder).exists()) or _in_use(first):  # by a server that was killed just now
                 os.close(descriptor)
                 return -1
             os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, holder, 0)
+            os.pwrite(descriptor, os.fsencode(ours), 0)
         return descriptor
 
     def _write(self) -> None:
