@@ -14,6 +14,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 LONG = ("end_to_end", "proof", "sandboxes", "runtimes", "bench", "manifest")
 """The folders with tests of real processes or of many examples, the longest first."""
+LONGEST = "tests/sandboxes/test_unprivileged.py"
+"""Each test of this file runs many files."""
 _FILE = re.compile(r"tests/(?:(\w+)/)?\w+\.py")
 _ISOLATION = re.compile(r"[\[-](process|bubblewrap)[\]-]")
 
@@ -23,6 +25,8 @@ class Together(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
 
     def _split_scope(self, nodeid: str) -> str:
         file, _, rest = nodeid.partition("::")
+        if nodeid.startswith(LONGEST):
+            return nodeid
         found = _ISOLATION.search(rest)
         return f"{file} {found[1]}" if found else file
 
@@ -41,6 +45,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _rank(item: pytest.Item) -> int:
+    if item.nodeid.startswith(LONGEST):
+        return -1
     found = _FILE.match(item.nodeid)
     folder = found[1] if found else None
     return LONG.index(folder) if folder in LONG else len(LONG)
