@@ -129,6 +129,14 @@ class Agent:
         if self.channel is not None and self.channel.open:
             self.channel.data_received(frame)
 
+    def runs(self, request_id: str) -> bool:
+        """Whether user code of this execution runs in one of its instances."""
+        return any(
+            execution.request_id == request_id and not execution.over
+            for one in self.living.values()
+            for execution in one.executions.values()
+        )
+
     def hello(self) -> None:
         """It is up."""
         self.say(frames.pack(frames.HELLO, 0, 0, b"{}"))

@@ -168,7 +168,12 @@ class SimLoop:
             asyncio.events._set_running_loop(None)  # noqa: SLF001 - as above
 
     def discard(self) -> None:
-        """Let go of everything that is left, without a word about it."""
+        """Let go of everything that is left, without a word about it.
+
+        That goes for what is raised by being let go of as well: what somebody of a dead domain would have looked at,
+        had it lived, is nobody's fault.
+        """
+        self.on_exception = lambda _: None
         for task in self._tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001 - how asyncio is told
             if task.done() and not task.cancelled():

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import asyncio
 
+from sojourn import identity
+from sojourn.task import Status
+
 from .agents import Agent
 from .chance import Chance
 from .clients import Cluster
 from .node import Node, Surroundings
 
 HOUR = 3_600_000_000
+HUNT_SECONDS, HUNT_LOOKS_MAX = 0.01, 3000
 
 
 class Supervisor:
@@ -70,8 +74,25 @@ class Nemesis:
                 await self._to_agent(act, self._chance.one_of("which agent", agents))
         elif act.startswith("server:"):
             await self._to_server(act, node)
+        elif act == "task: hunted":
+            await self._hunt()
         elif self._chance.happens(act):
             self._to_the_world(act)
+
+    async def _hunt(self) -> None:
+        """Take one task, and the ground from under each of its attempts: as often as nobody else would come by."""
+        rows, chance = self._around.observer.rows, self._chance
+        running = [number for number, row in rows.items() if row.status is Status.RUNNING]
+        if not running or not chance.happens("task: hunted"):
+            return
+        prey = chance.one_of("which task", running)
+        for _ in range(HUNT_LOOKS_MAX):
+            if rows[prey].over:
+                return
+            for agent in list(self._around.driver.agents):
+                if not agent.dead and agent.runs(identity.request_id(prey)):
+                    self._kill(agent, everything=True)
+            await asyncio.sleep(HUNT_SECONDS)
 
     def _to_the_world(self, act: str) -> None:
         chance, around = self._chance, self._around
@@ -104,18 +125,23 @@ class Nemesis:
         chance, observer = self._chance, self._around.observer
         if not chance.happens(act):
             return
-        observer.lost(f"{act} of {agent.account_id}")
         if act == "agent: killed":
-            if chance.coin("its instances die with it"):
-                for one in list(agent.living.values()):
-                    agent._gone(one)  # noqa: SLF001 - this is what a SIGKILL does
-            agent.hang_up()
-        elif act == "agent: garbage":
+            self._kill(agent, everything=chance.coin("its instances die with it"))
+            return
+        observer.lost(f"{act} of {agent.account_id}")
+        if act == "agent: garbage":
             agent.hang_up(garbage=b"\xff" * 40)
         else:
             agent.mute = True
             await asyncio.sleep(chance.spread("mute for", 0.05, 8.0))
             agent.unmute()
+
+    def _kill(self, agent: Agent, *, everything: bool) -> None:
+        """SIGKILL of an agent, and of all its instances when `everything` says so."""
+        self._around.observer.lost(f"agent: killed of {agent.account_id}")
+        for one in list(agent.living.values()) if everything else ():
+            agent._gone(one)  # noqa: SLF001 - this is what a SIGKILL does
+        agent.hang_up()
 
     async def _stand_still(self, node: Node) -> None:
         node.domain.still = True

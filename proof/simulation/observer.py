@@ -182,6 +182,8 @@ class Observer:
             self.blame("I7", f"{name} started after its stop was acknowledged")
         if row.attempts > row.retries_max + 1 + LOSSES_MAX:
             self.blame("I8", f"{name} started {row.attempts} times, {row.retries_max} retries")
+        if row.losses > LOSSES_MAX:
+            self.blame("I8", f"{name} starts again after {row.losses} losses")
 
     def _over(self, row: Task, events: list[Event]) -> None:
         name = self.name_of(row.id)

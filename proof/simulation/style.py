@@ -59,6 +59,7 @@ ACTS = (
     "agent: killed",
     "agent: mute",
     "agent: garbage",
+    "task: hunted",
     "idle instance: crashed",
     "disk: full",
 )

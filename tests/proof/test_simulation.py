@@ -135,6 +135,28 @@ def test_what_is_dead_never_runs_again() -> None:
     loop.discard()
 
 
+def test_what_the_dead_would_have_read_is_not_held_against_them() -> None:
+    """An answer that was there when its reader was killed is let go of without a word; one of the living is told."""
+    loop, told, domain, context = SimLoop(1), list[str](), Domain("killed"), contextvars.copy_context()
+    context.run(DOMAIN.set, domain)
+    loop.on_exception = lambda context: told.append(str(context["exception"]))
+
+    async def read(answer: asyncio.Future[None]) -> None:
+        await answer
+
+    async def main() -> None:
+        loop.create_task(read(answer := loop.create_future()), context=context)
+        await asyncio.sleep(1)
+        domain.dead = True
+        answer.set_exception(LookupError("unread by the dead"))
+        loop.create_future().set_exception(LookupError("unread by the living"))
+        await asyncio.sleep(1)
+
+    loop.run(main())
+    loop.discard()
+    assert told == ["unread by the living"]
+
+
 def test_a_wait_for_nothing_is_found() -> None:
     """Nothing is ready, no timer is set: nothing would ever happen."""
 
