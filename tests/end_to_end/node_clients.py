@@ -14,8 +14,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+import npm
 from end_to_end.functions import HANDLER, RUNTIME
 from end_to_end.generations import SERVICE, AlreadyThere, Document, Refused
 from live import LiveServer, archive
@@ -25,42 +24,13 @@ PACKAGES = {
     "fc-open20210406": "@alicloud/fc-open20210406@2.0.13",
     "fc20230330": "@alicloud/fc20230330@4.7.6",
 }
-INSTALL_SECONDS_MAX = 100
 SCRIPT = Path(__file__).with_suffix(".js")
 
 
-_missing: list[str] = []
-"""Why npm did not bring them: it is asked once."""
-
-
 def installed(cache: Path) -> Path:
-    """Where the packages are."""
-    if _missing:
-        pytest.skip(_missing[0])
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node and npm are not installed")
-    if not (cache / "complete").exists():
-        words = [
-            npm,
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-            "--prefix",
-            str(cache),
-            *PACKAGES.values(),
-        ]
-        try:
-            ran = subprocess.run(words, capture_output=True, check=False, timeout=INSTALL_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            _missing.append(f"npm did not bring the clients in {INSTALL_SECONDS_MAX} s")
-            pytest.skip(_missing[0])
-        if ran.returncode:
-            _missing.append(f"npm cannot bring the clients: {ran.stderr.decode(errors='replace').splitlines()[-1:]}")
-            pytest.skip(_missing[0])
-        (cache / "complete").touch()
-    shutil.copy(SCRIPT, cache / SCRIPT.name)  # modules are looked for beside it
+    """Where the packages are, with our script: modules are looked for beside it."""
+    npm.installed(cache, *PACKAGES.values())
+    shutil.copy(SCRIPT, cache / SCRIPT.name)
     return cache
 
 
