@@ -14,6 +14,7 @@ from .result import Result, Run, Scale
 MODULES: Mapping[str, str] = {
     "model": "proof.model.part",
     "instances": "proof.model.instances",
+    "machine": "proof.machine.part",
     "simulation": "proof.simulation.part",
     "mutants": "proof.mutants.part",
     "power-loss": "proof.storage.power_loss",
