@@ -15,6 +15,7 @@ MODULES: Mapping[str, str] = {
     "model": "proof.model.part",
     "instances": "proof.model.instances",
     "machine": "proof.machine.part",
+    "linearizability": "proof.machine.callers",
     "simulation": "proof.simulation.part",
     "mutants": "proof.mutants.part",
     "power-loss": "proof.storage.power_loss",

@@ -91,7 +91,7 @@ class Engine:
             await self.catalog.create_account(ACCOUNT, AccessKey(id="k", secret="s", account_id=ACCOUNT, created_at=1))  # noqa: S106 - of nobody
         numbers = identity.Numbers(last=self._last)
         self.pool = Pool(
-            self.homes, clock, numbers, memory_mb=1 << 20, instances_max=1000, idle_seconds=60, grace_seconds=1
+            self.homes, clock, numbers, memory_mb=1 << 20, instances_max=1000, idle_seconds=2, grace_seconds=1
         )
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=1000)
         self.dispatcher = Dispatcher(
@@ -170,6 +170,7 @@ class Engine:
         for name in ("f", "g"):
             self.script.behaviours[name] = self._behave
         await asyncio.sleep(seconds)
+        await asyncio.sleep(2e-6)  # what was to happen in the same moment has happened too
 
     # What callers see -------------------------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from sojourn import audit
 from sojourn.errors import InstanceStartFailed
@@ -55,11 +55,23 @@ class Machine(RuleBasedStateMachine):
         self.seen: dict[str, Task] = {}
         self._alive = True
         self._run(self.engine.start())
+
+    @initialize(
+        retries=st.integers(0, 3),
+        age=st.sampled_from([25, 86_400]),
+        limit=st.sampled_from([None, 0, 1]),
+        slow=st.booleans(),
+    )
+    def begin(self, retries: int, age: int, limit: int | None, slow: bool) -> None:  # noqa: FBT001 - Hypothesis gives it
+        """There is a function, with budgets, and a habit of instances."""
         self._create("f")
+        self._configure("f", retries, age)
+        self._limit("f", limit)
+        self.mishap("starts are slow" if slow else "starts are quick")
 
     # What callers do --------------------------------------------------------------------------------------------------
 
-    @rule(function=_function, name=_name, delay=st.sampled_from([0, 0, 0, 2, 20]), payload=st.binary(max_size=3))
+    @rule(function=_function, name=_name, delay=st.sampled_from([0, 0, 2, 22]), payload=st.binary(max_size=3))
     def submit(self, function: str, name: str, delay: int, payload: bytes) -> None:
         """A task, under a name that may be taken; a function may be missing."""
         if name in self.model.tasks:
@@ -115,12 +127,9 @@ class Machine(RuleBasedStateMachine):
             one.disturbed_at, body = self.now, {"memorySize": (128, 256)[place % 2]}
             self._asked("update", catalog.update_function(ACCOUNT, name, body), "")
         elif kind == "limit":  # lets tasks be claimed, or keeps them from it
-            one.limit, one.freed_at = (0, 1, 1, 2, 2, None)[place], self.now
-            self._asked("limit", catalog.put_concurrency(ACCOUNT, name, one.limit), "")
-        else:  # budgets of the tasks that are submitted from now on
-            one.retries_max, one.age_seconds = place % 4, (25, 600, 25, 86_400)[place % 4]
-            body = {"maxAsyncRetryAttempts": one.retries_max, "maxAsyncEventAgeInSeconds": one.age_seconds}
-            self._asked("configure", catalog.put_async_config(ACCOUNT, name, body), "")
+            self._limit(name, (0, 1, 1, 2, 2, None)[place])
+        else:
+            self._configure(name, place % 4, (25, 25, 25, 600, 25, 86_400)[place])
 
     @precondition(lambda self: self._running())
     @rule(place=_place, result=st.binary(max_size=3))
@@ -185,6 +194,23 @@ class Machine(RuleBasedStateMachine):
         self._pass(seconds)
         self._compare("tick")
 
+    @precondition(lambda self: self.model.open())
+    @rule(moments=st.integers(1, 4))
+    def come_about(self, moments: int) -> None:
+        """Time passes until something is to happen by itself, a few times over."""
+        for _ in range(moments):
+            ahead = min((at for at in self.model.moments(self.now) if at > self.now), default=self.now)
+            if ahead < self.now + 100 * SECOND:
+                self._pass((ahead - self.now) / SECOND + TICKS[0])
+        self._compare("come about")
+
+    @precondition(lambda self: self.model.open())
+    @rule(name=_name, seconds=st.sampled_from(TICKS[3:]))
+    def submit_and_wait(self, name: str, seconds: float) -> None:
+        """A task with a delay, and time for it."""
+        self.submit("f", name, 22, b"")
+        self.tick(seconds)
+
     @rule(
         function=_function,
         statuses=st.lists(st.sampled_from(Status), max_size=3, unique=True),
@@ -232,6 +258,18 @@ class Machine(RuleBasedStateMachine):
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         asyncio.set_event_loop(self.loop)
         return self.loop.run_until_complete(work)
+
+    def _configure(self, name: str, retries: int, age_seconds: int) -> None:
+        """Budgets of the tasks that are submitted from now on."""
+        one = self.model.functions[name]
+        one.retries_max, one.age_seconds = retries, age_seconds
+        body = {"maxAsyncRetryAttempts": retries, "maxAsyncEventAgeInSeconds": age_seconds}
+        self._asked("configure", self.engine.catalog.put_async_config(ACCOUNT, name, body), "")
+
+    def _limit(self, name: str, limit: int | None) -> None:
+        one = self.model.functions[name]
+        one.limit, one.freed_at = limit, self.now
+        self._asked("limit", self.engine.catalog.put_concurrency(ACCOUNT, name, limit), "")
 
     def _create(self, name: str) -> None:
         self._asked("create", self.engine.create(name), self.model.create(name, TIMEOUT_SECONDS))
