@@ -17,8 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from proof.result import Result, Scale
 
 from live import LiveServer, archive
-from sojourn.client import Client, Retries
-from sojourn.client import ClientError
+from sojourn.client import Client, ClientError, Retries
 
 from .linear import Operation, order
 
@@ -57,7 +56,7 @@ class Callers:
 
     @staticmethod
     def _plan(rng: random.Random) -> list[tuple[str, float, bytes]]:
-        """What one client does: kinds, hesitations in seconds, payloads. Everyone submits first, some a little later."""
+        """What one client does: kinds, hesitations in seconds, payloads. Everyone submits first."""
         kinds = ["submit", *rng.choices(("get", "stop", "get", "submit"), k=OPERATIONS - 1)]
         payload = f"{rng.choice((0, 0, 0.002, 0.01))} {rng.random() < 0.3}".encode()
         return [(kind, rng.choice((0, 0, 0.001, 0.004, 0.015)), payload) for kind in kinds]

@@ -66,7 +66,7 @@ class Engine:
         clock = self.clock
         self.script = Script()
         self.script.create_seconds = self.slow_seconds
-        self.store: Store = Elsewhere(self._reopen(), self._place)  # type: ignore[assignment]  # every verb is passed on
+        self.store: Store = Elsewhere(self._reopen(), self._place)
         incarnation = await self.store.open()
         self.homes = Homes(
             self.script,

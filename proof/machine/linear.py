@@ -27,8 +27,8 @@ class Operation(NamedTuple):
 
 
 def order(history: Sequence[str], operations: Sequence[Operation]) -> list[int] | None:
-    """The operations in an order that explains all their answers, as places in `operations`; None when there is none."""
-    chosen: list[int] = []
+    """The places of the operations in an order that explains all their answers; None when there is none."""
+    history, chosen = tuple(history), list[int]()
     tried: set[tuple[frozenset[int], int]] = set()
 
     def search(left: frozenset[int], at: int) -> bool:
@@ -62,17 +62,18 @@ def _moves_by_itself(history: Sequence[str], at: int) -> bool:
 
 def _effect(history: Sequence[str], at: int, asked: Operation) -> int | None:
     """How many events there are after an operation that takes effect when there are `at`; None: its answer is wrong."""
+    expected, after = "", at
     status = history[at - 1] if at else ""
     if asked.kind == "submit":
-        return None if bool(at) != (asked.told == "AsyncTaskAlreadyExists") else max(at, 1)
-    if not at:
-        return at if asked.told == "AsyncTaskNotFound" else None
-    if asked.kind == "get":
+        expected, after = ("AsyncTaskAlreadyExists", at) if at else ("", 1)
+    elif not at:
+        expected = "AsyncTaskNotFound"
+    elif asked.kind == "get":
         return at if asked.path == tuple(history[:at]) else None
-    if status in OVER:
-        return at if asked.told == "AsyncTaskAlreadyCompleted" else None
-    if asked.told:
-        return None
-    if status == "Stopping":
-        return at
-    return at + 1 if at < len(history) and history[at] == "Stopping" else None
+    elif status in OVER:
+        expected = "AsyncTaskAlreadyCompleted"
+    elif status != "Stopping":
+        after = at + 1
+        if history[at:after] != ("Stopping",):
+            return None
+    return after if asked.told == expected else None

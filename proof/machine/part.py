@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
-
 from proof.mutants import part as mutants
 from proof.mutants.mutant import applied
 from proof.result import Result, Scale
@@ -34,6 +33,9 @@ PLANTED = (
     "a stop needs somebody who runs the task",
     "a stop ends nothing",
     "losses are charged to retries",
+    "one retry too many",
+    "no timeout",
+    "what was waiting is not loaded",
 )
 PROCESSES = 2
 SHARE_OF_PROCESSES = 0.05

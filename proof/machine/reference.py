@@ -29,8 +29,9 @@ class Difference(AssertionError):
 
 @dataclass
 class Function:
-    """A function as callers configured it; `disturbed_at` is when starts were last cut short, for any
-    reason, `freed_at` when there was last more room.
+    """A function as callers configured it.
+
+    `disturbed_at` is when starts were last cut short, for any reason, `freed_at` when there was last more room.
     """
 
     exists: bool = True
@@ -82,8 +83,9 @@ class Known:
     @property
     def began_at(self) -> int:
         """What lists are narrowed by: its first start, its acceptance before that."""
-        return next((at for status, at in zip(self.path, self.stamps, strict=True) if status == "Running"), 0) or (
-            self.stamps[0]
+        return (
+            next((at for status, at in zip(self.path, self.stamps, strict=True) if status == "Running"), 0)
+            or (self.stamps[0])
         )
 
 
@@ -162,29 +164,34 @@ class Model:
 
     def _may(self, task: Known, what: str, at: int) -> bool:
         """Whether an event may follow, with what it does to the task."""
-        one, before = self.functions[task.function], task.status
-        gone = not one.exists or one.generation != task.generation
-        old = at > task.expires_at
-        due = at >= task.due[0]
+        before = task.status
         if before in OVER:
             return False
         if what in ("Stopping", "Stopped"):
             return task.stop_asked and (before == "Stopping") == (what == "Stopped")
         if task.stop_asked:
             return False
-        if before == "Running":
-            return self._may_end(task, what, at)
-        if what == "Dequeued":
-            again = before == "Dequeued" and one.disturbed_at > task.stamps[-1]
-            return (before == "Enqueued" and (due or old)) or again
-        if what == "Running":
-            task.attempts, task.result, task.ending = task.attempts + 1, None, None
-            task.deadline = at + one.timeout_seconds * SECOND
-            return before in ("Dequeued", "Retrying") and due and not old and not gone
-        unstartable = self.broken > 0 or task.starts_lost > LOSSES_MAX
-        if what == ("Failed" if before == "Retrying" else "Invalid"):
-            self.broken -= not gone and not old and task.starts_lost <= LOSSES_MAX
-            return due and (gone or unstartable) if not old else True
+        return self._may_end(task, what, at) if before == "Running" else self._may_wait(task, what, at)
+
+    def _may_wait(self, task: Known, what: str, at: int) -> bool:
+        """Of a task that does not run."""
+        one, before = self.functions[task.function], task.status
+        gone = not one.exists or one.generation != task.generation
+        due, old = at >= task.due[0], at > task.expires_at
+        match what:
+            case "Dequeued":
+                cut_short = before == "Dequeued" and one.disturbed_at > task.stamps[-1]
+                return (before == "Enqueued" and (due or old)) or cut_short
+            case "Running":
+                task.attempts, task.result, task.ending = task.attempts + 1, None, None
+                task.deadline = at + one.timeout_seconds * SECOND
+                return before in ("Dequeued", "Retrying") and due and not old and not gone
+            case "Failed" | "Invalid":
+                given_up = task.starts_lost > LOSSES_MAX
+                unstartable = gone or given_up or self.broken > 0
+                self.broken -= not (gone or old or given_up)
+                right = before == ("Retrying" if what == "Failed" else "Dequeued")
+                return right and ((old and what == "Failed") or (due and unstartable))
         return what == "Expired" and before == "Dequeued" and old
 
     def _may_end(self, task: Known, what: str, at: int) -> bool:

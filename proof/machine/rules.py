@@ -31,6 +31,8 @@ TICKS = (0.0371, 0.3191, 1.0771, 3.1417, 12.5663, 31.4159)
 SLOW_SECONDS = 5.0
 HOPS_MAX = 400
 
+Window = tuple[int, int] | None
+"""How many seconds ago the tasks of a list began, between which bounds."""
 _ADMINISTRATION = ("create", "delete", "update", "update", "limit", "limit", "limit", "configure", "configure")
 _MISHAPS = ("starts are quick", "starts are slow", "starts are quick", "sandbox lost", "start fails")
 
@@ -140,7 +142,9 @@ class Machine(RuleBasedStateMachine):
         self._act("complete", lambda: self.engine.told(self.seen[name], Reply(ok=True, payload=result)))
 
     @precondition(lambda self: self._running())
-    @rule(place=_place, retryable=st.sampled_from([True, True, True, False]), after=st.sampled_from([None, None, 0.5, 9]))
+    @rule(
+        place=_place, retryable=st.sampled_from([True, True, True, False]), after=st.sampled_from([None, None, 0.5, 9])
+    )
     def fail(self, place: int, retryable: bool, after: float | None) -> None:  # noqa: FBT001 - Hypothesis gives it
         """An attempt fails, with a word about another one."""
         name = self._running()[place % len(self._running())]
@@ -215,20 +219,12 @@ class Machine(RuleBasedStateMachine):
         function=_function,
         statuses=st.lists(st.sampled_from(Status), max_size=3, unique=True),
         prefix=st.sampled_from(["", "t", "t0", "t1", "x"]),
-        ascending=st.booleans(),
-        limit=st.integers(1, 4),
+        order=st.tuples(st.booleans(), st.integers(1, 4)),
         window=st.none() | st.tuples(st.integers(0, 60), st.integers(0, 60)),
     )
-    def page(
-        self,
-        function: str,
-        statuses: list[Status],
-        prefix: str,
-        ascending: bool,  # noqa: FBT001 - Hypothesis gives it
-        limit: int,
-        window: tuple[int, int] | None,
-    ) -> None:
+    def page(self, function: str, statuses: list[Status], prefix: str, order: tuple[bool, int], window: Window) -> None:
         """A list, narrowed and in pages."""
+        ascending, limit = order
         if function not in self.model.functions:
             return
         low, high = sorted(self.now - back * SECOND for back in window) if window else (None, None)
@@ -335,9 +331,7 @@ class Machine(RuleBasedStateMachine):
         """What a row shows beside its history."""
         known = self.model.tasks[name]
         shown = (task.status.value, task.attempts, task.retries, task.losses, task.retries_max, task.payload)
-        right = (
-            (known.status, known.attempts, known.retries, known.losses) + (known.retries_max, known.payload)
-        )
+        right = (known.status, known.attempts, known.retries, known.losses, known.retries_max, known.payload)
         if shown != right:
             raise Difference(f"{name} shows {shown}, {right} is right")
         if known.result is not None and task.result != known.result:
