@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from sojourn.alias import VERSION
 from sojourn.api import answer, paging
 from sojourn.api.answer import EMPTY, Answer
-from sojourn.api.call import Call
+from sojourn.api.call import Call, only
 from sojourn.errors import InvalidArgument
 from sojourn.function import Alias, Function
 from sojourn.service import Service
@@ -15,10 +16,7 @@ from .named import function_of, service_of
 
 async def publish(call: Call) -> Answer:
     """PublishFunctionVersion, PublishServiceVersion."""
-    body, services = call.json(), call.backend.services
-    for field, value in body.items():
-        if field != "description" and value is not None:
-            raise InvalidArgument(field, value, "is not supported")
+    body, services = only(call.json(), "description"), call.backend.services
     if call.dialect.services:
         service = service_of(call)
         version = await services.publish(service, body.get("description"))
@@ -41,7 +39,7 @@ async def page_versions(call: Call) -> Answer:
     forward = direction == "FORWARD"
     query = {name: value for name, value in call.query.items() if name != "startKey"}
     if start := call.query.get("startKey"):
-        if not start.isdigit():
+        if not VERSION.fullmatch(start):
             raise InvalidArgument("startKey", start, "must be the number of a version")
         found = [each for each in found if (_number(each) >= int(start)) is forward or _number(each) == int(start)]
 
