@@ -107,9 +107,10 @@ class Timers:
         return await self._replace(before, after)
 
     async def delete(self, function: Function, name: str) -> None:
-        """Forget a trigger."""
-        self.trigger(function, name)
-        await self._store.drop_trigger(function.id, name)
+        """Forget a trigger; `Conflict` when it was changed, or fired, meanwhile."""
+        before = self.trigger(function, name)
+        if not await self._store.drop_trigger(function.id, name, before.epoch):
+            raise Conflict(f"trigger '{name}' was changed by somebody else meanwhile, try again")
         self._triggers.get(function.id, {}).pop(name, None)
 
     def check_none(self, function: Function) -> None:

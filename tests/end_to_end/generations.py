@@ -86,7 +86,7 @@ class AlreadyThere(Refused):
     """What was to be created is there."""
 
 
-def _refusing(call: Any) -> Any:
+def refusing(call: Any) -> Any:
     """`call`, its errors as `Refused`."""
 
     def wrapped(*arguments: Any, **more: Any) -> Any:
@@ -133,7 +133,7 @@ class Open(_OfPython):
 
     def create_service(self, name: str) -> None:
         """CreateService."""
-        _refusing(self.client.create_service)(open_models.CreateServiceRequest(service_name=name))
+        refusing(self.client.create_service)(open_models.CreateServiceRequest(service_name=name))
 
     def create(self, name: str, source: str, **settings: Any) -> Document:
         """CreateFunction."""
@@ -141,23 +141,23 @@ class Open(_OfPython):
         request = open_models.CreateFunctionRequest(
             function_name=name, runtime=RUNTIME, handler=HANDLER, code=code, **({"timeout": 60} | settings)
         )
-        found: Document = _refusing(self.client.create_function)(SERVICE, request).body.to_map()
+        found: Document = refusing(self.client.create_function)(SERVICE, request).body.to_map()
         return found
 
     def delete(self, name: str) -> None:
         """DeleteFunction."""
-        _refusing(self.client.delete_function)(SERVICE, name)
+        refusing(self.client.delete_function)(SERVICE, name)
 
     def configure(self, name: str, **settings: Any) -> Document:
         """PutFunctionAsyncInvokeConfig, with its names on the wire."""
         request = open_models.PutFunctionAsyncInvokeConfigRequest().from_map({"statefulInvocation": True, **settings})
-        found: Document = _refusing(self.client.put_function_async_invoke_config)(SERVICE, name, request).body.to_map()
+        found: Document = refusing(self.client.put_function_async_invoke_config)(SERVICE, name, request).body.to_map()
         return found
 
     def bound(self, name: str, count: int) -> None:
         """PutFunctionOnDemandConfig."""
         request = open_models.PutFunctionOnDemandConfigRequest(maximum_instance_count=count)
-        _refusing(self.client.put_function_on_demand_config)(SERVICE, name, request)
+        refusing(self.client.put_function_on_demand_config)(SERVICE, name, request)
 
     def submit(
         self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
@@ -183,12 +183,12 @@ class Open(_OfPython):
         )
         request = open_models.InvokeFunctionRequest(body=payload, qualifier=qualifier)
         options = RuntimeOptions(read_timeout=60_000, connect_timeout=10_000, autoretry=False)
-        return _refusing(self.client.invoke_function_with_options)(SERVICE, name, request, sent, options)
+        return refusing(self.client.invoke_function_with_options)(SERVICE, name, request, sent, options)
 
     def get(self, name: str, task_id: str) -> Document:
         """GetStatefulAsyncInvocation."""
         request = open_models.GetStatefulAsyncInvocationRequest()
-        found: Document = _refusing(self.client.get_stateful_async_invocation)(
+        found: Document = refusing(self.client.get_stateful_async_invocation)(
             SERVICE, name, task_id, request
         ).body.to_map()
         return found
@@ -196,13 +196,13 @@ class Open(_OfPython):
     def page(self, name: str, **wanted: Any) -> Document:
         """ListStatefulAsyncInvocations, with the names of its parameters on the wire."""
         request = open_models.ListStatefulAsyncInvocationsRequest().from_map(wanted)
-        found: Document = _refusing(self.client.list_stateful_async_invocations)(SERVICE, name, request).body.to_map()
+        found: Document = refusing(self.client.list_stateful_async_invocations)(SERVICE, name, request).body.to_map()
         return found
 
     def stop(self, name: str, task_id: str) -> None:
         """StopStatefulAsyncInvocation."""
         request = open_models.StopStatefulAsyncInvocationRequest()
-        _refusing(self.client.stop_stateful_async_invocation)(SERVICE, name, task_id, request)
+        refusing(self.client.stop_stateful_async_invocation)(SERVICE, name, task_id, request)
 
 
 class Classic(_OfPython):
@@ -220,13 +220,13 @@ class Classic(_OfPython):
 
     def create_service(self, name: str) -> None:
         """CreateService."""
-        _refusing(self.client.create_service)(name)
+        refusing(self.client.create_service)(name)
 
     def create(self, name: str, source: str, **settings: Any) -> Document:
         """CreateFunction."""
         with tempfile.NamedTemporaryFile(suffix=".zip") as file:
             Path(file.name).write_bytes(archive(source))
-            answer = _refusing(self.client.create_function)(
+            answer = refusing(self.client.create_function)(
                 SERVICE, name, RUNTIME, HANDLER, codeZipFile=file.name, **({"timeout": 60} | _camel(settings))
             )
         found: Document = answer.data
@@ -234,7 +234,7 @@ class Classic(_OfPython):
 
     def delete(self, name: str) -> None:
         """DeleteFunction."""
-        _refusing(self.client.delete_function)(SERVICE, name)
+        refusing(self.client.delete_function)(SERVICE, name)
 
     def configure(self, name: str, **settings: Any) -> Document:
         """PutFunctionAsyncInvokeConfig, with its names on the wire."""
@@ -245,7 +245,7 @@ class Classic(_OfPython):
 
     def bound(self, name: str, count: int) -> None:
         """PutFunctionOnDemandConfig."""
-        _refusing(self.client.put_on_demand_config)(SERVICE, "LATEST", name, count)
+        refusing(self.client.put_on_demand_config)(SERVICE, "LATEST", name, count)
 
     def submit(
         self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
@@ -254,7 +254,7 @@ class Classic(_OfPython):
         sent = {key.replace("_", "-"): value for key, value in headers.items()} | {"x-fc-invocation-type": "Async"}
         if task_id:
             sent["x-fc-stateful-async-invocation-id"] = task_id
-        answer = _refusing(self.client.invoke_function)(
+        answer = refusing(self.client.invoke_function)(
             SERVICE, name, payload=payload, qualifier=qualifier, headers=sent
         )
         found: str = {key.lower(): value for key, value in answer.headers.items()}["x-fc-stateful-async-invocation-id"]
@@ -262,7 +262,7 @@ class Classic(_OfPython):
 
     def call(self, name: str, payload: bytes = b"") -> bytes:
         """InvokeFunction."""
-        found: bytes = _refusing(self.client.invoke_function)(SERVICE, name, payload=payload).data
+        found: bytes = refusing(self.client.invoke_function)(SERVICE, name, payload=payload).data
         return found
 
     def get(self, name: str, task_id: str) -> Document:
@@ -282,7 +282,7 @@ class Classic(_OfPython):
         headers = self.client._build_common_headers(method, path, {})
         data = json.dumps(body).encode() if body is not None else None
         headers["content-length"] = str(len(data or b""))
-        answer = _refusing(self.client._do_request)(method, path, headers, params=query, body=data)
+        answer = refusing(self.client._do_request)(method, path, headers, params=query, body=data)
         return answer.json() if answer.content else {}
 
 

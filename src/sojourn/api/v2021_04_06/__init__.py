@@ -47,7 +47,7 @@ SHARED: tuple[Row, ...] = (
     ("GET", f"{_FUNCTION}/async-invoke-configs", configs.page_async, small),
     ("PUT", f"{_FUNCTION}/on-demand-config", configs.put_on_demand, small),
     ("GET", f"{_FUNCTION}/on-demand-config", configs.get_on_demand, small),
-    ("DELETE", f"{_FUNCTION}/on-demand-config", configs.delete_concurrency, small),
+    ("DELETE", f"{_FUNCTION}/on-demand-config", configs.delete_on_demand, small),
     ("GET", "/on-demand-configs", configs.page_on_demand, small),
     ("PUT", f"{_FUNCTION}/provision-config", scaling.put_provision, small),
     ("GET", f"{_FUNCTION}/provision-config", scaling.get_provision, small),
