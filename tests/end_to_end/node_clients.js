@@ -14,10 +14,10 @@ function classic() {
     create: async (body) => (await client.createFunction(service, body)).data,
     delete: async (name) => { await client.deleteFunction(service, name); },
     function: async (name) => (await client.getFunction(service, name)).data,
-    configure: async (name, body) => (await client.put(`${of(name)}/async-invoke-config`, body)).data,
-    configOf: async (name) => (await client.get(`${of(name)}/async-invoke-config`)).data,
-    configsOf: async (name) => (await client.get(`/services/${service}/functions/${name}/async-invoke-configs`)).data.configs,
-    unconfigure: async (name) => { await client.delete(`${of(name)}/async-invoke-config`); },
+    configure: async (name, body) => (await client.putFunctionAsyncConfig(service, name, 'LATEST', body)).data,
+    configOf: async (name) => (await client.getFunctionAsyncConfig(service, name, 'LATEST')).data,
+    configsOf: async (name) => (await client.listFunctionAsyncConfigs(service, name)).data.configs,
+    unconfigure: async (name) => { await client.deleteFunctionAsyncConfig(service, name, 'LATEST'); },
     bound: async (name, count) => {
       await client.putOnDemandConfig(service, name, 'LATEST', { maximumInstanceCount: count });
     },

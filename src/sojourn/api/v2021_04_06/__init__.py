@@ -95,9 +95,9 @@ OPERATIONS: tuple[Row, ...] = (
     ("GET", "/tags", tags.page_older, small),
     ("GET", "/reserved-capacities", account.page_reserved, small),
     *left_out(
-        "POST /gpuInstances CreateGPUInstance",
+        "POST /gpuInstances ClaimGPUInstance",
         "DELETE /gpuInstances/{instance} ReleaseGPUInstance",
-        "PUT /services/{service}/functions/{function}/event-sources RegisterEventSource",
+        "POST /services/{service}/functions/{function}/event-sources RegisterEventSource",
         "GET /services/{service}/functions/{function}/event-sources ListEventSources",
         "DELETE /services/{service}/functions/{function}/event-sources/{source} DeregisterEventSource",
     ),
