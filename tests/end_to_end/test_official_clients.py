@@ -28,8 +28,8 @@ def test_the_clients_are_those_that_run_in_these_versions() -> None:
 
 
 def test_each_step_has_its_test_for_each_client() -> None:
-    """The table names exactly the tests that take whichever client."""
-    told = re.findall(r"\| `(test_\w+)` \|", PAGE)
+    """The list names exactly the tests that take whichever client."""
+    told = re.findall(r"^- .*: `(test_\w+)`$", PAGE, re.MULTILINE)
     tests = dict(inspect.getmembers(test_generations, inspect.isfunction))
     driven = [name for name, test in tests.items() if name.startswith("test_") and "client" in _words(test)]
     assert sorted(told) == sorted(driven)
