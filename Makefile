@@ -6,16 +6,24 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; 
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: demo test check serve bench proof format pins clean
+MINUTES := 5
+HOURS := 8
+SEED := 1
+STORE := sqlite
+
+.PHONY: demo test test-full check serve bench proof chaos soak format pins clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo    install into .venv and run the main job on real input'
 	@echo 'make test    install the development dependencies and run everything that CI runs'
+	@echo 'make test-full  what make test leaves out: the descriptions at full scale, and make proof'
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make serve   run a server on 127.0.0.1:9000'
 	@echo 'make bench   measure, beside yardsticks of the same run'
 	@echo 'make proof   prove what docs/guarantees.md promises, at the scale of CI'
+	@echo 'make chaos   kill, stop and starve real processes under load [MINUTES=5 SEED=1 STORE=sqlite]'
+	@echo 'make soak    steady load on one server, and what grows [HOURS=8 STORE=sqlite]'
 
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed and was not found on PATH' >&2; exit 1; }
@@ -46,11 +54,21 @@ test: check
 	@$(BIN)/python tests/debian.py
 	$(BIN)/python -m pytest
 
+test-full: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/full
+	$(BIN)/python -m proof
+
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
 
 proof: $(VENV)/.dev
 	$(BIN)/python -m proof
+
+chaos: $(VENV)/.dev
+	$(BIN)/python -m proof chaos --minutes $(MINUTES) --seed $(SEED) --store $(STORE)
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m proof soak --minutes $$(( $(HOURS) * 60 )) --store $(STORE)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix

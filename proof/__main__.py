@@ -25,11 +25,11 @@ MEMORY = Path("/dev/shm")  # noqa: S108 - only the parent of a fresh directory o
 def main() -> int:
     """Run what the command line asks for; returns the exit status."""
     arguments = _arguments()
-    names = arguments.part or list(parts.MODULES)
+    names = arguments.part or [name for name in parts.MODULES if name not in parts.ASKED]
     for name in names:
         if name not in parts.MODULES:
             known = ", ".join(parts.MODULES)
-            print(f"proof: there is no part {name!r}{_later(name)}; there are {known}", file=sys.stderr)
+            print(f"proof: there is no part {name!r}; there are {known}", file=sys.stderr)
             return 2
     base = arguments.dir or (MEMORY if os.access(MEMORY, os.W_OK) else None)
     kept = True
@@ -40,7 +40,15 @@ def main() -> int:
         for name in names:
             place = Path(directory, name)
             place.mkdir()
-            scale = Scale(share=share, seconds=arguments.seconds, seed=arguments.seed, directory=place)
+            scale = Scale(
+                share=share,
+                seconds=arguments.seconds,
+                seed=arguments.seed,
+                directory=place,
+                minutes=arguments.minutes,
+                store=arguments.store,
+                sandbox=arguments.sandbox,
+            )
             began = time.monotonic()
             result = parts.run(name, scale)
             kept = kept and result.ok
@@ -55,16 +63,17 @@ def _show(result: Result, seconds: float) -> None:
             print(f"    {detail}", flush=True)
 
 
-def _later(name: str) -> str:
-    return " yet" if name in parts.LATER else ""
-
-
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m proof", description="Prove what docs/guarantees.md promises.")
-    parser.add_argument("part", nargs="*", help=f"of {', '.join(parts.MODULES)}; all when none is named")
+    parser.add_argument("part", nargs="*", help=f"of {', '.join(parts.MODULES)}; all but soak when none is named")
     parser.add_argument("--scale", choices=SCALES, default="ci", help="how much of each part [%(default)s]")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each fuzz target [%(default)s]")
     parser.add_argument("--seed", type=int, default=1, help="begins every random choice [%(default)s]")
+    parser.add_argument("--minutes", type=float, default=0.0, help="for chaos and soak [as --scale has it]")
+    parser.add_argument("--store", default="sqlite", help="for chaos and soak [%(default)s]")
+    parser.add_argument(
+        "--sandbox", choices=("bubblewrap", "process"), default="", help="for chaos and soak [strongest]"
+    )
     parser.add_argument("--dir", type=Path, help="where data goes while it runs [memory, where there is some]")
     return parser.parse_args()
 

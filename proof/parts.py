@@ -1,7 +1,6 @@
 """The parts of the proof, in the order in which they are run.
 
-A part is a module of this folder with `run(scale) -> Result`. Those in `LATER` have their place in the report and are
-not built yet: they say so, and a run of all parts passes over them.
+A part is a module of this folder with `run(scale) -> Result`.
 """
 
 from __future__ import annotations
@@ -16,12 +15,15 @@ MODULES: Mapping[str, str] = {
     "instances": "proof.model.instances",
     "simulation": "proof.simulation.part",
     "mutants": "proof.mutants.part",
+    "crash-points": "proof.crash.part",
     "power-loss": "proof.storage.power_loss",
     "storage-faults": "proof.storage.faults",
     "fuzz": "proof.fuzz.part",
+    "chaos": "proof.chaos.part",
+    "soak": "proof.soak.part",
 }
-LATER = ("crash-points", "chaos", "soak")
-"""`crash-points`: a process exit at each durable step. `chaos`: kills of real processes. `soak`: growth over hours."""
+ASKED = frozenset({"soak"})
+"""Those that only run when they are named: they say nothing in the time that a run of all parts has."""
 
 
 def run(name: str, scale: Scale) -> Result:

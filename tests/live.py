@@ -79,6 +79,7 @@ class LiveServer:
     sandbox: the isolation to serve with.
     uid: the user to run it as; None means ours. Takes root and a `python` that this user can reach.
     settings: `SOJOURN_…` variables.
+    prelude: Python statements that the process runs before the server's own, to plant a fault.
 
     """
 
@@ -89,8 +90,9 @@ class LiveServer:
         uid: int | None = None,
         python: Python = OWN,
         settings: Mapping[str, str] | None = None,
+        prelude: str = "",
     ) -> None:
-        self.sandbox, self._uid, self._python = sandbox, uid, python
+        self.sandbox, self._uid, self._python, self._prelude = sandbox, uid, python, prelude
         self.root = Path(tempfile.mkdtemp(prefix="sojourn-live-"))
         self.root.chmod(0o755)
         self.data = self.root / "data"
@@ -122,13 +124,13 @@ class LiveServer:
     def start(self) -> None:
         """Start it on its data and wait until it says that it is ready."""
         self.begin()
-        until(lambda: bool(self.ready_line) or self._process_ended(), START_SECONDS_MAX, "ready")
+        until(lambda: bool(self.ready_line) or self.ended, START_SECONDS_MAX, "ready")
         assert self.ready_line, "".join(self.said[-40:])
 
     def begin(self) -> None:
         """Start it and do not wait."""
         assert self._process is None
-        command = [self._python.executable, "-c", COMMAND, "serve"]
+        command = [self._python.executable, "-c", self._prelude + COMMAND, "serve"]
         if self._uid is not None:
             user = ["--reuid", str(self._uid), "--regid", str(self._uid), "--clear-groups"]
             command = ["setpriv", *user, *command]
@@ -220,6 +222,11 @@ class LiveServer:
         mark = f"SOJOURN_SANDBOX={path.read_text(encoding='utf-8').strip()}".encode()
         return [pid for pid, variables in _environments() if mark in variables]
 
+    @property
+    def ended(self) -> bool:
+        """Whether its process is not there, or not any more."""
+        return self._process is None or self._process.poll() is not None
+
     def gone(self) -> None:
         """Wait until no process of its sandboxes is left."""
         until(lambda: not self.processes(), GONE_SECONDS_MAX, f"all gone, left {self.processes()}")
@@ -237,9 +244,6 @@ class LiveServer:
                 self.said.append(line)
                 if " ready on http://" in line:
                     self.ready_line = line
-
-    def _process_ended(self) -> bool:
-        return self._process is None or self._process.poll() is not None
 
     def _held(self) -> subprocess.Popen[str]:
         assert self._process is not None, "the server is not running"

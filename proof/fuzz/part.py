@@ -16,8 +16,6 @@ TARGETS: tuple[Target, ...] = (
     *schedules.TARGETS,
     *api.TARGETS,
 )
-LATER: tuple[str, ...] = ()
-"""Readers that the product is to have: each becomes a module here with its `TARGETS`."""
 
 
 def run(scale: Scale) -> Result:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 import msgspec
 
 from .clock import MICROSECONDS_PER_SECOND, Clock
+from .crashpoint import crashpoint
 from .errors import AccessDenied, AccountAlreadyExists, AccountNotFound, ResourceExhausted
 from .function import AccessKey, Account, check_account_id, check_integer
 from .store import Store
@@ -97,8 +98,10 @@ class Accounts:
             expires_at=now + seconds * MICROSECONDS_PER_SECOND,
             token=secrets.token_urlsafe(TOKEN_BYTES),
         )
+        crashpoint("key.create.before")
         if not await self._store.put_access_key(key):
             raise AccountNotFound(account_id)
+        crashpoint("key.create.durable")
         self._keys[key.id] = key
         return key
 
@@ -125,8 +128,10 @@ class Accounts:
         if key is None:
             key_id, secret = f"SJ{secrets.token_hex(ACCESS_KEY_BYTES).upper()}", secrets.token_hex(SECRET_BYTES)
             key = AccessKey(id=key_id, secret=secret, account_id=account_id, created_at=now)
+        crashpoint("account.create.before")
         if not await self._store.put_account(account, key):
             raise AccountAlreadyExists(account_id)
+        crashpoint("account.create.durable")
         self._accounts[account_id] = account
         self._keys[key.id] = key
         self.on_account(len(self._accounts), account)
@@ -140,9 +145,11 @@ class Accounts:
         """Replace an account's webhook secret by a new one, which signs from now on."""
         before = self.account(account_id)
         secret = WEBHOOK_SECRET_PREFIX + base64.b64encode(secrets.token_bytes(WEBHOOK_SECRET_BYTES)).decode()
+        crashpoint("account.secret.before")
         if not await self._store.put_webhook_secret(account_id, before.webhook_secret, secret):
             # Another call was first, and its answer is as good.
             (before,) = [account for account in await self._store.accounts() if account.id == account_id]
             secret = before.webhook_secret
+        crashpoint("account.secret.durable")
         self._accounts[account_id] = msgspec.structs.replace(before, webhook_secret=secret)
         return secret

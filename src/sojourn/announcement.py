@@ -14,6 +14,7 @@ import msgspec
 from . import __version__, config
 from .clock import pace_of
 from .config import Settings
+from .crashpoint import crashpoint
 from .function import AccessKey, Account
 from .sandbox import Capabilities
 
@@ -33,6 +34,7 @@ def write_credentials(settings: Settings, url: str, owner: Account, key: AccessK
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(document)) + b"\n")
+    crashpoint("server.credentials.written")
     temporary.replace(path)
 
 

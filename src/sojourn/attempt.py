@@ -13,6 +13,7 @@ import contextlib
 import msgspec
 
 from . import outcome
+from .crashpoint import crashpoint
 from .function import Function
 from .instance import Status
 from .output import INITIALIZE, INVOKE, UNHANDLED_ERROR, Output, canceled_error
@@ -140,9 +141,11 @@ class Attempt:
         alarm = loop.call_later(self._pool.timeout_seconds(config.timeout), self._time_out)
         self.output.begin(INVOKE, invocation.request_id, quiet=True)
         invocation = msgspec.structs.replace(invocation, deadline_at=self._pool.deadline_at(config.timeout))
+        crashpoint("instance.invoke.before")
         try:
             reply = await self._pool.invoke(self._used, invocation, self.output.write, self.task_name)
         except InstanceDied as died:
+            crashpoint("instance.invoke.died")
             self.duration_us = self._elapsed_us()
             if self._ended_early is not None:
                 late = await self._late(self._ended_early, config.timeout)
@@ -154,6 +157,7 @@ class Attempt:
             return outcome.of_exit(died.exit, self.duration_us, config.memory_size)
         finally:
             alarm.cancel()
+        crashpoint("instance.invoke.replied")
         self.duration_us = self._elapsed_us()
         if self._ended_early is not None:  # it answered while it was being ended: too late
             return await self._late(self._ended_early, config.timeout)
@@ -162,6 +166,7 @@ class Attempt:
 
     async def _late(self, ended: asyncio.Task[Exit | None], timeout_seconds: float) -> Outcome:
         exit_ = await ended
+        crashpoint("instance.timeout.ended")
         failed = outcome.of_timeout(exit_ or Exit(), timeout_seconds)
         if exit_ is not None:
             return failed
@@ -173,6 +178,7 @@ class Attempt:
 
     def _time_out(self) -> None:
         self._timed_out = True
+        crashpoint("instance.timeout.due")
         self._ended_early = asyncio.ensure_future(self.end("timeout"))
 
     def _initializer_hangs(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from .blueprint import spec_of
 from .clock import Clock
+from .crashpoint import crashpoint
 from .errors import InstanceStartFailed, InvalidArgument, SandboxUnavailable
 from .fleet import Instance
 from .homes import Homes
@@ -52,6 +53,7 @@ class Birth:
             sandbox = await self._homes.sandbox(function.account_id, contained=function.config.contained)
             placed = self._clock.monotonic()
             made.sandbox = sandbox
+            crashpoint("instance.create.before")
             parts = await sandbox.create(spec_of(function, made.id, self._homes))
         except SandboxUnavailable as error:
             raise InstanceStartFailed("SandboxUnavailable", str(error), lost=True) from error
@@ -59,9 +61,13 @@ class Birth:
             raise InstanceStartFailed("RuntimeMissing", str(error)) from error
         except InstanceStartFailed:
             raise
-        except Exception as error:  # a full disk, no more processes: ours, and it may pass
+        except OSError as error:  # a full disk, no more processes: ours, and it may pass
+            log.error("no instance of function %s could be made: %s", function.name, error)  # noqa: TRY400 - foreseen
+            raise InstanceStartFailed("SandboxUnavailable", f"{type(error).__name__}: {error}", lost=True) from error
+        except Exception as error:  # a mistake of ours
             log.exception("no instance of function %s could be made", function.name)
             raise InstanceStartFailed("SandboxUnavailable", f"{type(error).__name__}: {error}", lost=True) from error
+        crashpoint("instance.create.done")
         if made.status is Status.DESTROYED:  # its sandbox went while the answer was on its way
             return
         made.start_parts = {

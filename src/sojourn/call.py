@@ -16,6 +16,7 @@ import msgspec
 from .attempt import Attempt
 from .background import Background
 from .concurrency import Concurrency
+from .crashpoint import crashpoint
 from .errors import ResourceExhausted, ServiceUnavailable
 from .function import Function
 from .gate import Begun, Gate
@@ -77,6 +78,7 @@ class Calls:
         finally:
             if not abandoned:  # else user code still runs in it
                 self._over(function, used)
+        crashpoint("call.over")
         megabytes = float(str(ended.evidence.get("maxMemoryUsageMB", 0)))
         log = attempt.output.log(1) or Log(1, b"")
         return Answer(ended, used.id, attempt.duration_us, int(megabytes * 1024 * 1024), log)

@@ -17,6 +17,7 @@ from .alias import version_for
 from .clock import Clock
 from .code import CodeStore
 from .configuration import changed_async_config, changed_config, new_config
+from .crashpoint import crashpoint
 from .errors import (
     AsyncConfigNotFound,
     Conflict,
@@ -175,9 +176,11 @@ class Catalog(Accounts):
             created_at=now,
             modified_at=now,
         )
+        crashpoint("function.create.before")
         stored = await self._store.put_function(function, before.revision if before else 0)
         if stored is None:
             raise FunctionAlreadyExists(name)
+        crashpoint("function.create.durable")
         return self._changed(stored)
 
     async def update_function(self, account_id: str, name: str, body: Mapping[str, object]) -> Function:
@@ -279,9 +282,11 @@ class Catalog(Accounts):
             created_at=now,
             modified_at=now,
         )
+        crashpoint("function.publish.before")
         stored = await self._store.put_function(made, 0)
         if stored is None:
             raise Conflict(f"version {version} of function '{function.name}' was published by somebody else meanwhile")
+        crashpoint("function.publish.durable")
         return self._changed(stored)
 
     async def delete_version(self, function: Function, version: str) -> None:
@@ -334,9 +339,11 @@ class Catalog(Accounts):
         after = msgspec.structs.replace(
             function, revision=function.revision + 1, modified_at=self._clock.now(), **changes
         )
+        crashpoint("function.change.before")
         stored = await self._store.put_function(after, function.revision)
         if stored is None:
             raise Conflict(f"function '{function.name}' was changed by somebody else meanwhile, try again")
+        crashpoint("function.change.durable")
         return self._changed(stored)
 
     def _changed(self, function: Function) -> Function:

@@ -17,6 +17,7 @@ import msgspec
 
 from .agent import frames
 from .answers import CANCELLED, Created, Ended, exit_of, hook_outcome, reply_of
+from .crashpoint import crashpoint
 from .sandbox import Exit, HookOutcome, InstanceDied, Invocation, LogSink, Reply, StopOrder, Usage
 
 HEARTBEAT_SECONDS = 1.0
@@ -326,10 +327,12 @@ class Channel(asyncio.Protocol):
         waiting = self._calls.get(request) or self._hooks.get(request)
         if waiting is not None and waiting.number == number:
             sink = None if waiting.answer.done() else waiting.log
+            crashpoint("instance.invoke.output")
         else:
             stop, sink = self._stops.get(number, (0, None))
             if stop != request:
                 return
+            crashpoint("instance.stop.pre_stop")
         if sink is not None:
             (dropped,) = frames.LOG_HEAD.unpack_from(body)
             sink(body[frames.LOG_HEAD.size :], dropped)

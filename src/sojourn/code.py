@@ -21,6 +21,7 @@ from typing import Self
 import fastcrc
 
 from . import archive as zip_archive
+from .crashpoint import crashpoint
 from .function import Code, check_account_id
 
 _BUILDING, _ARCHIVES = ".building-", ".archives"
@@ -44,6 +45,7 @@ class CodeStore:
             self._root.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
             path.mkdir(exist_ok=True)
             path.chmod(_DIRECTORY_MODE)
+            crashpoint("code.directory.made")
             _sync(self._root)
             _sync(self._root.parent)
         return path
@@ -72,7 +74,9 @@ class CodeStore:
             self._building.add(name)
         try:
             self._build(account / name, archive, entries)
+            crashpoint("code.tree.synced")
             _place(account / name, account / code.digest)
+            crashpoint("code.tree.placed")
             self._keep(account_id, code.digest, archive)
         finally:
             shutil.rmtree(account / name, ignore_errors=True)
@@ -95,6 +99,7 @@ class CodeStore:
         for path in list(self._archives(account_id).iterdir()):
             if path.name not in keep:
                 path.unlink(missing_ok=True)
+                crashpoint("code.collect.archive")
         for path in list(account.iterdir()):
             with self._lock:
                 if path.name in keep or path.name in self._building:
@@ -103,7 +108,9 @@ class CodeStore:
                 doomed = account / f"{_BUILDING}{secrets.token_hex(8)}"
                 path.rename(doomed)
                 path = doomed  # noqa: PLW2901 - the same tree under its new name
+                crashpoint("code.collect.renamed")
             shutil.rmtree(path, ignore_errors=True)
+            crashpoint("code.collect.removed")
 
     def _archives(self, account_id: str) -> Path:
         """Where the account's archives are: beside the trees, out of the reach of sandboxes."""
@@ -122,7 +129,9 @@ class CodeStore:
             with os.fdopen(file, "wb", buffering=0) as out:
                 _write(out.fileno(), archive)
                 os.fsync(out.fileno())
+            crashpoint("code.archive.written")
             building.rename(path)
+            crashpoint("code.archive.named")
         finally:
             building.unlink(missing_ok=True)
         _sync(path.parent)
@@ -130,6 +139,7 @@ class CodeStore:
     def _build(self, root: Path, archive: bytes, entries: list[zip_archive.Entry]) -> None:
         """Write the entries below `root` and bring all of it to the disk."""
         root.mkdir(mode=0o700)
+        crashpoint("code.tree.begun")
         with _Walk(root) as walk:
             for entry in entries:
                 if entry.directory:
@@ -141,6 +151,7 @@ class CodeStore:
                     for piece in zip_archive.content(archive, entry):
                         _write(out.fileno(), piece)
                     os.fchmod(file, _PROGRAM_MODE if entry.executable else _FILE_MODE)
+        crashpoint("code.tree.written")
         _sync_tree(root)
         root.chmod(_DIRECTORY_MODE)
 
@@ -195,6 +206,7 @@ def _place(built: Path, tree: Path) -> None:
     except OSError:
         if not tree.is_dir():
             raise
+    crashpoint("code.tree.named")
     _sync(tree.parent)
 
 

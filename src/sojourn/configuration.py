@@ -17,6 +17,7 @@ from .function import (
     AGE_SECONDS_BOUNDS,
     CONCURRENCY_BOUNDS,
     CPU_BOUNDS,
+    CPU_PARTS,
     DESCRIPTION_CHARACTERS_MAX,
     DISK_MB_CHOICES,
     HANDLER,
@@ -62,9 +63,9 @@ def changed_config(config: Config | None, body: Mapping[str, object]) -> Config:
     """`config` with the fields that `body` gives; an absent or null field keeps its value."""
     changes: dict[str, Any] = {}
     for field, value in body.items():
-        if value is None or field in _NOT_CONFIG:
+        if value is None or field in READ_ELSEWHERE:
             continue
-        rule = _RULES.get(field)
+        rule = RULES.get(field)
         if rule is None:
             if value in IGNORED_WHEN_EMPTY:
                 continue
@@ -88,25 +89,14 @@ def changed_async_config(config: AsyncConfig | None, body: Mapping[str, object],
     for field, value in body.items():
         if value is None:
             continue
-        match field:
-            case "asyncTask":
-                changes["async_task"] = _boolean(field, value)
-            case "maxAsyncRetryAttempts":
-                changes["max_async_retry_attempts"] = check_integer(field, value, RETRIES_BOUNDS)
-            case "maxAsyncEventAgeInSeconds":
-                changes["max_async_event_age_in_seconds"] = check_integer(field, value, AGE_SECONDS_BOUNDS, "seconds")
-            case "retryIntervalSeconds" | "retryIntervalMaxSeconds":
-                attribute = (
-                    "retry_interval_seconds" if field == "retryIntervalSeconds" else "retry_interval_max_seconds"
-                )
-                changes[attribute] = check_integer(field, value, RETRY_INTERVAL_SECONDS_BOUNDS, "seconds")
-            case "destinationConfig" if value not in IGNORED_WHEN_EMPTY:
-                changes["destination_config"] = changed_destinations(config.destination_config, value, field)
-            case "queueWeight":
-                changes["queue_weight"] = check_integer(field, value, QUEUE_WEIGHT_BOUNDS)
-            case _:
-                if value not in IGNORED_WHEN_EMPTY:
-                    raise InvalidArgument(field, value, "is not supported")
+        rule = ASYNC_RULES.get(field)
+        if rule is not None:
+            attribute, check = rule
+            changes[attribute] = check(field, value)
+        elif field == DESTINATIONS and value not in IGNORED_WHEN_EMPTY:
+            changes["destination_config"] = changed_destinations(config.destination_config, value, field)
+        elif value not in IGNORED_WHEN_EMPTY:
+            raise InvalidArgument(field, value, "is not supported")
     config = msgspec.structs.replace(config, **changes)
     first, longest = config.retry_interval_seconds, config.retry_interval_max_seconds
     if first is not None and longest is not None and longest < first:
@@ -142,15 +132,15 @@ def _cpu(field: str, value: object) -> float:
     low, high = CPU_BOUNDS
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise InvalidArgument(field, value, f"must be a number between {low} and {high} vCPU")
-    if round(value * 100) % 5:
+    if abs(value * CPU_PARTS - round(value * CPU_PARTS)) > 1e-9:  # noqa: PLR2004 - what a float may be off
         raise InvalidArgument(field, value, "must be a multiple of 0.05 vCPU")
     return float(value)
 
 
 def _disk(field: str, value: object) -> int:
-    if value not in DISK_MB_CHOICES or isinstance(value, bool):
+    if not isinstance(value, int) or value not in DISK_MB_CHOICES:
         raise InvalidArgument(field, value, f"must be one of {DISK_MB_CHOICES} MB")
-    return int(str(value))
+    return value
 
 
 def _variables(field: str, value: object) -> dict[str, str]:
@@ -176,15 +166,15 @@ def _tags(field: str, value: object) -> list[dict[str, str]]:
     for tag in value:
         if not isinstance(tag, dict):
             raise InvalidArgument(field, tag, "must hold objects with key and value")
-        pair = {str(part).lower(): str(text) for part, text in tag.items() if text is not None}
-        if set(pair) - {"key", "value"} or not pair.get("key"):
+        pair = {str(part).lower(): text for part, text in tag.items() if text is not None}
+        if set(pair) - {"key", "value"} or not pair.get("key") or not all(isinstance(x, str) for x in pair.values()):
             raise InvalidArgument(field, tag, "must hold objects with key and value")
         tags.append({"key": pair["key"], "value": pair.get("value", "")})
     return tags
 
 
 def _handler(field: str, value: object) -> str:
-    return matching(field, value, _ANY_HANDLER, "must be spelled module.function, such as index.handler")
+    return matching(field, value, ANY_HANDLER, "must be spelled module.function, such as index.handler")
 
 
 def _changed_lifecycle(lifecycle: Lifecycle, body: Mapping[str, object]) -> Lifecycle:
@@ -267,14 +257,14 @@ def _check_cpu_ratio(config: Config) -> None:
         raise InvalidArgument("cpu", config.cpu, f"must be between 1:4 and 1:1 of memorySize ({gigabytes:g} GB)")
 
 
-_NOT_CONFIG = frozenset({"functionName", "code", "instanceLifecycleConfig", "initializer", "initializationTimeout"})
+READ_ELSEWHERE = frozenset({"functionName", "code", "instanceLifecycleConfig", "initializer", "initializationTimeout"})
 """Fields that other rules read."""
-_ANY_HANDLER = re.compile(r"[A-Za-z_][\w/.:-]{0,127}")
+ANY_HANDLER = re.compile(r"[A-Za-z_][\w/.:-]{0,127}")
 """Handlers of all families; which one goes with a runtime is decided when both are known."""
 _COMPILED = ("go1",)
 _PROGRAM = re.compile(r"(?!.*\.\.)[A-Za-z_][\w/.-]*")
 
-_RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
+RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
     "runtime": ("runtime", lambda field, value: _text(field, value, 64)),
     "handler": ("handler", _handler),
     "description": ("description", lambda field, value: _text(field, value, DESCRIPTION_CHARACTERS_MAX)),
@@ -293,3 +283,25 @@ _RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
     "environmentVariables": ("environment_variables", _variables),
     "tags": ("tags", _tags),
 }
+"""The fields of a function: where each is kept, and what checks it."""
+
+DESTINATIONS = "destinationConfig"
+_SECONDS = (RETRY_INTERVAL_SECONDS_BOUNDS, "seconds")
+ASYNC_RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
+    "asyncTask": ("async_task", _boolean),
+    "maxAsyncRetryAttempts": (
+        "max_async_retry_attempts",
+        lambda field, value: check_integer(field, value, RETRIES_BOUNDS),
+    ),
+    "maxAsyncEventAgeInSeconds": (
+        "max_async_event_age_in_seconds",
+        lambda field, value: check_integer(field, value, AGE_SECONDS_BOUNDS, "seconds"),
+    ),
+    "retryIntervalSeconds": ("retry_interval_seconds", lambda field, value: check_integer(field, value, *_SECONDS)),
+    "retryIntervalMaxSeconds": (
+        "retry_interval_max_seconds",
+        lambda field, value: check_integer(field, value, *_SECONDS),
+    ),
+    "queueWeight": ("queue_weight", lambda field, value: check_integer(field, value, QUEUE_WEIGHT_BOUNDS)),
+}
+"""The same of an asynchronous configuration, without `DESTINATIONS`, of which parts may be given."""

@@ -23,6 +23,7 @@ from typing import Protocol
 
 from . import destination, identity
 from .clock import MICROSECONDS_PER_SECOND, Clock
+from .crashpoint import crashpoint
 from .destination import HOPS_MAX, Deferred, Delivered, Delivery, Refused, Verdict
 from .errors import (
     DeliveryNotFound,
@@ -177,7 +178,9 @@ class Deliveries:
             if found is None:
                 raise DeliveryNotFound(name)
             again = destination.resent(found, self._clock.now())
+            crashpoint("delivery.resend.before")
             if await self._store.put_delivery(found.epoch, again):
+                crashpoint("delivery.resend.durable")
                 self.add(again)
                 return again
 
@@ -282,7 +285,9 @@ class Deliveries:
             if delivery.due_at > self._clock.now():
                 lane.add(task_id, delivery.due_at)
                 return
+            crashpoint("delivery.claimed")
             verdict = self._hopeless(lane, delivery) or await self._send(task, delivery)
+            crashpoint("delivery.sent")
         except StoreFailed as error:  # nothing is known to have happened, so it is no attempt
             log.error("delivery of task %s: %s", identity.request_id(task_id), error)  # noqa: TRY400 - as above
             lane.add(task_id, self._after(STORE_RETRY_SECONDS))
@@ -292,6 +297,7 @@ class Deliveries:
             delivery, verdict, self._clock.now(), self._rng.uniform(-1.0, 1.0), self._give_up_seconds
         )
         held = await self._insist(delivery.epoch, after)
+        crashpoint("delivery.recorded")
         if not held:  # somebody asked for another round meanwhile
             lane.add(task_id, self._clock.now())
         elif not after.over:
@@ -354,6 +360,7 @@ class Deliveries:
             name = destination.derived_name(task, delivery)
             with contextlib.suppress(TaskAlreadyExists):  # an attempt before this one had succeeded
                 await self._queue.submit(function, record, name=name, qualifier=target.qualifier)
+            crashpoint("delivery.submitted")
         except NotFound as error:
             return Refused(error.message)
         except (ResourceExhausted, ServiceUnavailable) as error:

@@ -24,6 +24,7 @@ from .background import Background
 from .call import Answer, Calls
 from .clock import MICROSECONDS_PER_SECOND, Clock, real_seconds
 from .concurrency import Concurrency
+from .crashpoint import crashpoint
 from .errors import StoreFailed, TaskAlreadyCompleted, TaskNotFound
 from .executor import DELETED, Execution, Executor
 from .function import Function
@@ -238,17 +239,21 @@ class Dispatcher:
             task = await self._queue.read(row.id)
             if task is None:
                 continue
+            crashpoint("server.recover.before")
             if task.status is Status.STOPPING:
                 await self._queue.apply(task, Ended({"cause": INSTANCE_LOST, "processesLeft": 0}))
             elif task.status is Status.RUNNING:
                 await self._executor.settle(task, outcome.of_loss("the server ended while the task was running"), None)
+            crashpoint("server.recover.after")
 
     async def _age(self, task_id: int) -> None:
         """Claim a task that grew too old, for the purpose of saying so."""
         try:
             task = await self._queue.read(task_id)
             if task is not None and not task.over and task.status is not Status.STOPPING:
+                crashpoint("task.age.before")
                 await self._queue.apply(task, Claimed(self._queue.incarnation), Aged())
+                crashpoint("task.age.durable")
         except StoreFailed as error:
             await self._executor.put_back(task_id, error)
 

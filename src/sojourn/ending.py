@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from . import instance, outcome
 from .clock import Clock
+from .crashpoint import crashpoint
 from .errors import IllegalFact
 from .fleet import Instance
 from .instance import Status
@@ -102,7 +103,9 @@ class Ending:
         own = Output()  # of no task: what PreStop writes stands with the event
         if hooked and output is not None:
             output.begin(PRE_STOP, order.request_id)
+        crashpoint("instance.stop.before")
         exit_ = await used.sandbox.stop(used.id, order, (output or own).write)
+        crashpoint("instance.stop.done")
         if hooked and output is not None:
             came = exit_.pre_stop
             output.end("" if came is None or came.ok else came.message or UNHANDLED_ERROR)

@@ -37,7 +37,10 @@ class InvalidArgument(SojournError):
 
     def __init__(self, field: str, value: object, bound: str) -> None:
         self.field, self.value, self.bound = field, value, bound
-        shown = repr(value[: self.shown_characters_max + 1] if isinstance(value, str | bytes) else value)
+        try:
+            shown = repr(value[: self.shown_characters_max + 1] if isinstance(value, str | bytes) else value)
+        except RecursionError:
+            shown = "something that is nested too deeply to be shown"
         if len(shown) > self.shown_characters_max:
             shown = shown[: self.shown_characters_max] + "…"
         super().__init__(f"{field} {bound}, got {shown}")

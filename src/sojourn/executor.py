@@ -21,6 +21,7 @@ from . import identity
 from .attempt import Attempt
 from .background import Background
 from .clock import MICROSECONDS_PER_SECOND, Clock
+from .crashpoint import crashpoint
 from .errors import InstanceStartFailed, StoreFailed
 from .function import Function
 from .pool import Instance, Pool
@@ -97,10 +98,13 @@ class Executor:
             task = await self._queue.read(execution.task_id)
             if task is None or task.over or task.status is Status.STOPPING:
                 return
+            crashpoint("task.claim.before")
             started = await self._start(execution, task)
             if started is None:
                 return
+            crashpoint("task.start.durable")
             ended = await self._attempt(execution, started, function)
+            crashpoint("task.settle.before")
             settled = await self.settle(started, ended, execution.attempt)
             if not settled and execution.attempt is not None:  # a stop was first, and the instance goes with it
                 await execution.attempt.end("stop")
@@ -119,7 +123,9 @@ class Executor:
         backoff = self._backoff_of(self._function_of(task.runs), task.qualifier)
         fact = judge(task, ended, self._clock.now(), backoff, self._rng.uniform(-1.0, 1.0))
         after = await self.insist(task, fact, log=attempt.output.log(attempt.number) if attempt else None)
+        crashpoint("task.settle.durable")
         if after is not None and isinstance(fact, Faltered):
+            crashpoint("task.retry.durable")
             self._queue.wait(after)
         return after is not None
 
@@ -149,13 +155,17 @@ class Executor:
         claim, used = Claimed(self._queue.incarnation), execution.instance
         refusal = self._refusal(task)
         if refusal is not None or used is None:
+            crashpoint("task.refuse.before")
             await self._queue.apply(task, claim, refusal or execution.refusal)
+            crashpoint("task.refuse.durable")
             return None
         if used.up:
             return await self._queue.apply(task, claim, Started(used.id))
         claimed = await self._queue.apply(task, claim)
+        crashpoint("task.claim.durable")
         if claimed is None or not await self._made(claimed, used):
             return None
+        crashpoint("task.start.before")
         return await self._queue.apply(claimed, Started(used.id))
 
     async def _made(self, task: Task, used: Instance) -> bool:

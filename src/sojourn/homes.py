@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from .crashpoint import crashpoint
 from .errors import InvalidArgument, SandboxUnavailable
 from .function import Account
 from .runtime import Resolved, Runtime
@@ -130,6 +131,7 @@ class Homes:
             network=self.network_of(account_id),
             uid=FIRST_UID + place if os.getuid() == 0 else None,
         )
+        crashpoint("sandbox.start.before")
         return await driver.start(spec, self._exited, lambda: self._gone(account_id, contained))
 
     def _exited(self, instance_id: str, exit_: Exit) -> None:
@@ -152,8 +154,19 @@ def _usable(begun: asyncio.Future[Sandbox]) -> bool:
 
 
 def mark_of(data_dir: Path) -> str:
-    """The name by which processes of this data directory are known, the same at every start."""
+    """The name by which processes of this data directory are known, the same at every start.
+
+    An empty one would be every directory's: what a death or a loss of power left of it is made anew.
+    """
     path = data_dir / "mark"
-    if not path.exists():
-        path.write_text(f"sojourn-{secrets.token_hex(8)}\n")
-    return path.read_text().strip()
+    mark = path.read_text().strip() if path.exists() else ""
+    if not mark:
+        mark = f"sojourn-{secrets.token_hex(8)}"
+        fresh = path.with_suffix(".new")
+        with fresh.open("w") as file:
+            file.write(f"{mark}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        crashpoint("server.mark.written")
+        fresh.replace(path)
+    return mark

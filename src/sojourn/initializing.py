@@ -12,6 +12,7 @@ from collections.abc import Callable
 from . import instance
 from .background import Background
 from .clock import Clock
+from .crashpoint import crashpoint
 from .fleet import Fleet, Instance
 from .hook import HOOKS, INITIALIZER
 from .minimum import Minimum
@@ -84,7 +85,9 @@ class Initializing:
         """
         if used.sandbox is None or used.status is not HOOKS[INITIALIZER].passage or used.gone is not None:
             raise InstanceDied(Exit(), lost=True)
+        crashpoint("instance.initialize.before")
         came = await used.sandbox.initialize(used.id, request_id, sink)
+        crashpoint("instance.initialize.done")
         used.start_parts["initializerMs"] = came.duration_ms
         detail = hook_evidence(came) | {"requestId": request_id} | excerpt()
         if not came.ok:

@@ -78,7 +78,7 @@ def parse_url(headers: Mapping[bytes, bytes], *, method: bytes, path: bytes, que
         if not values.get(name):
             raise MissingHeader(name)
     expires = values[EXPIRES]
-    if not expires.isdigit() or len(expires) > 15:  # noqa: PLR2004 - beyond any time
+    if not (expires.isascii() and expires.isdigit()) or len(expires) > 15:  # noqa: PLR2004 - beyond any time
         raise InvalidArgument(EXPIRES, expires, "must be a time in seconds since 1970")
     if now_seconds > int(expires):
         raise SignatureMismatch("the URL has expired")

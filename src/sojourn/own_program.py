@@ -24,9 +24,9 @@ from .function import (
 IGNORED_WHEN_EMPTY: tuple[object, ...] = ("", [], {}, None, False)
 """Values of a field that has no effect here which are not worth a refusal."""
 
-_HEALTH_PATH = re.compile(r"/[!-~]{0,2047}")
+HEALTH_PATH = re.compile(r"/[!-~]{0,2047}")
 _COMMAND_BYTES_MAX = 16 * 1024
-_HEALTH_BOUNDS: Mapping[str, tuple[str, tuple[int, int]]] = {
+HEALTH_BOUNDS: Mapping[str, tuple[str, tuple[int, int]]] = {
     "initialDelaySeconds": ("initial_delay_seconds", (0, 120)),
     "periodSeconds": ("period_seconds", (1, 120)),
     "timeoutSeconds": ("timeout_seconds", (1, 3)),
@@ -34,7 +34,7 @@ _HEALTH_BOUNDS: Mapping[str, tuple[str, tuple[int, int]]] = {
     "successThreshold": ("success_threshold", (1, 120)),
 }
 _PART = r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*"
-_IMAGE = re.compile(
+IMAGE = re.compile(
     rf"(?=.{{1,512}}$)(?:[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
@@ -91,7 +91,7 @@ def check_program(config: Config) -> None:
 
 def _image(field: str, value: object) -> str:
     bound = "must be an image's name as registries spell it, such as registry.example/team/image:1.0"
-    image = matching(field, value, _IMAGE, bound)
+    image = matching(field, value, IMAGE, bound)
     if image.partition(":")[0] in _TRANSPORTS:
         raise InvalidArgument(field, image, bound)
     return image
@@ -104,14 +104,14 @@ def _port(field: str, value: object) -> int:
 def _health_check(field: str, value: object) -> HealthCheck | None:
     if value is None:
         return None
-    fields = _object(field, value, {"httpGetUrl", *_HEALTH_BOUNDS})
+    fields = _object(field, value, {"httpGetUrl", *HEALTH_BOUNDS})
     if not any(part not in IGNORED_WHEN_EMPTY for part in fields.values()):
         return None
     bound = "must be a path that begins with /, at most 2048"
-    url = matching(f"{field}.httpGetUrl", fields.get("httpGetUrl"), _HEALTH_PATH, bound)
+    url = matching(f"{field}.httpGetUrl", fields.get("httpGetUrl"), HEALTH_PATH, bound)
     numbers = {
         attribute: check_integer(f"{field}.{name}", fields[name], bounds)
-        for name, (attribute, bounds) in _HEALTH_BOUNDS.items()
+        for name, (attribute, bounds) in HEALTH_BOUNDS.items()
         if fields.get(name) is not None
     }
     return HealthCheck(http_get_url=url, **numbers)

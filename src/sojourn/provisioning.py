@@ -32,7 +32,7 @@ def new_provision(body: Mapping[str, object]) -> Provision:
     _nothing_else(given)
     field = "target" if default is None else "defaultTarget"
     number = check_integer(field, target if default is None else default, MIN_INSTANCES_BOUNDS, "instances")
-    if default is not None and target is not None and target != default:
+    if default is not None and target is not None and check_integer("target", target, MIN_INSTANCES_BOUNDS) != default:
         raise InvalidArgument("target", target, f"must be absent or defaultTarget ({default}): no policy changes it")
     return Provision(target=number, always_allocate_cpu=cpu)
 

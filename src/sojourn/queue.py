@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 
 from . import identity
 from .clock import MICROSECONDS_PER_SECOND, Clock
+from .crashpoint import crashpoint
 from .destination import Delivery
 from .errors import ResourceExhausted, ServiceUnavailable, StoreFailed, TaskAlreadyExists, TaskNotFound
 from .function import AsyncConfig, Function
@@ -74,6 +75,7 @@ class Queue:
         now = self._clock.now()
         async for row in self._store.open_tasks():
             self._open += 1
+            crashpoint("queue.load.row")
             if row.status in (Status.RUNNING, Status.STOPPING):
                 orphans.append(row)
             else:
@@ -140,6 +142,7 @@ class Queue:
             delay_seconds * MICROSECONDS_PER_SECOND,
         )
         self._submits_pending += 1
+        crashpoint("queue.submit.before")
         try:
             inserted = await self._store.insert_task(task)
         except asyncio.CancelledError:
@@ -151,6 +154,7 @@ class Queue:
             self._submits_pending -= 1
         if not inserted:
             raise TaskAlreadyExists(wire_name(task))
+        crashpoint("queue.submit.durable")
         self._open += 1
         if len(payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
             self._fresh[task.id] = task
@@ -196,8 +200,10 @@ class Queue:
             after = advance(after, fact, now)
         self._fresh.pop(task.id, None)
         delivery = self.delivery_of(after) if after.over else None
+        crashpoint("queue.apply.before")
         if not await self._store.apply(task.epoch, after, log, delivery):
             return None
+        crashpoint("queue.apply.durable")
         if after.over:
             self._open -= 1
         if self._watchers:

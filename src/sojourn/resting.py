@@ -12,6 +12,7 @@ from collections.abc import Callable
 from . import instance
 from .background import Background
 from .clock import Clock
+from .crashpoint import crashpoint
 from .fleet import Fleet, Instance
 from .freezer import Freezer
 from .hook import HOOKS, PRE_FREEZE
@@ -77,7 +78,9 @@ class Resting:
     def thaw(self, used: Instance) -> None:
         """A frozen instance is Idle again."""
         assert used.sandbox is not None  # noqa: S101 - it was frozen, so it is up
+        crashpoint("instance.thaw.before")
         used.sandbox.thaw(used.id)
+        crashpoint("instance.thaw.told")
         used.note(instance.Thawed(), self._clock.now())
         used.tell(self._clock.now(), "Thawed")
 
@@ -108,10 +111,12 @@ class Resting:
     async def _freezing(self, used: Instance) -> None:
         assert used.sandbox is not None  # noqa: S101 - it has rested, so it is up
         request_id, output, rule = self._request_id(), Output(), HOOKS[PRE_FREEZE]
+        crashpoint("instance.freeze.before")
         try:
             came = await used.sandbox.freeze(used.id, request_id, output.write)
         except InstanceDied:
             return
+        crashpoint("instance.freeze.done")
         if came is not None:
             detail = hook_evidence(came) | {"requestId": request_id} | output.excerpt()
             used.tell(self._clock.now(), rule.name, detail)

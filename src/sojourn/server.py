@@ -33,6 +33,7 @@ from .catalog import Catalog
 from .clock import clock_of, unscaled
 from .code import CodeStore
 from .config import Settings
+from .crashpoint import crashpoint
 from .deliveries import Deliveries
 from .dispatcher import Dispatcher
 from .errors import InvalidArgument, SandboxUnavailable, SojournError
@@ -90,6 +91,7 @@ class Server:
             incarnation = await self.store.open()
             await self._build()
             await self.dispatcher.recover(await self.queue.load(incarnation))
+            crashpoint("server.recover.done")
         except BaseException:
             listener.close()
             await self.store.close()
@@ -102,6 +104,7 @@ class Server:
         self._serve_http(listener)
         owner = self._owner()
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
+        crashpoint("server.ready.before")
         self._ready = True
         # What is there now stays; and a task leaves no cycles behind, so the collector may come by seldom.
         gc.collect()
@@ -133,20 +136,24 @@ class Server:
         """Drain and take everything down; what is queued stays queued."""
         self._ready = False
         log.info("draining: nothing new starts, running tasks get %g s", self.settings.drain_seconds)
+        crashpoint("server.drain.begun")
         drain = asyncio.ensure_future(self.dispatcher.drain(self.settings.drain_seconds))
         hurry = asyncio.ensure_future(self._hurry.wait())
         await self.timers.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
             each.cancel()
+        crashpoint("server.drain.waited")
         await self.pool.close("drain")
         await self.dispatcher.close()
+        crashpoint("server.drain.ended")
         self.logs.close()
         await self.deliveries.close()
         await self.webhook.close()
         if self._http is not None and self._http_task is not None:
             self._http.should_exit = True
             await self._http_task
+        crashpoint("server.drain.closed")
         await self.store.close()
 
     # Making the parts -------------------------------------------------------------------------------------------------
@@ -161,10 +168,12 @@ class Server:
         mark = mark_of(settings.data_dir)
         sandboxes = settings.data_dir / "sandboxes"
         containers = ContainerDriver()
+        crashpoint("server.reap.before")
         for each in (*(_driver("sojourn.sandboxes", name)() for name in SANDBOX_ORDER), containers):
             left = await each.reap(sandboxes, mark)
             if left:
                 log.warning("ended %d processes that an earlier server left behind", left)
+        crashpoint("server.reap.done")
         driver, self.isolation = await _isolation(settings.sandbox)
         self.runtimes: dict[str, Runtime] = {
             entry.name: entry.load()() for entry in entry_points(group="sojourn.runtimes")

@@ -16,6 +16,7 @@ import msgspec
 from .alias import changed_alias, check_alias_name, check_description
 from .catalog import Catalog
 from .clock import Clock
+from .crashpoint import crashpoint
 from .errors import Conflict, FunctionNotFound, InvalidArgument, QualifierNotFound
 from .function import LATEST, Alias, Function, check_service_name
 from .refusals import (
@@ -74,8 +75,10 @@ class Services:
             modified_at=now,
         )
         made = changed_service(made, body)
+        crashpoint("service.create.before")
         if not await self._store.put_service(made, before.revision if before else 0):
             raise ServiceAlreadyExists(name)
+        crashpoint("service.create.durable")
         self._services[account_id, name] = made
         return made
 
@@ -134,12 +137,14 @@ class Services:
 
     async def publish(self, service: Service, description: object) -> str:
         """Publish a version of a service; returns its number."""
-        text = check_description(description or "")
+        text = _description(description)
         version = str(service.published + 1)
         # The number is taken first, so that nobody else publishes under it.
         taken = await self._replace(service, msgspec.structs.replace(service, published=service.published + 1))
+        crashpoint("service.publish.numbered")
         for function in self.functions(service):
             await self._catalog.publish(function, text, version)
+        crashpoint("service.publish.snapshots")
         made = ServiceVersion(description=text, created_at=self._clock.now())
         while True:
             try:
@@ -158,6 +163,7 @@ class Services:
                 raise VersionInUse(version, name)
         kept = {number: each for number, each in service.versions.items() if number != version}
         await self._replace(service, msgspec.structs.replace(service, versions=kept))
+        crashpoint("service.unpublish.unlisted")
         for function in self.functions(service):
             for each in self._catalog.versions(function):
                 if each.version == version:
@@ -166,7 +172,7 @@ class Services:
     async def publish_function(self, function: Function, description: object) -> Function:
         """Publish a version of a function that belongs to no service."""
         self._own(function)
-        return await self._catalog.publish(function, check_description(description or ""))
+        return await self._catalog.publish(function, _description(description))
 
     # Aliases ----------------------------------------------------------------------------------------------------------
 
@@ -229,7 +235,13 @@ class Services:
 
     async def _replace(self, before: Service, after: Service) -> Service:
         after = msgspec.structs.replace(after, revision=before.revision + 1, modified_at=self._clock.now())
+        crashpoint("service.change.before")
         if not await self._store.put_service(after, before.revision):
             raise Conflict(f"service '{before.name}' was changed by somebody else meanwhile, try again")
+        crashpoint("service.change.durable")
         self._services[after.account_id, after.name] = after
         return after
+
+
+def _description(given: object) -> str:
+    return "" if given is None else check_description(given)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 
 from . import outcome
+from .crashpoint import crashpoint
 from .errors import TaskAlreadyCompleted
 from .executor import Execution, Executor
 from .function import Function
@@ -53,9 +54,11 @@ class Stops:
             facts: list[Fact] = [StopRequested(actor)]
             if execution is None:  # nothing of it runs, so that the stop is over as soon as it is asked for
                 facts.append(Ended({"ran": task.attempts > 0, "processesLeft": 0}))
+            crashpoint("task.stop.before")
             after = await self._queue.apply(task, *facts)
             if after is None:
                 continue  # it moved meanwhile: look where it is now
+            crashpoint("task.stop.durable")
             self._queue.line(task.runs).remove(task.id)
             self._executor.starts_lost.pop(task.id, None)
             if execution is not None:
@@ -84,4 +87,6 @@ class Stops:
             facts = attempt.facts if attempt is not None else {"ran": task.attempts > 0}
             evidence = facts | ended | {"instanceId": used.id}
         log = attempt.output.log(attempt.number) if attempt is not None else None
+        crashpoint("task.stop.proved")
         await self._executor.insist(task, Ended(evidence), log)
+        crashpoint("task.stop.over")

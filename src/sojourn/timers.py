@@ -16,6 +16,7 @@ import msgspec
 from . import triggering as rules
 from .catalog import Catalog
 from .clock import MICROSECONDS_PER_SECOND, Clock, real_seconds
+from .crashpoint import crashpoint
 from .errors import Conflict, NotFound, SojournError, TaskAlreadyExists
 from .function import Function
 from .queue import Queue
@@ -95,8 +96,10 @@ class Timers:
         made = Trigger(function_id=function.id, name=name, type=kind, config="", id=f"{now:x}", created_at=now)
         made = changed_trigger(made, {"triggerConfig": "{}", **_given(body)}, now)
         self._catalog.check_qualifier(function, made.qualifier)
+        crashpoint("trigger.create.before")
         if not await self._store.put_trigger(made, 0):
             raise TriggerAlreadyExists(function.name, name)
+        crashpoint("trigger.create.durable")
         return self._keep(made)
 
     async def update(self, function: Function, name: str, body: Mapping[str, object]) -> Trigger:
@@ -109,8 +112,10 @@ class Timers:
     async def delete(self, function: Function, name: str) -> None:
         """Forget a trigger; `Conflict` when it was changed, or fired, meanwhile."""
         before = self.trigger(function, name)
+        crashpoint("trigger.delete.before")
         if not await self._store.drop_trigger(function.id, name, before.epoch):
             raise Conflict(f"trigger '{name}' was changed by somebody else meanwhile, try again")
+        crashpoint("trigger.delete.durable")
         self._triggers.get(function.id, {}).pop(name, None)
 
     def check_none(self, function: Function) -> None:
@@ -154,9 +159,12 @@ class Timers:
         now = self._clock.now()
         at = rules.last_missed(each, now)
         function = self._catalog.by_id(each.function_id)
+        crashpoint("timer.fire.before")
         try:
             await self._submit(each, function, at)
+            crashpoint("timer.fire.submitted")
             await self._replace(each, msgspec.structs.replace(each, next_at=rules.next_firing(each, now)))
+            crashpoint("timer.fire.over")
         except Conflict:  # it was changed meanwhile, and what it is now is looked at in the next round
             return True
         except SojournError as error:
@@ -183,8 +191,10 @@ class Timers:
 
     async def _replace(self, before: Trigger, after: Trigger) -> Trigger:
         after = msgspec.structs.replace(after, epoch=before.epoch + 1)
+        crashpoint("trigger.change.before")
         if not await self._store.put_trigger(after, before.epoch):
             raise Conflict(f"trigger '{before.name}' was changed by somebody else meanwhile, try again")
+        crashpoint("trigger.change.durable")
         return self._keep(after)
 
     def _keep(self, each: Trigger) -> Trigger:

@@ -104,7 +104,7 @@ def _config(kind: str, value: object) -> str:
         value = msgspec.json.encode(value).decode()
     try:
         fields = msgspec.json.decode(value) if isinstance(value, str) else None
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise InvalidArgument("triggerConfig", value, bound) from None
     if not isinstance(fields, dict):
         raise InvalidArgument("triggerConfig", value, bound)

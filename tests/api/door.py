@@ -14,7 +14,6 @@ import random
 import secrets
 import socket
 import threading
-import time
 import zipfile
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
@@ -36,7 +35,7 @@ from sojourn.attempt import Attempt
 from sojourn.auditor import Auditor
 from sojourn.call import Answer
 from sojourn.catalog import Catalog
-from sojourn.clock import SystemClock
+from sojourn.clock import MICROSECONDS_PER_SECOND, Clock, SystemClock
 from sojourn.code import CodeStore
 from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
@@ -129,6 +128,11 @@ class ScriptedDispatcher:
         assert after is not None
         return after
 
+    async def abort(self, function: Function, actor: str) -> None:
+        """Nothing runs that could be ended."""
+        del function
+        self.actors.append(actor)
+
     def attempt(self, task_id: int) -> Attempt | None:
         """The attempt that a test has begun."""
         return self.attempts.get(task_id)
@@ -182,7 +186,7 @@ class Caller:
         """Send a request below `/2023-03-30`, or at `path` itself when it begins with another version."""
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         text = query if isinstance(query, str) else signature.encode_query(query.items())
-        whole = path if path.startswith(("/v1", "/20", "/http/")) else VERSION + path
+        whole = path if path.startswith(("/v1", "/20", "/http/", "/openapi.json")) else VERSION + path
         signed = self.signed(method, whole, text, data, headers)
         request = httpx.Request(
             method, self.door.url + whole + (f"?{text}" if text else ""), headers=signed, content=data
@@ -201,7 +205,7 @@ class Caller:
             body_sha256=hashlib.sha256(body).hexdigest(),
             access_key_id=self.key.id,
             access_key_secret=self.key.secret,
-            now_seconds=time.time(),
+            now_seconds=self.door.clock.now() / MICROSECONDS_PER_SECOND,
             nonce=secrets.token_hex(16),
         )
 
@@ -225,8 +229,9 @@ class Caller:
 class Door:
     """The server; `with Door(directory) as door` runs it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, clock: Clock | None = None) -> None:
         self.store = ReferenceStore()
+        self.clock = clock or SystemClock()
         self.ready = True
         self._directory = directory
         self._started = threading.Event()
@@ -290,7 +295,7 @@ class Door:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         await self.store.open()
-        clock, numbers = SystemClock(), identity.Numbers()
+        clock, numbers = self.clock, identity.Numbers()
         self.runtime = PretendRuntime()
         reach = Reach(region=REGION, bridges={"mns": "http://bridge.example/"})
         self.catalog = Catalog(
@@ -355,7 +360,7 @@ class Door:
         await self.deliveries.close()
         await self.pool.close()
 
-    def _pool(self, clock: SystemClock, numbers: identity.Numbers) -> Pool:
+    def _pool(self, clock: Clock, numbers: identity.Numbers) -> Pool:
         """A real pool on a scripted sandbox."""
         self.script = Script()
         homes = Homes(

@@ -13,11 +13,9 @@ import msgspec
 import pytest
 
 from api import fields
-from api.door import Caller, creation, zipped
+from api.door import Caller, zipped
+from api.everything import FUNCTION, MEMBER, OPEN, furnish
 from api.fields import DESCRIBES, EFFECTIVE, REFUSED, Field
-
-OPEN = "/2021-04-06"
-FUNCTION, MEMBER = "/functions/f", f"{OPEN}/services/s/functions/f"
 
 TABLE: dict[str, tuple[Any, dict[str, Field], str, str]] = {
     "CreateFunctionInput": (newest, fields.FUNCTION, "PUT", FUNCTION),
@@ -95,23 +93,7 @@ CASES = [
 @pytest.fixture
 def full(caller: Caller) -> Caller:
     """An account that has one of everything."""
-    caller.create()
-    assert caller("POST", f"{OPEN}/services", body={"serviceName": "s"}).status == 200
-    assert caller("POST", f"{OPEN}/services/s/functions", body=creation("f")).status == 200
-    caller("POST", f"{OPEN}/tag", body={"resourceArn": "services/s", "tags": {"k": "v"}})
-    timer = {"triggerName": "t", "triggerType": "timer", "triggerConfig": '{"cronExpression": "@every 8h"}'}
-    for path, versions in ((FUNCTION, f"{FUNCTION}/versions"), (MEMBER, f"{OPEN}/services/s/versions")):
-        for _ in range(2):
-            assert caller("POST", versions, body={}).status == 200
-        assert caller("POST", f"{path}/triggers", body=timer).status == 200
-        headers = {"x-fc-invocation-type": "Async", "x-fc-async-task-id": "t1"}
-        assert caller("POST", f"{path}/invocations", headers=headers).status == 202
-        assert caller("PUT", f"{path}/async-invoke-config", body={}).status == 200
-    caller("PUT", f"{FUNCTION}/concurrency", body={"reservedConcurrency": 3})
-    caller("PUT", f"{MEMBER}/on-demand-config", body={"maximumInstanceCount": 3})
-    for path in (f"{FUNCTION}/aliases", f"{OPEN}/services/s/aliases"):
-        assert caller("POST", path, body={"aliasName": "a", "versionId": "1"}).status == 200
-    return caller
+    return furnish(caller)
 
 
 def held(caller: Caller) -> bytes:

@@ -199,3 +199,6 @@ def test_a_signed_url_reaches_a_function_until_it_expires(go: Go) -> None:
     assert ask(path, 4_000_000_000).status_code == 200
     assert ask(path, 1_000_000_000).status_code == 403
     assert ask(path, 4_000_000_000, "POST").status_code == 403
+    for expires in ("%C2%B2", "%D9%A1", "1e9", "-1", "9" * 16, ""):
+        url = f"{path}?x-fc-access-key-id={caller.key.id}&x-fc-expires={expires}&x-fc-signature=x"
+        assert caller.door.http.get(caller.door.url + url).status_code == 400

@@ -19,6 +19,7 @@ from sojourn import __version__
 COMMANDS = [
     ["serve"],
     ["version"],
+    ["openapi"],
     *[["function", verb] for verb in ("deploy", "list", "get", "delete")],
     *[["task", verb] for verb in ("submit", "get", "list", "stop", "logs")],
     *[["account", verb] for verb in ("create", "list")],
@@ -258,3 +259,11 @@ def test_uploads_and_waits_show_progress(spawn: Callable[..., subprocess.Popen[b
 def test_the_console_script_passes_the_code_on() -> None:
     """The process ends with what `main` returns."""
     assert subprocess.run([*PROGRAM, "bogus"], capture_output=True, check=False).returncode == 2
+
+
+@pytest.mark.parametrize("api", ["v1", "2023-03-30", "2021-04-06", "2016-08-15"])
+def test_a_description_needs_no_server(cli: Run, api: str) -> None:
+    """`sojourn openapi` prints what is committed."""
+    copy = Path(__file__).resolve().parents[2] / "docs" / "openapi" / f"{api}.json"
+
+    assert cli("openapi", "--api", api).out == copy.read_text(encoding="utf-8")

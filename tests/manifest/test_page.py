@@ -39,7 +39,7 @@ def wire_names(kind: type[msgspec.Struct]) -> set[str]:
 
 def test_every_setting_of_a_function_has_a_key() -> None:
     """What the server takes of a function can be said in a file: nothing is forgotten when a field comes."""
-    fields = {*configuration._RULES, "instanceLifecycleConfig"}
+    fields = {*configuration.RULES, "instanceLifecycleConfig"}
 
     assert fields <= {name for name, key in FC3.items() if key.use == "applied"}
     assert wire_names(Lifecycle) == set(HOOKS)

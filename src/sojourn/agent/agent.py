@@ -264,7 +264,7 @@ class Agent:
     def _reap(self) -> None:
         while True:
             try:
-                pid, _status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG)
             except ChildProcessError:
                 break
             if pid == 0:
@@ -272,15 +272,20 @@ class Agent:
             self._cleaners.discard(pid)
             for zygote in self._zygotes.values():
                 if zygote.pid == pid and zygote.alive:
-                    self._fall(zygote)
+                    self._fall(zygote, status)
         self._mourn()
 
-    def _fall(self, zygote: ZygoteHandle) -> None:
-        """A zygote died: it will be replaced at the next demand, its instances cannot go on."""
+    def _fall(self, zygote: ZygoteHandle, status: int) -> None:
+        """A zygote died: it will be replaced at the next demand, its instances cannot go on.
+
+        It runs no user code. So what was on its way is lost and says nothing of the function, unless the zygote ended
+        by itself before it was ready: then this runtime does not start here.
+        """
+        lost = zygote.ready or os.WIFSIGNALED(status)
         for resident in self._residents.values():
             if resident.zygote is zygote and not resident.ready and not resident.message:
                 words = zygote.last_words().splitlines()
-                resident.cause = "" if zygote.ready else "RuntimeMissing"
+                resident.cause = "SandboxLost" if lost else "RuntimeMissing"
                 resident.message = "the runtime process ended" + (": " + words[-1] if words else "")
         zygote.close()
         self._fallen.append(zygote)

@@ -7,13 +7,14 @@ sign. A call is synchronous unless its header says `Async`; then it is a task, w
 
 from __future__ import annotations
 
+import re
 from urllib.parse import parse_qsl
 
 from starlette.routing import Route
 from starlette.types import Receive, Scope
 
 from sojourn.agent import frames
-from sojourn.errors import AccessDenied, FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
+from sojourn.errors import FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
 from sojourn.function import AccessKey, Function
 from sojourn.httpevent import Request, Response, clean, event_of, response_of
 from sojourn.older_signature import ACCESS_KEY
@@ -32,6 +33,10 @@ from .operation import Operation
 from .v2016_08_15 import DIALECT as OLDER
 
 BAD_GATEWAY = 502
+OWN_PATH = "/http/{account}/{function}"
+OLDER_PATH = f"/{OLDER.version}/proxy/{{service}}/{{function}}"
+"""What comes behind these is the function's."""
+_CREDENTIAL = re.compile(rb"\bCredential=([^,]*)")
 
 
 class Address(Operation):
@@ -47,11 +52,10 @@ class Address(Operation):
         account_id = names.get("account") or self._account_of(scope, headers)
         service, _, qualifier = names.get("service", "").partition(".")
         name = f"{service}${names['function']}" if service else names["function"]
-        function = self._backend.catalog.function(account_id, name)
-        trigger = self._backend.timers.address(function, qualifier)
-        if trigger is None:
-            raise TriggerNotFound(name, "http")
+        trigger = self._trigger(account_id, name, qualifier)
         key, digest = self._caller(scope, headers, trigger, account_id)
+        if trigger is None or key.account_id != account_id:  # to others, what is not theirs is not there
+            raise TriggerNotFound(name, "http")
         if scope["method"] not in trigger.http.methods:
             raise PathNotSupported(scope["method"], scope["path"][:200], 405)
         what, limit_bytes = self._limit(headers)
@@ -71,20 +75,26 @@ class Address(Operation):
             raise FunctionDisabled(name, version.disabled.reason)
         return await self._served(call, version, qualifier or trigger.qualifier, self._request(call, scope))
 
+    def _trigger(self, account_id: str, name: str, qualifier: str) -> Trigger | None:
+        try:
+            return self._backend.timers.address(self._backend.catalog.function(account_id, name), qualifier)
+        except FunctionNotFound:
+            return None
+
     def _caller(
-        self, scope: Scope, headers: dict[bytes, bytes], trigger: Trigger, account_id: str
+        self, scope: Scope, headers: dict[bytes, bytes], trigger: Trigger | None, account_id: str
     ) -> tuple[AccessKey, bytes | None]:
-        """Who asks, and what the body's digest must be."""
-        if trigger.http.auth_type == ANONYMOUS:
+        """Who asks, and what the body's digest must be; who has not signed is not told what is there."""
+        if trigger is not None and trigger.http.auth_type == ANONYMOUS:
             return AccessKey(id=ANONYMOUS, secret="", account_id=account_id, created_at=0), None
         proof = self._authentication.check(scope, headers)
-        if proof.key.account_id != account_id:
-            raise AccessDenied("the access key belongs to another account than the function")
         return proof.key, proof.digest
 
     def _account_of(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         """Whose function it is, where the path does not say it: the key's, the hint's, or the only account's."""
-        word = headers.get(b"authorization", b"").partition(b" ")[2].partition(b":")[0].decode("latin-1").strip()
+        rest = headers.get(b"authorization", b"").partition(b" ")[2]
+        credential = _CREDENTIAL.search(rest)
+        word = (credential[1] if credential else rest.partition(b":")[0]).decode("latin-1").strip()
         if not word:
             word = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(ACCESS_KEY, "")
         key = self._backend.catalog.key(word)
@@ -96,6 +106,8 @@ class Address(Operation):
             return hint
         if len(accounts) == 1:
             return accounts[0].id
+        if word:
+            return ""  # nobody's: its signature is going to be refused
         raise MissingHeader("X-Fc-Account-Id")
 
     def _request(self, call: Call, scope: Scope) -> Request:
@@ -163,9 +175,8 @@ async def _unused(_: Call) -> Answer:
 def routes(backend: Backend, authentication: Authentication) -> list[Route]:
     """Their routes."""
     own, older = Address(backend, authentication, 3), Address(backend, authentication, 4)
-    found = []
-    for tail in ("", "/{rest:path}"):
-        found.append(Route(f"/http/{{account}}/{{function}}{tail}", own, methods=list(METHODS)))
-        proxy = f"/{OLDER.version}/proxy/{{service}}/{{function}}{tail}"
-        found.append(Route(proxy, older, methods=list(METHODS)))
-    return found
+    return [
+        Route(f"{path}{tail}", address, methods=list(METHODS))
+        for tail in ("", "/{rest:path}")
+        for path, address in ((OWN_PATH, own), (OLDER_PATH, older))
+    ]

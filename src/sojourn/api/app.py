@@ -18,6 +18,8 @@ from . import addresses, answer, errors, health, routing, v1, v2016_08_15, v2021
 from .answer import Answer
 from .authentication import Authentication
 from .backend import Backend
+from .openapi import route
+from .openapi.document import OWN_PATH
 from .operation import Operation
 from .paths import Paths
 
@@ -38,7 +40,7 @@ def build(backend: Backend) -> Paths:
         path = request.url.path[:PATH_CHARACTERS_MAX]
         request_id = backend.request_id()
         missing = PathNotSupported(request.method, path, status)
-        problem = path == "/v1" or path.startswith("/v1/")
+        problem = path in ("/v1", OWN_PATH) or path.startswith("/v1/")
         return _response(errors.of_error(missing, request_id, problem=problem, headers=headers), request_id)
 
     async def surprised(_: Request, error: Exception) -> Response:
@@ -55,6 +57,7 @@ def build(backend: Backend) -> Paths:
         routes=[
             *dialects,
             *v1.routes(partial(operation, problem=True)),
+            *route.routes(partial(operation, problem=True)),
             *addresses.routes(backend, authentication),
             *health.routes(backend),
         ],

@@ -162,6 +162,8 @@ class Authentication:
     def _once(self, key: AccessKey, nonce: bytes, stamp: int, now_seconds: float) -> None:
         nonces = self._nonces.get(key.id)
         if nonces is None:
+            for gone in [each for each in self._nonces if self._catalog.key(each) is None]:
+                del self._nonces[gone]  # keys for a time come and go
             nonces = self._nonces[key.id] = Nonces()
         nonces.check(nonce, stamp, now_seconds)
 

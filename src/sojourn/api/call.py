@@ -23,6 +23,8 @@ from .backend import Backend
 from .dialect import Dialect
 
 BODY_SECONDS_MAX = 300
+JSON_DEPTH_MAX = 100
+"""What reads a body may walk through it by calling itself, and Python bounds how deep that goes."""
 HASHED_AT_ONCE_BYTES = 1024 * 1024
 """A longer body is hashed in a thread, so that other callers do not wait for it."""
 _BOOLEANS = {"true": True, "false": False}
@@ -107,7 +109,37 @@ def decode_object(body: bytes) -> dict[str, object]:
         raise InvalidArgument("request body", body[:64], f"must be JSON ({error.msg} at byte {error.pos})") from None
     if not isinstance(decoded, dict):
         raise InvalidArgument("request body", body[:64], "must be a JSON object")
+    if body.count(b"{") + body.count(b"[") > JSON_DEPTH_MAX and not _shallow(decoded):
+        raise InvalidArgument("request body", body[:64], f"must be nested at most {JSON_DEPTH_MAX} deep")
     return decoded
+
+
+def _shallow(document: object) -> bool:
+    """Whether nothing in `document` lies deeper than `JSON_DEPTH_MAX`; looked at level by level, without recursion."""
+    level = [document]
+    for _ in range(JSON_DEPTH_MAX):
+        inner: list[object] = []
+        for each in level:
+            parts = each.values() if isinstance(each, dict) else each if isinstance(each, list) else ()
+            inner.extend(part for part in parts if isinstance(part, dict | list))
+        if not inner:
+            return True
+        level = inner
+    return False
+
+
+def only(body: dict[str, object], *known: str) -> dict[str, object]:
+    """`body` when it gives no other fields than the known ones; null is not given.
+
+    Raises
+    ------
+    InvalidArgument: it does.
+
+    """
+    for field, value in body.items():
+        if field not in known and value is not None:
+            raise InvalidArgument(field, value, "is not supported")
+    return body
 
 
 def boolean(field: str, text: str | None, *, default: bool = False) -> bool:

@@ -12,6 +12,8 @@ from . import answer, errors
 from .answer import Answer
 from .backend import Backend
 
+PATHS = ("/livez", "/readyz", "/version")
+
 
 class Health:
     """One of the three as an ASGI application."""
@@ -36,4 +38,4 @@ class Health:
 
 def routes(backend: Backend) -> list[Route]:
     """Their routes."""
-    return [Route(path, Health(backend, path), methods=["GET"]) for path in ("/livez", "/readyz", "/version")]
+    return [Route(path, Health(backend, path), methods=["GET"]) for path in PATHS]

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from starlette.routing import Route
 
 from sojourn.accounts import TEMPORARY_SECONDS_BOUNDS, TEMPORARY_SECONDS_DEFAULT
-from sojourn.errors import AccessDenied, InvalidArgument
+from sojourn.errors import AccessDenied
 from sojourn.function import check_account_id, check_integer
 from sojourn.times import rfc3339
 
 from . import answer, instances, tasklogs, v1_deliveries
 from .answer import Answer
-from .call import Call
+from .call import Call, only
 from .commands import functions
 from .operation import Handler, Limit, Operation, small
 
@@ -21,7 +21,7 @@ from .operation import Handler, Limit, Operation, small
 async def create_account(call: Call) -> Answer:
     """Create an account with a key pair, whose secret is shown this once."""
     _owner_only(call)
-    account_id = check_account_id(call.json().get("accountId"))
+    account_id = check_account_id(only(call.json(), "accountId").get("accountId"))
     key = await call.backend.catalog.create_account(account_id)
     return answer.of_json(
         {"accountId": key.account_id, "accessKeyId": key.id, "accessKeySecret": key.secret}, status=201
@@ -40,10 +40,7 @@ async def page_accounts(call: Call) -> Answer:
 
 async def create_credentials(call: Call) -> Answer:
     """Create a key pair for a time, as STS does; its secret and its token are shown this once."""
-    body = call.json()
-    for field in body.keys() - {"durationSeconds"}:
-        raise InvalidArgument(field, body[field], "is not supported")
-    seconds = body.get("durationSeconds")
+    seconds = only(call.json(), "durationSeconds").get("durationSeconds")
     if seconds is None:
         seconds = TEMPORARY_SECONDS_DEFAULT
     if call.key.expires_at:
@@ -97,7 +94,7 @@ def _owner_only(call: Call, what: str = "manage accounts") -> None:
         raise AccessDenied(f"only the account that operates this server may {what}")
 
 
-_OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
+OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v1/accounts", create_account),
     ("GET", "/v1/accounts", page_accounts),
     ("POST", "/v1/credentials", create_credentials),
@@ -114,4 +111,4 @@ _OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
 
 def routes(operation: Callable[[Handler, Limit], Operation]) -> list[Route]:
     """The routes of this API; `operation` makes a handler into what the router calls."""
-    return [Route(path, operation(handler, small), methods=[method]) for method, path, handler in _OPERATIONS]
+    return [Route(path, operation(handler, small), methods=[method]) for method, path, handler in OPERATIONS]

@@ -74,6 +74,11 @@ app.command(
     ),
 )
 app.command(
+    "sojourn.cli.openapi:openapi",
+    name="openapi",
+    help="Print the OpenAPI description of an API.\n\nFor example:\n\n    sojourn openapi --api 2023-03-30",
+)
+app.command(
     "sojourn.cli.about:version",
     name="version",
     help="Show the version of this command and of the server.\n\nFor example:\n\n    sojourn version -o json",

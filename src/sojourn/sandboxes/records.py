@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from sojourn.agent import tree
+from sojourn.crashpoint import crashpoint
 
 FILE = "sandbox.json"
 VARIABLE = "SOJOURN_SANDBOX"
@@ -38,6 +39,7 @@ def write(directory: Path, mark: str, processes: Iterable[tuple[int, int]]) -> N
     record = Record(mark=mark, boot=_boot(), processes=tuple(processes))
     fresh = directory / (FILE + ".new")
     fresh.write_bytes(msgspec.json.encode(record))
+    crashpoint("sandbox.record.written")
     fresh.replace(directory / FILE)
 
 

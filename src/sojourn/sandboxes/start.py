@@ -19,6 +19,7 @@ from pathlib import Path
 from sojourn import agent
 from sojourn.agent.main import bootstrap
 from sojourn.channel import Channel
+from sojourn.crashpoint import crashpoint
 from sojourn.errors import SandboxUnavailable
 from sojourn.runtime import Interpreter
 from sojourn.sandbox import Exit, SandboxSpec
@@ -134,6 +135,7 @@ async def start(
         same = variables.get(records.VARIABLE) == spec.mark
         return same and (variables.get(records.ID_VARIABLE) == spec.id or sandbox.owns(variables))
 
+    crashpoint("sandbox.start.spawned")
     enclosure = Enclosure(process, spec.directory, spec.mark, namespaces=namespaces, mine=mine, estate=estate)
     ours.setblocking(False)
     channel = await Channel.over(ours, sandbox.exited, sandbox.lost)
@@ -148,6 +150,7 @@ async def start(
             why = enclosure.words or sandbox.reason or f"no word from the agent in {HELLO_SECONDS_MAX:g} seconds"
             raise SandboxUnavailable(f"the sandbox does not start: {why}") from None
         raise
+    crashpoint("sandbox.start.recorded")
     sandbox.attach(channel, enclosure)
     return sandbox
 

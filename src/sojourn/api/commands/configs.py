@@ -7,7 +7,7 @@ from functools import partial
 
 from sojourn.api import answer, paging, precondition
 from sojourn.api.answer import EMPTY, Answer
-from sojourn.api.call import Call
+from sojourn.api.call import Call, only
 from sojourn.configuration import check_reserved_concurrency
 from sojourn.errors import AsyncConfigNotFound, ConcurrencyConfigNotFound
 from sojourn.function import CONCURRENCY_BOUNDS, LATEST, Function, check_integer
@@ -76,7 +76,7 @@ def _async_shown(call: Call, function: Function, qualifier: str) -> dict[str, ob
 async def put_concurrency(call: Call) -> Answer:
     """PutConcurrencyConfig."""
     function = function_of(call)
-    reserved = check_reserved_concurrency(call.json())
+    reserved = check_reserved_concurrency(only(call.json(), "reservedConcurrency"))
     after = await call.backend.catalog.put_concurrency(call.account_id, function.name, reserved)
     return answer.of_json(_concurrency(call, after))
 
@@ -144,7 +144,7 @@ def config_page(
 
 async def put_on_demand(call: Call) -> Answer:
     """PutFunctionOnDemandConfig: so many instances at most, which is so many times their concurrency in executions."""
-    function, body = function_of(call), call.json()
+    function, body = function_of(call), only(call.json(), "maximumInstanceCount", "qualifier")
     count = check_integer("maximumInstanceCount", body.get("maximumInstanceCount"), CONCURRENCY_BOUNDS)
     reserved = count * function.config.instance_concurrency
     change = partial(call.backend.catalog.put_concurrency, call.account_id, function.name, reserved)

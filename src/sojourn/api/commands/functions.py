@@ -11,7 +11,7 @@ import orjson
 from sojourn import older_signature
 from sojourn.api import answer, paging, precondition
 from sojourn.api.answer import EMPTY, Answer
-from sojourn.api.call import Call
+from sojourn.api.call import Call, only
 from sojourn.archive import ARCHIVE_BYTES_MAX
 from sojourn.clock import MICROSECONDS_PER_SECOND, unscaled
 from sojourn.errors import InvalidArgument
@@ -104,13 +104,12 @@ async def page(call: Call) -> Answer:
 
 async def disable(call: Call) -> Answer:
     """DisableFunctionInvocation: nothing new starts; what runs is ended when the caller says so."""
-    body = call.json()
+    body = only(call.json(), "abortOngoingRequest", "reason")
     abort, reason = body.get("abortOngoingRequest"), body.get("reason")
-    if abort not in (None, True, False):
+    if not isinstance(abort, bool | None):
         raise InvalidArgument("abortOngoingRequest", abort, "must be true or false")
     if reason is not None and (not isinstance(reason, str) or len(reason) > REASON_CHARACTERS_MAX):
         raise InvalidArgument("reason", reason, f"must be text of at most {REASON_CHARACTERS_MAX} characters")
-    _only(body, "abortOngoingRequest", "reason")
     function = await call.backend.catalog.disable(function_of(call), reason or "")
     if abort:
         await call.backend.dispatcher.abort(function, call.key.id)
@@ -208,9 +207,3 @@ def _look(call: Call) -> dict[str, object]:
 def _object(call: Call, function: Function) -> dict[str, object]:
     backend = call.backend
     return call.dialect.function(function, backend.settings.region, backend.runtimes.values())
-
-
-def _only(body: Mapping[str, object], *known: str) -> None:
-    for field, value in body.items():
-        if field not in known and value is not None:
-            raise InvalidArgument(field, value, "is not supported")

@@ -15,6 +15,7 @@ from sojourn import identity
 from sojourn.api.answer import BYTES, JSON, REQUEST_ID, Answer
 from sojourn.api.call import Call, ClientGone, gone
 from sojourn.call import Answer as Result
+from sojourn.crashpoint import crashpoint
 from sojourn.errors import InvalidArgument, ServiceUnavailable
 from sojourn.function import (
     DELAY_SECONDS_BOUNDS,
@@ -35,6 +36,7 @@ from .named import version_of
 TASK_ID = b"x-fc-async-task-id"
 OLDER_TASK_ID = b"x-fc-stateful-async-invocation-id"
 """What the generations before call it; both are taken, and both are given."""
+DELAY = b"x-fc-async-delay"
 LOG_TAIL_BYTES = 4096
 _TYPES = {b"sync": False, b"async": True}
 _LOG_TYPES = {b"none": False, b"tail": True}
@@ -53,8 +55,10 @@ async def invoke(call: Call) -> Answer:
     function = version_of(call)
     if function.disabled is not None:
         raise FunctionDisabled(function.name, function.disabled.reason)
+    tail = _choice(headers, b"x-fc-log-type", _LOG_TYPES, "None or Tail")
     if not is_async(headers):
-        tail = _choice(headers, b"x-fc-log-type", _LOG_TYPES, "None or Tail")
+        task_name(headers)  # what only a task has is not looked at, but has to be right
+        _delay(headers)
         result = await unless_gone(call, function, call.body)
         return sync_answer(result, function, call.request_id, tail=tail)
     return await submitted(call, function, call.dialect.qualifier(call) or "")
@@ -63,17 +67,15 @@ async def invoke(call: Call) -> Answer:
 async def submitted(call: Call, function: Function, qualifier: str) -> Answer:
     """Submit a task of `function` with the call's body and headers; `qualifier` is what the caller asked for."""
     headers = call.headers
-    delay = headers.get(b"x-fc-async-delay")
     task = await call.backend.queue.submit(
         function,
         call.body,
         name=task_name(headers),
         number=call.number,
         qualifier=qualifier,
-        delay_seconds=check_digits("x-fc-async-delay", delay.decode("latin-1"), DELAY_SECONDS_BOUNDS, "seconds")
-        if delay
-        else 0,
+        delay_seconds=_delay(headers),
     )
+    crashpoint("api.submit.answering")
     request_id = identity.request_id(task.id).encode()
     name = request_id if task.name is None else wire_name(task).encode()
     return Answer(202, headers=((REQUEST_ID, request_id), (TASK_ID, name), (OLDER_TASK_ID, name)))
@@ -139,6 +141,11 @@ async def unless_gone(call: Call, function: Function, payload: bytes, *, http: b
         work.cancel()
         leaving.cancel()
         await asyncio.gather(work, leaving, return_exceptions=True)
+
+
+def _delay(headers: Mapping[bytes, bytes]) -> int:
+    given = headers.get(DELAY)
+    return check_digits(DELAY.decode(), given.decode("latin-1"), DELAY_SECONDS_BOUNDS, "seconds") if given else 0
 
 
 def is_async(headers: Mapping[bytes, bytes]) -> bool:

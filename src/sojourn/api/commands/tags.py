@@ -13,21 +13,24 @@ import msgspec
 
 from sojourn.api import answer, paging
 from sojourn.api.answer import EMPTY, Answer
-from sojourn.api.call import Call, boolean
+from sojourn.api.call import Call, boolean, only
 from sojourn.errors import InvalidArgument
 from sojourn.function import TAGS_MAX, Function
 from sojourn.service import Service
 
 RESOURCES_MAX = 50
 TAG_CHARACTERS_MAX = 128
-_ARN = re.compile(r"(?:acs:fc:[^:/]*:([^:/]*):)?(functions|services)/([^/]+)")
+ARN = re.compile(r"(?:acs:fc:[^:/]*:([^:/]*):)?(functions|services)/([^/]+)")
+
+KIND = re.compile(r"(?:[A-Za-z0-9_-]*:)*([Ff]unction|FUNCTION|[Ss]ervice|SERVICE)")
+"""Types of resources, as `ALIYUN::FC::FUNCTION` or in short."""
 
 Resource = Function | Service
 
 
 async def tag(call: Call) -> Answer:
     """TagResource of the older generations."""
-    body = call.json()
+    body = only(call.json(), "resourceArn", "tags")
     found = _named(call, "resourceArn", body.get("resourceArn"))
     tags = body.get("tags")
     if not isinstance(tags, dict) or not tags:
@@ -38,12 +41,14 @@ async def tag(call: Call) -> Answer:
 
 async def untag(call: Call) -> Answer:
     """UntagResource of the older generations."""
-    body = call.json()
+    body = only(call.json(), "resourceArn", "tagKeys", "all")
     found = _named(call, "resourceArn", body.get("resourceArn"))
-    keys = body.get("tagKeys") or []
-    if not isinstance(keys, list) or body.get("all") not in (None, True, False):
+    keys, everything = body.get("tagKeys"), body.get("all")
+    keys = [] if keys is None else keys
+    texts = isinstance(keys, list) and all(isinstance(key, str) for key in keys)
+    if not texts or not isinstance(everything, bool | None) or not isinstance(keys, list):
         raise InvalidArgument("tagKeys", keys, "must be a list of keys, or all must be true")
-    kept = {} if body.get("all") else {key: value for key, value in tags_of(found).items() if key not in keys}
+    kept = {} if everything else {key: value for key, value in tags_of(found).items() if key not in keys}
     await _put(call, found, kept)
     return EMPTY
 
@@ -64,7 +69,7 @@ async def page_older(call: Call) -> Answer:
 
 async def tag_resources(call: Call) -> Answer:
     """TagResources."""
-    body = call.json()
+    body = only(call.json(), "ResourceType", "ResourceId", "Tag")
     given = _pairs("Tag", body.get("Tag"))
     if not given:
         raise InvalidArgument("Tag", body.get("Tag"), "must be a list of objects with Key and Value")
@@ -90,7 +95,9 @@ async def page_resources(call: Call) -> Answer:
     query = call.query
     kind = _kind(query.get("ResourceType"))
     ids = _list("ResourceId", query)
-    wanted = _pairs("Tag", msgspec.json.decode(query["Tag"])) if _is_json(query.get("Tag")) else {}
+    if "Tag" in query and not _is_json(query["Tag"]):
+        raise InvalidArgument("Tag", query["Tag"], "must be a JSON list of objects with Key and Value")
+    wanted = _pairs("Tag", msgspec.json.decode(query["Tag"])) if "Tag" in query else {}
     found = _listed(call, kind, ids) if ids else _resources(call, (f"{kind}s",))
     rows = [
         {
@@ -134,7 +141,7 @@ async def _put(call: Call, resource: Resource, tags: dict[str, str]) -> None:
 
 
 def _named(call: Call, field: str, text: object) -> Resource:
-    match = _ARN.fullmatch(text) if isinstance(text, str) else None
+    match = ARN.fullmatch(text) if isinstance(text, str) else None
     if match is None:
         raise InvalidArgument(field, text, "must be an ARN of a function or a service of this account")
     account, kind, name = match.groups()
@@ -156,10 +163,12 @@ def _listed(call: Call, kind: object, ids: object) -> list[Resource]:
 
 
 def _kind(text: object) -> str:
-    kind = str(text or "function").rpartition(":")[2].lower()
-    if kind not in ("function", "service"):
+    if text in (None, ""):
+        return "function"
+    match = KIND.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
         raise InvalidArgument("ResourceType", text, "must be function or service")
-    return kind
+    return match[1].lower()
 
 
 def _resources(call: Call, kinds: Iterable[str]) -> list[Resource]:
@@ -175,7 +184,7 @@ def _pairs(field: str, value: object) -> dict[str, str]:
     pairs: dict[str, str] = {}
     for each in value if isinstance(value, list) else []:
         tag = {str(name).lower(): text for name, text in each.items()} if isinstance(each, dict) else {}
-        pairs[_text(field, tag.get("key"))] = _text(field, tag.get("value") or "")
+        pairs[_text(field, tag.get("key"))] = _text(field, "" if tag.get("value") is None else tag["value"])
     return pairs
 
 
@@ -196,7 +205,7 @@ def _is_json(text: str | None) -> bool:
         return False
     try:
         msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise InvalidArgument("query", text, "must be a JSON list") from None
     return True
 

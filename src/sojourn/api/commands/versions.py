@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from functools import partial
 
+from sojourn.alias import VERSION
 from sojourn.api import answer, paging, precondition
 from sojourn.api.answer import EMPTY, Answer
-from sojourn.api.call import Call
+from sojourn.api.call import Call, only
 from sojourn.errors import InvalidArgument
 from sojourn.function import Alias, Function
 from sojourn.service import Service
@@ -18,10 +19,7 @@ from .services import look
 
 async def publish(call: Call) -> Answer:
     """PublishFunctionVersion, PublishServiceVersion."""
-    body, services = call.json(), call.backend.services
-    for field, value in body.items():
-        if field != "description" and value is not None:
-            raise InvalidArgument(field, value, "is not supported")
+    body, services = only(call.json(), "description"), call.backend.services
     if call.dialect.services:
         version = await precondition.guarded(
             call, partial(look, call), lambda: services.publish(service_of(call), body.get("description"))
@@ -45,7 +43,7 @@ async def page_versions(call: Call) -> Answer:
     forward = direction == "FORWARD"
     query = {name: value for name, value in call.query.items() if name != "startKey"}
     if start := call.query.get("startKey"):
-        if not start.isdigit():
+        if not VERSION.fullmatch(start):
             raise InvalidArgument("startKey", start, "must be the number of a version")
         found = [each for each in found if (_number(each) >= int(start)) is forward or _number(each) == int(start)]
 

@@ -11,7 +11,16 @@ import msgspec
 
 from sojourn.api.v2023_03_30 import wire as newest
 from sojourn.errors import InvalidArgument
-from sojourn.function import CONTAINER, LATEST, PORT_DEFAULT, AsyncConfig, CustomContainer, Function
+from sojourn.function import (
+    CONTAINER,
+    INITIALIZER_SECONDS_BOUNDS,
+    LATEST,
+    PORT_DEFAULT,
+    AsyncConfig,
+    CustomContainer,
+    Function,
+    check_integer,
+)
 from sojourn.runtime import Runtime
 from sojourn.times import rfc3339
 from sojourn.trigger import Trigger
@@ -23,6 +32,8 @@ TASK_NAMES = {
     "taskPayloadEncoding": "invocationPayloadEncoding",
 }
 INSTANCE_TYPE = "e1"
+OWN_FIELDS = ("service", "function", "qualifier", "createdTime", "lastModifiedTime")
+"""Of an asynchronous configuration: an answer has them, and a caller may send them back."""
 _PLACES = ("customContainerConfig", "customRuntimeConfig")
 _EMPTY: tuple[object, ...] = ("", [], {}, None, False, 0)
 
@@ -94,9 +105,12 @@ def trigger_object(trigger: Trigger, function: Function, url: str) -> dict[str, 
 def async_body(body: Mapping[str, object]) -> dict[str, object]:
     """PutAsyncInvokeConfig's body in the newest words."""
     renamed = dict(body)
-    if "statefulInvocation" in renamed:
-        renamed["asyncTask"] = renamed.pop("statefulInvocation")
-    for own in ("service", "function", "qualifier", "createdTime", "lastModifiedTime"):
+    own = renamed.pop("statefulInvocation", None)
+    if own is not None:
+        if renamed.get("asyncTask") is not None:
+            raise InvalidArgument("asyncTask", renamed["asyncTask"], "must be absent beside statefulInvocation")
+        renamed["asyncTask"] = own
+    for own in OWN_FIELDS:
         renamed.pop(own, None)
     return renamed
 
@@ -116,6 +130,9 @@ def function_body(body: Mapping[str, object], before: Function | None) -> dict[s
     if kind not in ("", INSTANCE_TYPE):
         raise InvalidArgument("instanceType", kind, f"must be {INSTANCE_TYPE}: there are no others here")
     had = before.config.instance_lifecycle_config.initializer if before else None
+    seconds = renamed.get("initializationTimeout")
+    if seconds not in _EMPTY:
+        check_integer("initializationTimeout", seconds, INITIALIZER_SECONDS_BOUNDS, "seconds")
     if not renamed.get("initializer") and (had is None or renamed.get("initializer") == ""):
         renamed.pop("initializationTimeout", None)  # one client always sends it
         if had is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import apsw
 
+from sojourn.crashpoint import crashpoint
 from sojourn.errors import StoreFailed
 
 FILE_NAME = "sojourn.db"
@@ -57,6 +58,7 @@ def open_writer(directory: Path, vfs: str | None = None) -> apsw.Connection:
     # SQLite gives its other files the mode of this one.
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     path.chmod(0o600)
+    crashpoint("sqlite.file.created")
     connection = apsw.Connection(str(path), vfs=vfs)
     try:
         connection.set_busy_timeout(BUSY_MILLISECONDS)
@@ -67,6 +69,7 @@ def open_writer(directory: Path, vfs: str | None = None) -> apsw.Connection:
         connection.pragma("wal_autocheckpoint", 0)
         connection.pragma("journal_size_limit", WAL_FILE_BYTES_MAX)
         connection.pragma("cache_size", -WRITER_CACHE_KIB)
+        crashpoint("sqlite.file.configured")
         _sync_directory(directory)
     except BaseException:
         with contextlib.suppress(apsw.Error):  # the disk that failed may fail this too

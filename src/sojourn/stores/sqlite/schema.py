@@ -11,6 +11,7 @@ from importlib.resources import files
 
 import apsw
 
+from sojourn.crashpoint import crashpoint
 from sojourn.errors import SchemaTooNew
 
 
@@ -40,15 +41,20 @@ def migrate(connection: apsw.Connection) -> None:
         raise SchemaTooNew(found, max(known))
     for version, text in known.items():
         if version > found:
+            crashpoint("store.migration.begun")
             with connection:
                 connection.execute(f"{text}\nPRAGMA user_version = {version}")
+                crashpoint("store.migration.made")
+            crashpoint("store.migration.committed")
 
 
 def next_incarnation(connection: apsw.Connection) -> int:
     """Count one more start of a server, durably."""
-    return int(
+    number = int(
         connection.execute(
             "INSERT INTO meta(key, value) VALUES ('incarnation', 1) "
             "ON CONFLICT(key) DO UPDATE SET value = value + 1 RETURNING value"
         ).get
     )
+    crashpoint("store.start.counted")
+    return number

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import apsw
 
+from sojourn.crashpoint import crashpoint
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
@@ -211,6 +212,7 @@ class SqliteStore:
         check_library(apsw.sqlite_lib_version())
         prepare_directory(self._directory)
         self._lock.take()
+        crashpoint("sqlite.directory.locked")
         connection: apsw.Connection | None = None
         try:
             connection = open_writer(self._directory, self._vfs)

@@ -27,6 +27,7 @@ from typing import Any, TypeVar
 
 import apsw
 
+from sojourn.crashpoint import crashpoint
 from sojourn.errors import StoreFailed
 
 from .connection import BUSY_MILLISECONDS
@@ -121,10 +122,12 @@ class Writer:
     def _work(self) -> None:
         while self._gather():
             batch = self._next_batch()
+            crashpoint("store.batch.gathered")
             self._settle(batch)
             with contextlib.suppress(RuntimeError):  # the loop is closed, nobody waits any more
                 self._loop.call_soon_threadsafe(_acknowledge, batch)
             self._checkpoint()
+        crashpoint("sqlite.log.closing")
         with contextlib.suppress(apsw.Error):  # what was acknowledged is in the log already
             self._connection.close()
 
@@ -171,11 +174,14 @@ class Writer:
     def _transact(self, batch: list[Write], run: Callable[[apsw.Cursor, list[Write]], bool]) -> bool:
         """Run the batch in one transaction; False, and nothing done, when `run` says that it has to be run apart."""
         self._cursor.execute("BEGIN IMMEDIATE")
+        crashpoint("store.transaction.begun")
         done = False
         try:
             if run(self._cursor, batch):
+                crashpoint("store.commit.before")
                 self._cursor.execute("COMMIT")
                 done = True
+                crashpoint("store.commit.after")
         finally:
             if not done and self._connection.in_transaction:
                 self._cursor.execute("ROLLBACK")
@@ -204,6 +210,7 @@ class Writer:
         grown = self._log_pages - self._copied_pages
         if grown < (CHECKPOINT_PAGES_IDLE if idle else CHECKPOINT_PAGES_BUSY) or self.failed:
             return
+        crashpoint("sqlite.log.copying")
         try:
             if self._log_pages < CHECKPOINT_PAGES_FORCED:
                 self._copied_pages = self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)[1]
@@ -214,6 +221,7 @@ class Writer:
             self._copied_pages = self._log_pages
             _log.warning("the log could not be copied back into the database: %s", error)
             self._judge(error)
+        crashpoint("sqlite.log.copied")
 
     def _restart_log(self) -> None:
         """Copy all of the log back and let it begin again, unless readers stay in it for longer than a moment."""
@@ -231,6 +239,7 @@ def _run_together(cursor: apsw.Cursor, batch: list[Write]) -> bool:
     try:
         for write in batch:
             write.answer = write.run(cursor)
+            crashpoint("store.change.made")
     except Exception as error:
         if _is_store_fault(error):
             raise
@@ -265,6 +274,7 @@ def _store_failed(error: Exception) -> StoreFailed:
 
 
 def _acknowledge(batch: list[Write]) -> None:
+    crashpoint("store.commit.told")
     for write in batch:
         if write.future.done():  # its caller was cancelled
             continue

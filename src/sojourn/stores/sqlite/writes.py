@@ -8,6 +8,7 @@ from __future__ import annotations
 import apsw
 import msgspec
 
+from sojourn.crashpoint import crashpoint
 from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, Function
 from sojourn.service import Service
@@ -70,6 +71,7 @@ def insert_task(cursor: apsw.Cursor, task: Task) -> bool:
     if not cursor.connection.changes():
         return False
     if len(task.payload) > rows.INLINE_BYTES_MAX:
+        crashpoint("store.task.without_payload")
         cursor.execute(_INSERT_PAYLOAD, (task.id, task.payload))
     if len(task.result) > rows.INLINE_BYTES_MAX:
         cursor.execute(_PUT_RESULT, (task.id, task.result))
@@ -82,14 +84,17 @@ def apply_task(cursor: apsw.Cursor, epoch: int, task: Task, log: Log | None, del
     if not cursor.connection.changes():
         return False
     if len(task.result) > rows.INLINE_BYTES_MAX:
+        crashpoint("store.task.without_result")
         cursor.execute(_PUT_RESULT, (task.id, task.result))
     elif task.attempts > 1:
         # Only an earlier attempt can have left a large result, and the row says already that it no longer counts: this
         # gives its space back. A trigger on the row would see it too, but costs every task a tenth of its writing time.
         cursor.execute(_DROP_RESULT, (task.id,))
     if log is not None:
+        crashpoint("store.task.without_log")
         cursor.execute(_PUT_LOG, (task.id, log.attempt, log.head, log.tail, log.dropped))
     if delivery is not None:
+        crashpoint("store.task.without_delivery")
         cursor.execute(_INSERT_DELIVERY, rows.delivery_values(delivery))
     return True
 
@@ -119,6 +124,7 @@ def put_account(cursor: apsw.Cursor, account: Account, key: AccessKey) -> bool:
     )
     if not cursor.connection.changes():
         return False
+    crashpoint("store.account.without_key")
     return put_access_key(cursor, key)
 
 

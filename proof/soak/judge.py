@@ -1,0 +1,101 @@
+"""The verdict on samples: what grows, how fast, and whether that is too fast.
+
+Growth is the slope of a robust line (Theil and Sen: the median of the slopes between pairs) through the samples after
+the warm-up, so that a few odd samples do not decide. A run of less than an hour or two cannot see a MiB an hour through
+the allocator's noise: there the growth over the run is held against a floor instead.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+
+import msgspec
+
+from .samples import Sample
+
+WARM_UP_SHARE = 0.3
+SAMPLES_LEAST = 6
+POINTS_MAX = 200
+RSS_MIB_PER_HOUR_MAX, RSS_NOISE_MIB = 1.0, 2.0
+FLAT_MAX = 2.0
+"""By how many descriptors or threads the end of a run may differ from its beginning."""
+WAL_BYTES_MAX = 64 * 1024 * 1024
+HOUR_US = 3_600_000_000
+MEMORY = ("RSS", "PSS")
+
+
+class Growth(msgspec.Struct, frozen=True, kw_only=True):
+    """How one quantity of one process went: its median and its slope over so many hours."""
+
+    who: str
+    what: str
+    median: float
+    per_hour: float
+    hours: float
+
+    @property
+    def over_run(self) -> float:
+        """What the slope makes over the run."""
+        return self.per_hour * self.hours
+
+    @property
+    def allowed(self) -> float:
+        """How much it may be."""
+        if self.what in MEMORY:
+            return max(RSS_MIB_PER_HOUR_MAX * self.hours, RSS_NOISE_MIB)
+        return FLAT_MAX
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """The median of the slopes between pairs of points; 0 for fewer than two."""
+    thinned = points[:: max(1, len(points) // POINTS_MAX)]
+    slopes = [(b[1] - a[1]) / (b[0] - a[0]) for a, b in combinations(thinned, 2) if b[0] != a[0]]
+    return statistics.median(slopes) if slopes else 0.0
+
+
+def growths(samples: Iterable[Sample]) -> list[Growth]:
+    """How each process's memory, descriptors and threads went after the warm-up; the short-lived are passed over."""
+    found = []
+    by_process: dict[tuple[str, int], list[Sample]] = {}
+    for sample in samples:
+        by_process.setdefault((sample.who, sample.pid), []).append(sample)
+    for (who, _), own in by_process.items():
+        settled = own[int(len(own) * WARM_UP_SHARE) :]
+        if len(settled) < SAMPLES_LEAST:
+            continue
+        hours = (settled[-1].at - settled[0].at) / HOUR_US
+        for what, values in (
+            ("RSS", [one.rss_kib / 1024 for one in settled]),
+            ("PSS", [one.pss_kib / 1024 for one in settled]),
+            ("descriptors", [float(one.descriptors) for one in settled]),
+            ("threads", [float(one.threads) for one in settled]),
+        ):
+            per_hour = slope([(one.at / HOUR_US, value) for one, value in zip(settled, values, strict=True)])
+            growth = Growth(
+                who=who,
+                what=what,
+                median=statistics.median(values),
+                per_hour=per_hour,
+                hours=hours,
+            )
+            found.append(growth)
+    return found
+
+
+def problems(samples: Sequence[Sample]) -> list[str]:
+    """What grows too fast or is too large, and whether there were samples enough to tell."""
+    found = []
+    known = growths(samples)
+    if not any(one.who == "server" for one in known):
+        found.append(f"{len(samples)} samples are too few to judge")
+    for one in known:
+        if one.over_run > one.allowed:
+            unit = " MiB" if one.what in MEMORY else ""
+            text = f"{one.what} of the {one.who} grows by {one.per_hour:.2f}{unit} an hour"
+            found.append(f"{text}: {one.over_run:.2f}{unit} in this run, {one.allowed:.2f} are allowed")
+    wal = max((sample.wal_bytes for sample in samples), default=0)
+    if wal >= WAL_BYTES_MAX:
+        found.append(f"the WAL grew to {wal:,} bytes, it must stay below {WAL_BYTES_MAX:,}")
+    return found
