@@ -28,6 +28,10 @@ from sojourn.webhook import SECRET_PREFIX, Webhook
 SECRET = SECRET_PREFIX + base64.b64encode(bytes(range(24))).decode()
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # before Python 3.12 no server waits for a connection whose handshake has failed: its end is left to the collector
+
 
 class Listener:
     """An HTTP server that says what it is told, and remembers what it heard."""

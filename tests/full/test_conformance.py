@@ -13,7 +13,8 @@ from conform.test_crooked import CASES, outcomes
 from sojourn.conform import report
 from sojourn.conform.generations import GENERATIONS
 from sojourn.conform.run import Outcome, Plan
-from sojourn.testing.local import HERE, LocalServer
+from sojourn.testing.deployer import HERE
+from sojourn.testing.local import LocalServer
 
 WITHOUT_ISOLATION = ("invocation.context.folder",)
 """What level 0 cannot give: a function sees the machine's own paths there."""
