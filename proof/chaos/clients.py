@@ -45,10 +45,19 @@ def answer_of(error: ClientError) -> str:
 
 
 class Clients:
-    """Calls the server that `supervisor` keeps, and writes each call to `calls`."""
+    """Calls the server that `supervisor` keeps, and writes each call to `written`; `run` is part of every payload."""
 
-    def __init__(self, supervisor: Supervisor, written: Writer, chance: random.Random, run: str) -> None:
+    def __init__(
+        self,
+        supervisor: Supervisor,
+        written: Writer,
+        chance: random.Random,
+        run: str,
+        *,
+        stop_share: float = STOP_SHARE,
+    ) -> None:
         self._supervisor, self._written, self._chance, self._run = supervisor, written, chance, run
+        self._stop_share = stop_share
         self.ending = False
         self.submitted = 0
         self.requests: dict[str, str] = {}
@@ -167,7 +176,7 @@ class Clients:
         where, which = self._chance.choice(self._recent)
         if self._chance.random() < LOOK_SHARE:
             await self.look(where, which)
-        if self._chance.random() < STOP_SHARE:
+        if self._chance.random() < self._stop_share:
             where, which = (design.name, name) if name and self._chance.random() < 0.5 else (where, which)
             await asyncio.sleep(self._chance.choice((0.0, 0.01, 0.1, 0.4)))
             await self.stop(where, which)

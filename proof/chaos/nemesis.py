@@ -55,7 +55,7 @@ AIMED = ("kill-server", "restart", "pause-server")
 AIMED_SHARE = 0.4
 FILE_BYTES_MAX = 4096
 ROLE_TRIES, ROLE_PAUSE_SECONDS = 40, 0.1
-PATIENCE_SHARE, PATIENCE_SECONDS = 0.5, 40.0
+PATIENCE_SHARE, PATIENCE_SECONDS = 1.0, 40.0
 """How much longer than planned it goes on for faults that found nobody to hit, on a slow machine."""
 
 

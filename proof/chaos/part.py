@@ -25,7 +25,7 @@ from .server import DATABASES
 MINUTES = 5.0
 MINUTES_LEAST = 0.2
 PLANTED_MINUTES, PLANTED_QUIET_SECONDS = 0.12, 8.0
-PATIENCE_SECONDS = 240.0
+PATIENCE_SECONDS = 300.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -62,7 +62,7 @@ def run_plan(plan: Plan, directory: Path, *, keep: bool = True) -> Result:
     place = Path(tempfile.mkdtemp(prefix="run-", dir=directory))
     place.chmod(0o755)
     command = [sys.executable, "-m", "proof.chaos", msgspec.json.encode(plan).decode(), str(place)]
-    seconds = plan.minutes * 60 * 2 + PATIENCE_SECONDS
+    seconds = plan.minutes * 60 * 3 + PATIENCE_SECONDS
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds)
     lines = done.stdout.splitlines()
     if done.returncode or not lines:

@@ -22,7 +22,7 @@ from sojourn.client import AsyncClient, ClientError, TaskFilter
 
 from . import functions, nemesis, processes, records
 from .aims import Aims, Watch
-from .clients import Churn, Clients
+from .clients import STOP_SHARE, Churn, Clients
 from .demands import TASKS_PER_MINUTE
 from .evidence import Body, Evidence
 from .functions import DESIGNS
@@ -38,6 +38,8 @@ CATCH_UP_SECONDS = 90
 GONE_SECONDS = 5.0
 """How long a process may outlive its server: until a sandbox without namespaces has cleared up."""
 SAMPLE_SECONDS = 2.0
+PLANTED_STOP_SHARE = 0.6
+"""A run with a planted mistake is short, and has to meet it."""
 SETTINGS = {
     "SOJOURN_DRAIN_SECONDS": "1",
     "SOJOURN_GRACE_SECONDS": "0.3",
@@ -109,7 +111,8 @@ class Chaos:
     async def _live(self, journal: Journal, receiver: Receiver) -> None:
         supervisor, plan = self._supervisor, self._plan
         await supervisor.start()
-        clients = Clients(supervisor, self._writers["calls"], self._child(), f"seed{plan.seed}")
+        share = PLANTED_STOP_SHARE if plan.plant else STOP_SHARE
+        clients = Clients(supervisor, self._writers["calls"], self._child(), f"seed{plan.seed}", stop_share=share)
         environment = functions.environment(journal.name, self._sleep)
         churn = Churn(clients, environment, receiver.url)
         await churn.set_up()
