@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+WORKERS ?= $(shell echo $$(($$(nproc) + 1)))
+# Compiled modules are kept: every process of a test run would compile all of them again.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 MINUTES := 5
@@ -52,7 +55,7 @@ check: $(VENV)/.dev
 
 test: check
 	@$(BIN)/python tests/debian.py
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-full: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/full

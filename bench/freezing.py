@@ -19,11 +19,11 @@ from sojourn.sandbox import InstanceSpec, Invocation, Sandbox, SandboxDriver, Sa
 from sojourn.sandboxes.bubblewrap import BubblewrapDriver
 from sojourn.sandboxes.process import ProcessDriver
 from sojourn.sandboxes.start import own_interpreter
+from sojourn.users import Users
 
 from .round import Options
 from .served import NotMeasured
 
-UID = 201_500
 SOURCE = "def handler(event, context):\n    return event\n"
 IDLE_INSTANCES = 10
 
@@ -54,6 +54,7 @@ async def _measure(options: Options) -> Freezing:
         (root / "sandbox").mkdir()
         for path in (root, root / "code", tree, tree / "index.py"):
             path.chmod(0o755)
+        users = Users(root / "users")
         spec = SandboxSpec(
             id="bench",
             account_id="bench",
@@ -62,7 +63,7 @@ async def _measure(options: Options) -> Freezing:
             interpreters=(own_interpreter(),),
             mark=f"bench-{uuid.uuid4().hex}",
             network="host",
-            uid=UID if os.geteuid() == 0 else None,
+            uid=users.of(1) if os.geteuid() == 0 else None,
         )
         sandbox = await driver.start(spec, lambda *_: None, lambda: None)
         try:

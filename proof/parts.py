@@ -13,6 +13,8 @@ from .result import Result, Run, Scale
 MODULES: Mapping[str, str] = {
     "model": "proof.model.part",
     "instances": "proof.model.instances",
+    "machine": "proof.machine.part",
+    "linearizability": "proof.machine.callers",
     "simulation": "proof.simulation.part",
     "mutants": "proof.mutants.part",
     "crash-points": "proof.crash.part",

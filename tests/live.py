@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,16 @@ def archive(source: str, name: str = "index.py") -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
         file.writestr(name, source)
+    return buffer.getvalue()
+
+
+def program(source: str) -> bytes:
+    """A code archive with one program, named as custom runtimes look for it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = (stat.S_IFREG | 0o755) << 16
+        file.writestr(entry, source)
     return buffer.getvalue()
 
 

@@ -6,6 +6,8 @@ Everything is below a fresh directory and carries a fresh mark, so tests never m
 from __future__ import annotations
 
 import asyncio
+import atexit
+import functools
 import json
 import os
 import tempfile
@@ -36,11 +38,20 @@ from sojourn.sandboxes.container import ContainerDriver
 from sojourn.sandboxes.groups import Offer
 from sojourn.sandboxes.process import ProcessDriver
 from sojourn.sandboxes.start import own_interpreter
+from sojourn.users import Users
 
 ROOT = os.geteuid() == 0
 DRIVERS: Mapping[str, Callable[[], SandboxDriver]] = {"process": ProcessDriver, "bubblewrap": BubblewrapDriver}
 BOTH = pytest.mark.parametrize("level", sorted(DRIVERS))
 _works: dict[str, str] = {}
+
+
+@functools.cache
+def users() -> Users:
+    """User numbers that neither a server nor other tests of this machine have."""
+    directory = tempfile.TemporaryDirectory(prefix="sojourn-users-")
+    atexit.register(directory.cleanup)
+    return Users(Path(directory.name, "users"))
 
 
 async def driver(level: str) -> SandboxDriver:
@@ -92,11 +103,11 @@ class Live:
         level: str,
         *,
         network: str = "host",
-        uid: int = 201_001,
+        place: int = 1,
         interpreters: tuple[Interpreter, ...] = (),
         offer: Offer | None = None,
     ) -> None:
-        self.level, self.network, self.uid = level, network, uid if ROOT else None
+        self.level, self.network, self.uid = level, network, users().of(place) if ROOT else None
         self.mark = f"test-{uuid.uuid4().hex}"
         self.exits: list[tuple[str, Exit]] = []
         self.losses = 0
@@ -160,6 +171,7 @@ class Live:
         self,
         source: str = "",
         *,
+        instance_id: str = "",
         digest: str = "",
         handler: str = "index.handler",
         memory_mb: int = 256,
@@ -180,7 +192,7 @@ class Live:
 
         `hooks` has the timeouts in seconds of the hooks that are configured, as functions of the same names in index.
         """
-        name = f"{self.mark}-{self._names}-{uuid.uuid4().hex[:8]}"
+        name = instance_id or f"{self.mark}-{self._names}-{uuid.uuid4().hex[:8]}"
         spec = InstanceSpec(
             id=name,
             interpreter=interpreter or own_interpreter(),

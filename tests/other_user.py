@@ -5,6 +5,7 @@ The tests' own interpreter and virtual environment may lie below a directory tha
 
 from __future__ import annotations
 
+import compileall
 import os
 import shutil
 import stat
@@ -14,9 +15,10 @@ from pathlib import Path
 
 import sojourn
 from live import Python
+from live_sandbox import users
 
-UID = 61_234
-"""A user of these tests only; it needs no name."""
+UID = users().of(3) if os.getuid() == 0 else 0
+"""A user of these tests only; it needs no name. Nobody else can become one."""
 
 
 def open_to_all(path: Path) -> bool:
@@ -40,7 +42,8 @@ def packages(target: Path) -> Python:
     """Sojourn and what it needs at run time, copied below `target`, for the interpreter that every user can run."""
     for name in _needed("sojourn"):
         _copy(distribution(name), target)
-    shutil.copytree(Path(sojourn.__file__).parent, target / "sojourn", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(Path(sojourn.__file__).parent, target / "sojourn")
+    compileall.compile_dir(target, quiet=2)  # what is not yet, or each server would at its start: it may not write here
     for directory, _, files in os.walk(target):
         Path(directory).chmod(0o755)
         for file in files:
@@ -78,4 +81,4 @@ def _copy(found: Distribution, target: Path) -> None:
         source = Path(str(found.locate_file(file)))
         if source.is_file():
             (target / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, target / file)
+            shutil.copy2(source, target / file)  # with its time, by which what is compiled counts

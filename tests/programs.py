@@ -108,6 +108,7 @@ class Handler(BaseHTTPRequestHandler):
 
 port = int(os.environ.get("FIXED_PORT") or os.environ["FC_SERVER_PORT"])
 print("listening on", port, flush=True)
+ThreadingHTTPServer.request_queue_size = 256  # the kernel resets connections beyond these on a busy machine
 ThreadingHTTPServer(("0.0.0.0", port), Handler).serve_forever()
 """
 )

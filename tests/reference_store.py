@@ -287,10 +287,14 @@ class ReferenceStore:
         self.data.triggers[trigger.function_id, trigger.name] = trigger
         return True
 
-    async def drop_trigger(self, function_id: int, name: str) -> None:
-        """Forget one."""
+    async def drop_trigger(self, function_id: int, name: str, epoch: int) -> bool:
+        """Compare and forget."""
         await self._read()
-        self.data.triggers.pop((function_id, name), None)
+        found = self.data.triggers.get((function_id, name))
+        if found is None or found.epoch != epoch:
+            return False
+        del self.data.triggers[function_id, name]
+        return True
 
     async def triggers(self) -> Sequence[Trigger]:
         """All of them."""

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from end_to_end.lives import instances
 from images import image
-from live import LiveServer
+from live import LiveServer, until
 from sojourn.client import Status
 from sojourn.runtimes.node import NodeRuntime
 
@@ -86,3 +87,5 @@ def test_the_example_works_as_printed(
 
     assert task.status == Status.SUCCEEDED, task
     assert value(task.result.decode()) == value(shown.result)
+    client.delete_function(page.stem)
+    until(lambda: not instances(client, page.stem), 60, "ended, before its image is removed")

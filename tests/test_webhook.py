@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import ssl
@@ -27,6 +28,10 @@ from sojourn.webhook import SECRET_PREFIX, Webhook
 SECRET = SECRET_PREFIX + base64.b64encode(bytes(range(24))).decode()
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # before Python 3.12 no server waits for a connection whose handshake has failed: its end is left to the collector
+
 
 class Listener:
     """An HTTP server that says what it is told, and remembers what it heard."""
@@ -34,6 +39,7 @@ class Listener:
     def __init__(self, answer: bytes = OK, *, tls: ssl.SSLContext | None = None, silent: bool = False) -> None:
         self.answer, self.heard, self.connections = answer, b"", 0
         self._tls, self._silent = tls, silent
+        self._conversations: set[asyncio.Task[Any]] = set()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
@@ -43,6 +49,7 @@ class Listener:
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
         await self._server.wait_closed()
+        await asyncio.gather(*self._conversations)  # or a connection may outlive its loop
 
     @property
     def head(self) -> dict[str, str]:
@@ -52,6 +59,9 @@ class Listener:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        here = asyncio.current_task()
+        assert here is not None
+        self._conversations.add(here)
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             self.heard = head + await reader.readexactly(int(self.head_of(head)["content-length"]))
@@ -63,6 +73,8 @@ class Listener:
             pass
         finally:
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     @staticmethod
     def head_of(head: bytes) -> dict[str, str]:

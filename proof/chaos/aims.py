@@ -18,6 +18,8 @@ from .journal import BEGIN, END, Journal, Word
 PATIENCE_SECONDS = 4.0
 POLL_SECONDS = 0.005
 WORDS_KEPT = 400
+UNSPOKEN = ("Enqueued", "Dequeued")
+"""Phases of which the journal says nothing."""
 
 
 class Watch:
@@ -54,7 +56,7 @@ class Aims:
 
     def __init__(self, clients: Clients, churn: Churn, watch: Watch, chance: random.Random) -> None:
         self._clients, self._churn, self._watch, self._chance = clients, churn, watch, chance
-        self._ways: dict[str, Callable[[int], Awaitable[Word | None]]] = {
+        self._ways: dict[str, Callable[[int], Awaitable[Word | str | None]]] = {
             "Enqueued": self._enqueued,
             "Dequeued": self._dequeued,
             "Running": self._running,
@@ -65,10 +67,12 @@ class Aims:
             "preStop": self._pre_stop,
         }
 
-    async def bring(self, phase: str) -> str:
-        """Bring a task into `phase`; the instance it is in, "" when there is none or it is not known."""
+    async def bring(self, phase: str) -> tuple[bool, str]:
+        """Bring a task into `phase`: whether it seems to be there, and the instance it is in, "" for none."""
+        if phase in UNSPOKEN:
+            return bool(await self._ways[phase](records.now())), ""
         word = await self._ways[phase](records.now())
-        return word.instance if word is not None else ""
+        return (True, word.instance) if isinstance(word, Word) else (False, "")
 
     async def busy(self, function: str) -> str:
         """Make an instance of a function busy; which one it is, "" when that took too long."""
@@ -78,13 +82,14 @@ class Aims:
         word = await self._watch.until(lambda word: word.word == BEGIN and word.label.startswith(f"{function}/"), since)
         return word.instance if word is not None else ""
 
-    async def _enqueued(self, _since: int) -> None:
-        await self._clients.submit(DESIGNS["aging"], "quick", delay=1)
+    async def _enqueued(self, _since: int) -> str:
+        return await self._clients.submit(DESIGNS["aging"], "quick", delay=1)
 
-    async def _dequeued(self, _since: int) -> None:
+    async def _dequeued(self, _since: int) -> str:
         await self._churn.deploy(DESIGNS["custom"])
-        await self._clients.submit(DESIGNS["custom"], "quick")
+        name = await self._clients.submit(DESIGNS["custom"], "quick")
         await asyncio.sleep(self._chance.uniform(0.05, 0.2))
+        return name
 
     async def _running(self, since: int) -> Word | None:
         await self._clients.submit(DESIGNS["plain"], "slow")
@@ -109,7 +114,9 @@ class Aims:
 
     async def _pre_stop(self, since: int) -> Word | None:
         name = await self._clients.submit(DESIGNS["hooked"], "long")
-        await self._watch.until(lambda word: word.word == BEGIN and word.label.startswith("hooked/"), since)
+        request = self._clients.requests.get(name, "")
+        if await self._watch.until(lambda word: word.word == BEGIN and word.request == request, since) is None:
+            return None
         stop = asyncio.ensure_future(self._clients.stop("hooked", name))
         word = await self._hook("preStop", since)
         if word is None:

@@ -51,6 +51,8 @@ class Clients:
         self._supervisor, self._written, self._chance, self._run = supervisor, written, chance, run
         self.ending = False
         self.submitted = 0
+        self.requests: dict[str, str] = {}
+        """The request ids of accepted tasks, by name."""
         self._number = 0
         self._recent: deque[tuple[str, str]] = deque(maxlen=RECENT_KEPT)
         self._designs = [design for design in DESIGNS.values() for _ in range(design.share)]
@@ -70,7 +72,11 @@ class Clients:
         if design.aliased:
             call = replace(call, query={"qualifier": ALIAS})
         digest = hashlib.sha256(payload).hexdigest()[:16]
-        answer = await self.record("submit", design.name, lambda client: client.ask(call), task=name, digest=digest)
+
+        async def ask(client: AsyncClient) -> None:
+            self.requests[name] = (await client.ask(call)).request_id
+
+        answer = await self.record("submit", design.name, ask, task=name, digest=digest)
         if answer == YES:
             self.submitted += 1
             self._recent.append((design.name, name))

@@ -44,8 +44,13 @@ def regressions(target: Target) -> list[bytes]:
     return [path.read_bytes() for path in sorted((CORPUS / target.name).glob("*")) if path.is_file()]
 
 
-def fuzz(target: Target, seconds: float, first_seed: int, round_examples: int = ROUND_EXAMPLES) -> Fuzzed:
-    """Try what broke it before, then new examples for `seconds`, a round of `round_examples` at least."""
+def fuzz(
+    target: Target, seconds: float, first_seed: int, round_examples: int = ROUND_EXAMPLES, *, shrinks: bool = True
+) -> Fuzzed:
+    """Try what broke it before, then new examples for `seconds`, a round of `round_examples` at least.
+
+    `shrinks` is whether the smallest example is looked for, which may take longer than finding one.
+    """
     count = 0
     for known in regressions(target):
         try:
@@ -56,7 +61,7 @@ def fuzz(target: Target, seconds: float, first_seed: int, round_examples: int = 
     deadline = time.monotonic() + seconds
     number = first_seed
     while True:
-        tried, broken = _round(target, number, round_examples)
+        tried, broken = _round(target, number, round_examples, shrinks=shrinks)
         count += tried
         if broken:
             return Fuzzed(count, f"{target.name}: seed {number}: {broken}")
@@ -65,8 +70,8 @@ def fuzz(target: Target, seconds: float, first_seed: int, round_examples: int = 
             return Fuzzed(count)
 
 
-def _round(target: Target, number: int, examples: int) -> tuple[int, str]:
-    """Some examples that begin with seed `number`: how many there were, and what the smallest bad one showed."""
+def _round(target: Target, number: int, examples: int, *, shrinks: bool) -> tuple[int, str]:
+    """Some examples that begin with seed `number`: how many there were, and what a bad one showed."""
     tried = 0
 
     @seed(number)
@@ -74,7 +79,7 @@ def _round(target: Target, number: int, examples: int) -> tuple[int, str]:
         max_examples=examples,
         database=None,
         deadline=None,
-        phases=(Phase.generate, Phase.target, Phase.shrink),
+        phases=(Phase.generate, Phase.target, *([Phase.shrink] if shrinks else [])),
         suppress_health_check=list(HealthCheck),
         print_blob=False,
         report_multiple_bugs=False,

@@ -1,8 +1,9 @@
 """The verdict on samples: what grows, how fast, and whether that is too fast.
 
 Growth is the slope of a robust line (Theil and Sen: the median of the slopes between pairs) through the samples after
-the warm-up, so that a few odd samples do not decide. A run of less than an hour or two cannot see a MiB an hour through
-the allocator's noise: there the growth over the run is held against a floor instead.
+the warm-up, so that a few odd samples do not decide. What a server remembers on purpose fills up meanwhile: the nonces
+of a quarter of an hour, the last 512 instances, the pages of the database. A run that is not well beyond that cannot
+tell a MiB an hour: there only a coarse bound holds, which finds what leaks fast.
 """
 
 from __future__ import annotations
@@ -16,11 +17,15 @@ import msgspec
 from .samples import Sample
 
 WARM_UP_SHARE = 0.3
+FILLING_SECONDS = 25 * 60
+"""How long it takes until what is remembered is full, at most; half of a run that is shorter."""
 SAMPLES_LEAST = 6
 POINTS_MAX = 200
 RSS_MIB_PER_HOUR_MAX, RSS_NOISE_MIB = 1.0, 2.0
-FLAT_MAX = 2.0
-"""By how many descriptors or threads the end of a run may differ from its beginning."""
+SHORT_HOURS, SHORT_MIB = 0.5, 24.0
+"""Below so many hours after the warm-up memory may grow by so much."""
+FLAT_MAX, SHORT_FLAT_MAX = 2.0, 6.0
+"""By how many descriptors or threads the end of a run may differ from its beginning; connections come and go."""
 WAL_BYTES_MAX = 64 * 1024 * 1024
 HOUR_US = 3_600_000_000
 MEMORY = ("RSS", "PSS")
@@ -43,9 +48,10 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def allowed(self) -> float:
         """How much it may be."""
+        short = self.hours < SHORT_HOURS
         if self.what in MEMORY:
-            return max(RSS_MIB_PER_HOUR_MAX * self.hours, RSS_NOISE_MIB)
-        return FLAT_MAX
+            return SHORT_MIB if short else max(RSS_MIB_PER_HOUR_MAX * self.hours, RSS_NOISE_MIB)
+        return SHORT_FLAT_MAX if short else FLAT_MAX
 
 
 def slope(points: Sequence[tuple[float, float]]) -> float:
@@ -62,7 +68,7 @@ def growths(samples: Iterable[Sample]) -> list[Growth]:
     for sample in samples:
         by_process.setdefault((sample.who, sample.pid), []).append(sample)
     for (who, _), own in by_process.items():
-        settled = own[int(len(own) * WARM_UP_SHARE) :]
+        settled = _settled(own)
         if len(settled) < SAMPLES_LEAST:
             continue
         hours = (settled[-1].at - settled[0].at) / HOUR_US
@@ -82,6 +88,13 @@ def growths(samples: Iterable[Sample]) -> list[Growth]:
             )
             found.append(growth)
     return found
+
+
+def _settled(own: Sequence[Sample]) -> list[Sample]:
+    """The samples after the warm-up."""
+    first, length = own[0].at, own[-1].at - own[0].at
+    begins = first + max(length * WARM_UP_SHARE, min(FILLING_SECONDS * 1e6, length / 2))
+    return [one for one in own if one.at >= begins]
 
 
 def problems(samples: Sequence[Sample]) -> list[str]:

@@ -35,6 +35,8 @@ def hook(context):
 """
 KINDS = ("quick", "quick", "quick", "chatty", "flaky", "slow")
 FUNCTIONS = ("steady", "brief", "hooked")
+WAITING_MAX = 8
+"""Requests under way at a time, so that the number of connections tells nothing of the machine's day."""
 STOP_SHARE, CALL_SHARE, LIST_SHARE, UPDATE_SHARE = 0.05, 0.1, 0.05, 0.002
 HOOK = {"handler": "index.hook", "timeout": 2}
 
@@ -56,9 +58,18 @@ class Load:
 
     async def run(self, per_second: float) -> None:
         """Go on."""
+        waiting = 0
+
+        async def one() -> None:
+            nonlocal waiting
+            waiting += 1
+            await self._one()
+            waiting -= 1
+
         async with asyncio.TaskGroup() as group:
             while True:
-                group.create_task(self._one())
+                if waiting < WAITING_MAX:
+                    group.create_task(one())
                 await asyncio.sleep(1.0 / per_second)
 
     async def _one(self) -> None:

@@ -81,6 +81,8 @@ def line(minutes: float, tasks: int, samples: list[Sample]) -> str:
     """The summary."""
     known = {(one.who, one.what): one for one in judge.growths(samples)}
     words = [f"soak: {minutes:g} min, {tasks:,} tasks"]
+    if any(one.hours < judge.SHORT_HOURS for one in known.values()):
+        words[0] += " (too short to judge 1 MiB an hour)"
     for what, unit in (("RSS", " MiB"), ("descriptors", ""), ("threads", "")):
         if (one := known.get(("server", what))) is not None:
             words.append(f"{what} {one.median:.0f}{unit} {one.per_hour:+.1f}/h")

@@ -159,7 +159,7 @@ class Catalog(Accounts):
         if body.get("runtime") and isinstance(runtime := body["runtime"], str):
             await self._check_runtime_of(runtime)  # what cannot run here at all is said before what is wrong in detail
         config = new_config(body)
-        self._check_network(config)
+        self.check_network(config)
         before = self._functions.get((account_id, name))
         if before is not None and not before.deleted:
             raise FunctionAlreadyExists(name)
@@ -189,7 +189,7 @@ class Catalog(Accounts):
         config = changed_config(function.config, body)
         if config.runtime != function.config.runtime:
             await self._check_runtime_of(config.runtime)
-        self._check_network(config)
+        self.check_network(config)
         code = function.code
         if body.get("code") is not None or not (code.digest or config.contained):
             code = await upload(self._code, account_id, body.get("code"), needed=not config.contained)
@@ -321,7 +321,8 @@ class Catalog(Accounts):
             raise FunctionNotFound(digest)
         return archive
 
-    def _check_network(self, config: Config) -> None:
+    def check_network(self, config: Config) -> None:
+        """Refuse, with `InvalidArgument`, what the isolation in force cannot keep."""
         if not config.internet_access and not self._offline_works and not config.contained:
             raise InvalidArgument(
                 "internetAccess", False, "must be true: the isolation in force cannot keep a function from the network"

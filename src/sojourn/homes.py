@@ -19,11 +19,9 @@ from .errors import InvalidArgument, SandboxUnavailable
 from .function import Account
 from .runtime import Resolved, Runtime
 from .sandbox import Exit, Sandbox, SandboxDriver, SandboxSpec
+from .users import Users
 
 log = logging.getLogger(__name__)
-
-FIRST_UID = 200_000
-"""Users of sandboxes when the server is root: this number plus the account's place among all accounts."""
 
 CONTAINERS_SUFFIX = ".containers"
 """What the directory of an account's containers has behind the account's id, in which no dot can be."""
@@ -34,6 +32,7 @@ class Homes:
 
     `mark` is the environment value by which processes of this data directory are known; `code` gives the directory of
     an account's code trees. `containers` starts what containers live in; without it no function can be an image.
+    `users` gives every account a user of its own; without it all of them are the server's.
     """
 
     def __init__(
@@ -48,11 +47,12 @@ class Homes:
         network_others: str,
         region: str,
         containers: SandboxDriver | None = None,
+        users: Users | None = None,
     ) -> None:
         self._driver, self._runtimes, self._directory, self._code = driver, tuple(runtimes), directory, code
         self._mark, self._network, self._network_others = mark, network, network_others
         self.region = region
-        self._containers = containers
+        self._containers, self._users = containers, users
         self._places: dict[str, tuple[int, bool]] = {}
         self._sandboxes: dict[tuple[str, bool], asyncio.Future[Sandbox]] = {}
         self._closing = False
@@ -111,6 +111,8 @@ class Homes:
         for result in await asyncio.gather(*begun, return_exceptions=True):
             if not isinstance(result, BaseException):
                 await result.close()
+        if self._users is not None:
+            self._users.release()
 
     async def _start(self, account_id: str, contained: bool) -> Sandbox:  # noqa: FBT001 - the parts of a key
         driver = self._containers if contained else self._driver
@@ -129,7 +131,7 @@ class Homes:
             interpreters=tuple(interpreters.values()),
             mark=self._mark,
             network=self.network_of(account_id),
-            uid=FIRST_UID + place if os.getuid() == 0 else None,
+            uid=self._users.of(place) if self._users is not None else None,
         )
         crashpoint("sandbox.start.before")
         return await driver.start(spec, self._exited, lambda: self._gone(account_id, contained))

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import random
 import secrets
 import signal
@@ -52,6 +53,7 @@ from .store import Store
 from .target import Reach, parse_bridges
 from .task import Backoff
 from .timers import Timers
+from .users import Users
 from .webhook import Webhook
 
 log = logging.getLogger("sojourn")
@@ -189,6 +191,7 @@ class Server:
             network_others=settings.network_others,
             region=settings.region,
             containers=overheard(containers, self._listener),
+            users=Users(settings.data_dir / "users") if os.geteuid() == 0 else None,
         )
         self.catalog = Catalog(
             self.store,

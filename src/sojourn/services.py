@@ -9,6 +9,7 @@ are never given twice.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -16,7 +17,7 @@ from .alias import changed_alias, check_alias_name, check_description
 from .catalog import Catalog
 from .clock import Clock
 from .crashpoint import crashpoint
-from .errors import Conflict, InvalidArgument, QualifierNotFound
+from .errors import Conflict, FunctionNotFound, InvalidArgument, QualifierNotFound
 from .function import LATEST, Alias, Function, check_service_name
 from .refusals import (
     AliasAlreadyExists,
@@ -93,11 +94,21 @@ class Services:
         before = self.service(account_id, name)
         after = changed_service(before, body)
         for function in self.functions(before):
-            if function.config.internet_access != after.internet_access:
-                await self._catalog.update_function(
-                    account_id, function.name, {"internetAccess": after.internet_access}
-                )
-        return await self._replace(before, after)
+            self._catalog.check_network(msgspec.structs.replace(function.config, internet_access=after.internet_access))
+        after = await self._replace(before, after)  # first: who comes too late to change it changes no function either
+        await self._connect(account_id, name)
+        return after
+
+    async def _connect(self, account_id: str, name: str) -> None:
+        """Give each function of a service its network, whoever changes them, or the service, meanwhile."""
+        while True:
+            service = self._services[account_id, name]
+            wanted = service.internet_access
+            others = [each for each in self.functions(service) if each.config.internet_access != wanted]
+            if not others:
+                return
+            with suppress(Conflict, FunctionNotFound):
+                await self._catalog.update_function(account_id, others[0].name, {"internetAccess": wanted})
 
     async def delete(self, account_id: str, name: str) -> None:
         """Delete a service that holds nothing any more.
@@ -135,8 +146,13 @@ class Services:
             await self._catalog.publish(function, text, version)
         crashpoint("service.publish.snapshots")
         made = ServiceVersion(description=text, created_at=self._clock.now())
-        await self._replace(taken, msgspec.structs.replace(taken, versions=taken.versions | {version: made}))
-        return version
+        while True:
+            try:
+                await self._replace(taken, msgspec.structs.replace(taken, versions=taken.versions | {version: made}))
+            except Conflict:  # of something else: the number is taken
+                taken = self.service(service.account_id, service.name)
+            else:
+                return version
 
     async def delete_version(self, service: Service, version: str) -> None:
         """Delete a version of a service, and those of its functions."""

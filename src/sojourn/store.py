@@ -216,8 +216,8 @@ class Store(Protocol):
         """Create or replace a trigger of a function if it still stands at `epoch` (0: it must not exist yet)."""
         ...
 
-    async def drop_trigger(self, function_id: int, name: str) -> None:
-        """Forget a trigger; forgetting one that is not there is fine."""
+    async def drop_trigger(self, function_id: int, name: str, epoch: int) -> bool:
+        """Forget a trigger if it still stands at `epoch`."""
         ...
 
     async def triggers(self) -> Sequence[Trigger]:

@@ -28,8 +28,8 @@ _FORMS = (
     f"{', '.join(SERVICES)} with a bridge"
 )
 _FUNCTION = re.compile(r"acs:fc:([^:/]*):([^:/]*):functions/([^/]+)(?:/([^/]*))?")
-_OLDER_FUNCTION = re.compile(r"acs:fc:([^:/]*):([^:/]*):services/([^/.]+)(?:\.([^/]*))?/functions/([^/$]+)")
-"""As the generations with services spell it."""
+_OLDER = re.compile(r"acs:fc:([^:/]*):([^:/]*):services/([^/.$]+)(?:\.([^/]*))?/functions/([^/$]+)")
+"""As generations with services spell it, whose templates leave region and account empty for one's own."""
 _SERVICE = re.compile(rf"acs:({'|'.join(SERVICES)}):[!-~]+")
 _URL = re.compile(r"https?://[!-~]+", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
@@ -143,10 +143,10 @@ def target_of(text: str, account_id: str, reach: Reach, field: str = "destinatio
 
     """
     _check_form(field, text)
-    if parts := _function_parts(text):
+    if parts := _function(text):
         region, account, name, qualifier = parts
         own = arn(account_id, name, reach.region)
-        if (region, account) != (reach.region, account_id):
+        if (region or reach.region, account or account_id) != (reach.region, account_id):
             raise InvalidArgument(field, text, f"must name a function of this account and region, such as {own}")
         return FunctionTarget(name, "" if qualifier == LATEST else qualifier)
     if match := _SERVICE.fullmatch(text):
@@ -219,7 +219,7 @@ def _check_form(field: str, text: object) -> str:
     """`text` when it is spelled like a target."""
     if not isinstance(text, str) or not text or len(text) > TARGET_CHARACTERS_MAX:
         raise InvalidArgument(field, text, f"must be text of 1 to {TARGET_CHARACTERS_MAX} characters")
-    parts = _function_parts(text)
+    parts = _function(text)
     if parts and FUNCTION_NAME.fullmatch(parts[2]):
         return text
     if not parts and _URL.fullmatch(text):
@@ -230,11 +230,11 @@ def _check_form(field: str, text: object) -> str:
     return text
 
 
-def _function_parts(text: str) -> tuple[str, str, str, str] | None:
-    """Region, account, name and qualifier of the ARN of a function, None when `text` is none."""
+def _function(text: str) -> tuple[str, str, str, str] | None:
+    """Region, account, name and qualifier of a function that `text` names, "" for what it leaves out."""
     if match := _FUNCTION.fullmatch(text):
         return match[1], match[2], match[3], match[4] or ""
-    if match := _OLDER_FUNCTION.fullmatch(text):
+    if match := _OLDER.fullmatch(text):
         return match[1], match[2], f"{match[3]}${match[5]}", match[4] or ""
     return None
 

@@ -110,10 +110,11 @@ class Timers:
         return await self._replace(before, after)
 
     async def delete(self, function: Function, name: str) -> None:
-        """Forget a trigger."""
-        self.trigger(function, name)
+        """Forget a trigger; `Conflict` when it was changed, or fired, meanwhile."""
+        before = self.trigger(function, name)
         crashpoint("trigger.delete.before")
-        await self._store.drop_trigger(function.id, name)
+        if not await self._store.drop_trigger(function.id, name, before.epoch):
+            raise Conflict(f"trigger '{name}' was changed by somebody else meanwhile, try again")
         crashpoint("trigger.delete.durable")
         self._triggers.get(function.id, {}).pop(name, None)
 

@@ -12,16 +12,19 @@ import asyncio
 import base64
 import hashlib
 import hmac
+import importlib
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-
-import httpx
+from typing import TYPE_CHECKING
 
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .destination import Deferred, Refused, Verdict, verdict_of
 from .target import Endpoint, endpoint_of, is_address, is_public
+
+if TYPE_CHECKING:
+    import httpx
 
 CONNECT_SECONDS_MAX = 5.0
 TOTAL_SECONDS_MAX = 30.0
@@ -53,6 +56,8 @@ class Webhook:
     @cached_property
     def _http(self) -> httpx.AsyncClient:
         """Made when first needed: reading the certificates of all authorities takes longer than all else here."""
+        import httpx  # noqa: PLC0415 - see `_loaded`
+
         authorities = httpx.create_ssl_context(trust_env=False)
         authorities.load_default_certs()  # the operator's own are among the system's
         return httpx.AsyncClient(
@@ -78,6 +83,9 @@ class Webhook:
         trusted: whether the operator chose the URL, who may name any address.
 
         """
+        await _loaded()
+        import httpx  # noqa: PLC0415 - see `_loaded`
+
         endpoint = endpoint_of(url)
         sent = {
             "host": endpoint.authority,
@@ -106,6 +114,8 @@ class Webhook:
         self._lookups.shutdown(wait=False, cancel_futures=True)
 
     async def _send(self, endpoint: Endpoint, addresses: list[str], body: bytes, headers: Mapping[str, str]) -> Verdict:
+        import httpx  # noqa: PLC0415 - see `_loaded`
+
         said = "it has no address"
         for address in addresses:
             host = f"[{address}]" if ":" in address else address
@@ -136,6 +146,11 @@ class Webhook:
             self._lookups, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         )
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+async def _loaded() -> None:
+    """Load the HTTP library, beside the loop: it takes a third of a server's start, and most servers send nothing."""
+    await asyncio.to_thread(importlib.import_module, "httpx")
 
 
 def signed(message_id: str, body: bytes, secret: str, at_seconds: int) -> dict[str, str]:

@@ -89,13 +89,14 @@ def go(caller: Caller) -> Go:
     return made
 
 
-def test_a_task_is_submitted_looked_at_and_stopped(go: Go) -> None:
+@pytest.mark.parametrize("service", ["s", "s.LATEST"], ids=["plain", "with qualifier"])
+def test_a_task_is_submitted_looked_at_and_stopped(go: Go, service: str) -> None:
     """NewStopStatefulAsyncInvocationInput("s", "f", "my-task"), StopStatefulAsyncInvocation."""
     submit = {"X_Fc_Invocation_Type": "Async", "X_Fc_Stateful_Async_Invocation_Id": "my-task", "X_Fc_Log_Type": "None"}
-    status, headers, document = go("POST", "/services/s/functions/f/invocations", b"event", **submit)
+    status, headers, document = go("POST", f"/services/{service}/functions/f/invocations", b"event", **submit)
     assert (status, document, headers["x-fc-stateful-async-invocation-id"]) == (202, None, "my-task")
     assert "content-type" not in headers
-    path = "/services/s/functions/f/stateful-async-invocations"
+    path = f"/services/{service}/functions/f/stateful-async-invocations"
     status, _, task = go("GET", f"{path}/my-task")
     assert (status, task["invocationId"], task["status"], task["endTime"]) == (200, "my-task", "Enqueued", 0)
     for name in ("startedTime", "endTime", "durationMs", "alreadyRetriedTimes"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from api.door import Caller, Door, creation, zipped
 
 OPEN, CLASSIC = "/2021-04-06", "/2016-08-15"
@@ -230,21 +228,6 @@ def test_what_an_account_can_ask(caller: Caller) -> None:
     assert caller("GET", "/regions").json["Regions"]["Region"][0]["RegionId"] == "test-1"
     assert caller("GET", f"{CLASSIC}/reservedCapacities").json == {"reservedCapacities": [], "nextToken": ""}
     assert caller("GET", f"{OPEN}/reserved-capacities").json == {"reservedCapacities": [], "nextToken": ""}
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "name"),
-    [
-        ("POST", "/custom-domains", "CreateCustomDomain"),
-        ("GET", "/functions/f/sessions/x", "GetSession"),
-        ("GET", f"{OPEN}/layers", "ListLayers"),
-        ("POST", f"{OPEN}/gpuInstances", "CreateGPUInstance"),
-        ("GET", f"{CLASSIC}/services/s/functions/f/instances/i/exec", "InstanceExec"),
-    ],
-)
-def test_what_is_left_out_says_so_by_name(caller: Caller, method: str, path: str, name: str) -> None:
-    """400, as Function Compute has it."""
-    caller(method, path).refused(400, "PathNotSupported", name)
 
 
 def test_on_demand_bounds_a_function(caller: Caller) -> None:

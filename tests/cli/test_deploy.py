@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from cli.conftest import PROGRAM, Run
@@ -52,6 +53,8 @@ def client(server: LocalServer) -> Iterator[Client]:
     with server.client() as talking:
         yield talking
         for function in list(talking.iterate_functions()):
+            for trigger in talking.list_triggers(function.function_name):
+                talking.delete_trigger(function.function_name, trigger.trigger_name)
             talking.delete_function(function.function_name)
 
 
@@ -161,6 +164,109 @@ def test_instances_and_destinations_are_configured(
     change(project, ("onFailure", "onSuccess"))
     assert any("onFailure.destination" in line and line.endswith("→ none") for line in deploy(cli, project))
     assert deploy(cli, project)[-1] == "0 to create, 0 to change, 2 as they are."
+
+
+TRIGGERS = """\
+      triggers:
+        - triggerName: nightly
+          triggerType: timer
+          description: d
+          triggerConfig: {payload: p, cronExpression: '0 0 4 * * *', enable: false}
+        - triggerName: web
+          triggerType: http
+          triggerConfig:
+            authType: anonymous
+            methods: [GET]
+"""
+
+
+def test_triggers_are_made_compared_and_changed_field_by_field(cli: Run, project: Path, client: Client) -> None:
+    """With the server's defaults; the address is told; those that the file does not name stay."""
+    change(project, ("  other:", TRIGGERS + "  other:"))
+    lines = deploy(cli, project)
+    assert {"triggers.nightly.triggerConfig.cronExpression 0 0 4 * * *", "triggers.web.triggerType http"} <= set(lines)
+    url = client.get_trigger("job", "web").url
+    assert f"job is reached at {url}" in lines
+    assert [each.trigger_name for each in client.list_triggers("job")] == ["nightly", "web"]
+    assert deploy(cli, project)[-1] == "0 to create, 0 to change, 2 as they are."
+
+    change(project, ("enable: false", "enable: true"), ("methods: [GET]", "disableURLInternet: false"))
+    client.update_trigger("job", "nightly", description="other")
+    lines = deploy(cli, project)
+    assert lines[1:5] == [
+        "~ job job change",
+        "triggers.nightly.triggerConfig.enable false → true",
+        "triggers.nightly.description other → d",
+        'triggers.web.triggerConfig.methods ["GET"] → ["GET","POST","PUT","DELETE","HEAD","PATCH","OPTIONS"]',
+    ]
+    change(project, ("          description: d\n", ""))
+    assert deploy(cli, project)[-1] == "0 to create, 0 to change, 2 as they are."
+
+    change(
+        project,
+        ("triggerName: web", "triggerName: nightly"),
+        ("triggerName: nightly\n          triggerType: timer", "triggerName: hourly\n          triggerType: timer"),
+    )
+    ran = cli("deploy", "-t", str(project / "s.yaml"), "-y")
+    assert ran.code == 2
+    assert "triggers.nightly.triggerType must be timer, as on the server: delete it first" in ran.err
+
+
+OLDER = f"""\
+edition: 1.0.0
+name: app
+access: default
+vars:
+  region: cn-hangzhou
+  service:
+    name: shop
+    description: all of the shop
+services:
+  sell:
+    component: devsapp/fc
+    props:
+      region: ${{vars.region}}
+      service: ${{vars.service}}
+      function:
+        name: sell
+        description: 'hello world by serverless devs'
+        runtime: {HERE}
+        codeUri: ./code
+        handler: index.handler
+        memorySize: 128
+        timeout: 60
+        environmentVariables:
+          A: b
+        asyncConfiguration:
+          statefulInvocation: true
+          maxAsyncRetryAttempts: 0
+      triggers:
+        - name: httpTrigger
+          type: http
+          config:
+            authType: anonymous
+            methods:
+              - GET
+        - name: timer
+          type: timer
+          qualifier: LATEST
+          config:
+            payload: awesome-fc
+            cronExpression: '@every 60m'
+            enable: true
+"""
+
+
+def test_a_file_of_the_older_form_is_deployed_with_its_triggers(cli: Run, project: Path, client: Client) -> None:
+    """As a function of its service, called at its address; a second time nothing changes."""
+    (project / "s.yaml").write_text(OLDER)
+    (project / "code" / "index.py").write_text("def handler(event, context):\n    return 'sold'\n")
+    deploy(cli, project)
+    assert client.get_service("shop").service_name == "shop"
+    triggers = {each.trigger_name: each for each in client.list_triggers("shop$sell")}
+    assert sorted(triggers) == ["httpTrigger", "timer"]
+    assert httpx.get(triggers["httpTrigger"].url, trust_env=False).text == "sold"
+    assert deploy(cli, project)[-1] == "0 to create, 0 to change, 1 as they are."
 
 
 def test_code_is_compared_by_its_checksum(cli: Run, project: Path, client: Client) -> None:

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from sojourn.conform.checks import CHECKS
 from sojourn.conform.generations import GENERATIONS
 from sojourn.conform.run import Plan, Result, run
-from sojourn.testing.local import HERE, LocalServer
+from sojourn.testing.deployer import HERE
+from sojourn.testing.local import LocalServer
 
 
 async def conformed(server: LocalServer, version: str, *only: str, slow: bool = False) -> Result:

@@ -16,7 +16,8 @@ from cli.conftest import PROGRAM
 from conform.crooked import Crooked, Message, served
 from live import until
 from sojourn.cli import main
-from sojourn.testing.local import HERE, LocalServer
+from sojourn.testing.deployer import HERE
+from sojourn.testing.local import LocalServer
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,8 @@ from sojourn.client import Connection
 from sojourn.conform.checks import CHECKS
 from sojourn.conform.generations import GENERATIONS
 from sojourn.conform.run import Outcome, Plan, run
-from sojourn.testing.local import HERE, LocalServer
+from sojourn.testing.deployer import HERE
+from sojourn.testing.local import LocalServer
 
 NEWEST = GENERATIONS["2023-03-30"]
 PATIENCE_SECONDS = 8.0

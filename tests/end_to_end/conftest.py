@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from end_to_end.isolation import BRISK, DRIVERS, why_not
 from end_to_end.post import Post
-from live import LiveServer
+from live import LiveServer, Python
+from other_user import packages
 
 
 @pytest.fixture(scope="module", params=list(DRIVERS))
@@ -36,3 +40,11 @@ def post() -> Iterator[Post]:
     """Where functions tell how far they are."""
     with Post() as office:
         yield office
+
+
+@pytest.fixture(scope="session")
+def other_python() -> Iterator[Python]:
+    """Sojourn where every user can run it."""
+    directory = Path(tempfile.mkdtemp(prefix="sojourn-packages-"))
+    yield packages(directory)
+    shutil.rmtree(directory)

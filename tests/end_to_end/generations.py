@@ -19,11 +19,13 @@ from alibabacloud_tea_openapi.models import Config
 from alibabacloud_tea_util.models import RuntimeOptions
 
 from end_to_end.functions import HANDLER, RUNTIME
-from live import LiveServer, archive
+from live import LiveServer, archive, program
 
 SERVICE = "life"
 
 Document = dict[str, Any]
+Hooks = dict[str, tuple[str, int]]
+"""Hooks by their names in 3.0, each with its handler and its seconds."""
 
 
 class Refused(Exception):
@@ -52,8 +54,13 @@ class Generation(Protocol):
     def create_service(self, name: str) -> None:
         """CreateService."""
 
-    def create(self, name: str, source: str, **settings: Any) -> Document:
-        """CreateFunction."""
+    def create(
+        self, name: str, source: str, *, runtime: str = RUNTIME, hooks: Hooks | None = None, **settings: Any
+    ) -> Document:
+        """CreateFunction; a custom runtime has `source` as its program."""
+
+    def hooks_of(self, name: str) -> dict[str, tuple[str, int]]:
+        """GetFunction: its hooks, each with its handler and its seconds."""
 
     def delete(self, name: str) -> None:
         """DeleteFunction."""
@@ -61,8 +68,23 @@ class Generation(Protocol):
     def configure(self, name: str, **settings: Any) -> Document:
         """PutFunctionAsyncInvokeConfig, with its names on the wire."""
 
+    def config_of(self, name: str) -> Document:
+        """GetFunctionAsyncInvokeConfig."""
+
+    def configs_of(self, name: str) -> list[Document]:
+        """ListFunctionAsyncInvokeConfigs."""
+
+    def unconfigure(self, name: str) -> None:
+        """DeleteFunctionAsyncInvokeConfig."""
+
     def bound(self, name: str, count: int) -> None:
         """PutFunctionOnDemandConfig."""
+
+    def bound_of(self, name: str) -> int:
+        """GetFunctionOnDemandConfig."""
+
+    def unbound(self, name: str) -> None:
+        """DeleteFunctionOnDemandConfig."""
 
     def submit(
         self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
@@ -86,7 +108,7 @@ class AlreadyThere(Refused):
     """What was to be created is there."""
 
 
-def _refusing(call: Any) -> Any:
+def refusing(call: Any) -> Any:
     """`call`, its errors as `Refused`."""
 
     def wrapped(*arguments: Any, **more: Any) -> Any:
@@ -133,31 +155,77 @@ class Open(_OfPython):
 
     def create_service(self, name: str) -> None:
         """CreateService."""
-        _refusing(self.client.create_service)(open_models.CreateServiceRequest(service_name=name))
+        refusing(self.client.create_service)(open_models.CreateServiceRequest(service_name=name))
 
-    def create(self, name: str, source: str, **settings: Any) -> Document:
+    def create(
+        self, name: str, source: str, *, runtime: str = RUNTIME, hooks: Hooks | None = None, **settings: Any
+    ) -> Document:
         """CreateFunction."""
-        code = open_models.Code(zip_file=base64.b64encode(archive(source)).decode())
+        code = open_models.Code(zip_file=base64.b64encode(code_of(source, runtime)).decode())
+        if hooks:
+            initializer, pre_stop = hooks["initializer"], hooks["preStop"]
+            settings |= {
+                "initializer": initializer[0],
+                "initialization_timeout": initializer[1],
+                "instance_lifecycle_config": open_models.InstanceLifecycleConfig(
+                    pre_stop=open_models.LifecycleHook(handler=pre_stop[0], timeout=pre_stop[1])
+                ),
+            }
         request = open_models.CreateFunctionRequest(
-            function_name=name, runtime=RUNTIME, handler=HANDLER, code=code, **({"timeout": 60} | settings)
+            function_name=name, runtime=runtime, handler=HANDLER, code=code, **({"timeout": 60} | settings)
         )
-        found: Document = _refusing(self.client.create_function)(SERVICE, request).body.to_map()
+        found: Document = refusing(self.client.create_function)(SERVICE, request).body.to_map()
         return found
+
+    def hooks_of(self, name: str) -> Hooks:
+        """GetFunction: its hooks."""
+        request = open_models.GetFunctionRequest()
+        return hooks_in(refusing(self.client.get_function)(SERVICE, name, request).body.to_map())
 
     def delete(self, name: str) -> None:
         """DeleteFunction."""
-        _refusing(self.client.delete_function)(SERVICE, name)
+        refusing(self.client.delete_function)(SERVICE, name)
 
     def configure(self, name: str, **settings: Any) -> Document:
         """PutFunctionAsyncInvokeConfig, with its names on the wire."""
         request = open_models.PutFunctionAsyncInvokeConfigRequest().from_map({"statefulInvocation": True, **settings})
-        found: Document = _refusing(self.client.put_function_async_invoke_config)(SERVICE, name, request).body.to_map()
+        found: Document = refusing(self.client.put_function_async_invoke_config)(SERVICE, name, request).body.to_map()
         return found
+
+    def config_of(self, name: str) -> Document:
+        """GetFunctionAsyncInvokeConfig."""
+        request = open_models.GetFunctionAsyncInvokeConfigRequest()
+        found: Document = refusing(self.client.get_function_async_invoke_config)(SERVICE, name, request).body.to_map()
+        return found
+
+    def configs_of(self, name: str) -> list[Document]:
+        """ListFunctionAsyncInvokeConfigs."""
+        request = open_models.ListFunctionAsyncInvokeConfigsRequest(limit=10)
+        answer = refusing(self.client.list_function_async_invoke_configs)(SERVICE, name, request).body
+        return [each.to_map() for each in answer.configs]
+
+    def unconfigure(self, name: str) -> None:
+        """DeleteFunctionAsyncInvokeConfig."""
+        request = open_models.DeleteFunctionAsyncInvokeConfigRequest()
+        refusing(self.client.delete_function_async_invoke_config)(SERVICE, name, request)
 
     def bound(self, name: str, count: int) -> None:
         """PutFunctionOnDemandConfig."""
         request = open_models.PutFunctionOnDemandConfigRequest(maximum_instance_count=count)
-        _refusing(self.client.put_function_on_demand_config)(SERVICE, name, request)
+        refusing(self.client.put_function_on_demand_config)(SERVICE, name, request)
+
+    def bound_of(self, name: str) -> int:
+        """GetFunctionOnDemandConfig."""
+        request = open_models.GetFunctionOnDemandConfigRequest()
+        found: int = refusing(self.client.get_function_on_demand_config)(
+            SERVICE, name, request
+        ).body.maximum_instance_count
+        return found
+
+    def unbound(self, name: str) -> None:
+        """DeleteFunctionOnDemandConfig."""
+        request = open_models.DeleteFunctionOnDemandConfigRequest()
+        refusing(self.client.delete_function_on_demand_config)(SERVICE, name, request)
 
     def submit(
         self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
@@ -183,12 +251,12 @@ class Open(_OfPython):
         )
         request = open_models.InvokeFunctionRequest(body=payload, qualifier=qualifier)
         options = RuntimeOptions(read_timeout=60_000, connect_timeout=10_000, autoretry=False)
-        return _refusing(self.client.invoke_function_with_options)(SERVICE, name, request, sent, options)
+        return refusing(self.client.invoke_function_with_options)(SERVICE, name, request, sent, options)
 
     def get(self, name: str, task_id: str) -> Document:
         """GetStatefulAsyncInvocation."""
         request = open_models.GetStatefulAsyncInvocationRequest()
-        found: Document = _refusing(self.client.get_stateful_async_invocation)(
+        found: Document = refusing(self.client.get_stateful_async_invocation)(
             SERVICE, name, task_id, request
         ).body.to_map()
         return found
@@ -196,13 +264,13 @@ class Open(_OfPython):
     def page(self, name: str, **wanted: Any) -> Document:
         """ListStatefulAsyncInvocations, with the names of its parameters on the wire."""
         request = open_models.ListStatefulAsyncInvocationsRequest().from_map(wanted)
-        found: Document = _refusing(self.client.list_stateful_async_invocations)(SERVICE, name, request).body.to_map()
+        found: Document = refusing(self.client.list_stateful_async_invocations)(SERVICE, name, request).body.to_map()
         return found
 
     def stop(self, name: str, task_id: str) -> None:
         """StopStatefulAsyncInvocation."""
         request = open_models.StopStatefulAsyncInvocationRequest()
-        _refusing(self.client.stop_stateful_async_invocation)(SERVICE, name, task_id, request)
+        refusing(self.client.stop_stateful_async_invocation)(SERVICE, name, task_id, request)
 
 
 class Classic(_OfPython):
@@ -220,32 +288,67 @@ class Classic(_OfPython):
 
     def create_service(self, name: str) -> None:
         """CreateService."""
-        _refusing(self.client.create_service)(name)
+        refusing(self.client.create_service)(name)
 
-    def create(self, name: str, source: str, **settings: Any) -> Document:
-        """CreateFunction."""
+    def create(
+        self, name: str, source: str, *, runtime: str = RUNTIME, hooks: Hooks | None = None, **settings: Any
+    ) -> Document:
+        """CreateFunction; the client knows no PreStop, so that one is added by its own signing of any request."""
+        if hooks:
+            settings["initializer"], settings["initializationTimeout"] = hooks["initializer"]
         with tempfile.NamedTemporaryFile(suffix=".zip") as file:
-            Path(file.name).write_bytes(archive(source))
-            answer = _refusing(self.client.create_function)(
-                SERVICE, name, RUNTIME, HANDLER, codeZipFile=file.name, **({"timeout": 60} | _camel(settings))
+            Path(file.name).write_bytes(code_of(source, runtime))
+            answer = refusing(self.client.create_function)(
+                SERVICE, name, runtime, HANDLER, codeZipFile=file.name, **({"timeout": 60} | _camel(settings))
             )
         found: Document = answer.data
+        if hooks:
+            handler, seconds = hooks["preStop"]
+            pre_stop = {"handler": handler, "timeout": seconds}
+            path = f"services/{SERVICE}/functions/{name}"
+            found = self._ask("PUT", path, body={"instanceLifecycleConfig": {"preStop": pre_stop}})
         return found
+
+    def hooks_of(self, name: str) -> Hooks:
+        """GetFunction: its hooks."""
+        return hooks_in(refusing(self.client.get_function)(SERVICE, name).data)
 
     def delete(self, name: str) -> None:
         """DeleteFunction."""
-        _refusing(self.client.delete_function)(SERVICE, name)
+        refusing(self.client.delete_function)(SERVICE, name)
 
     def configure(self, name: str, **settings: Any) -> Document:
         """PutFunctionAsyncInvokeConfig, with its names on the wire."""
-        found: Document = self._ask(
-            "PUT", f"{_of(name)}/async-invoke-config", body={"statefulInvocation": True, **settings}
-        )
+        body = {"statefulInvocation": True, **settings}
+        found: Document = refusing(self.client.put_function_async_invoke_config)(SERVICE, "LATEST", name, body).data
         return found
+
+    def config_of(self, name: str) -> Document:
+        """GetFunctionAsyncInvokeConfig."""
+        found: Document = refusing(self.client.get_function_async_invoke_config)(SERVICE, "LATEST", name).data
+        return found
+
+    def configs_of(self, name: str) -> list[Document]:
+        """ListFunctionAsyncInvokeConfigs."""
+        found: list[Document] = refusing(self.client.list_function_async_invoke_configs)(SERVICE, name).data["configs"]
+        return found
+
+    def unconfigure(self, name: str) -> None:
+        """DeleteFunctionAsyncInvokeConfig."""
+        refusing(self.client.delete_function_async_invoke_config)(SERVICE, "LATEST", name)
 
     def bound(self, name: str, count: int) -> None:
         """PutFunctionOnDemandConfig."""
-        _refusing(self.client.put_on_demand_config)(SERVICE, "LATEST", name, count)
+        refusing(self.client.put_on_demand_config)(SERVICE, "LATEST", name, count)
+
+    def bound_of(self, name: str) -> int:
+        """GetFunctionOnDemandConfig."""
+        found: int = refusing(self.client.get_on_demand_config)(SERVICE, "LATEST", name).data["maximumInstanceCount"]
+        return found
+
+    def unbound(self, name: str) -> None:
+        """DeleteFunctionOnDemandConfig."""
+        refusing(self.client.delete_on_demand_config)(SERVICE, "LATEST", name)
 
     def submit(
         self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str
@@ -254,7 +357,7 @@ class Classic(_OfPython):
         sent = {key.replace("_", "-"): value for key, value in headers.items()} | {"x-fc-invocation-type": "Async"}
         if task_id:
             sent["x-fc-stateful-async-invocation-id"] = task_id
-        answer = _refusing(self.client.invoke_function)(
+        answer = refusing(self.client.invoke_function)(
             SERVICE, name, payload=payload, qualifier=qualifier, headers=sent
         )
         found: str = {key.lower(): value for key, value in answer.headers.items()}["x-fc-stateful-async-invocation-id"]
@@ -262,7 +365,7 @@ class Classic(_OfPython):
 
     def call(self, name: str, payload: bytes = b"") -> bytes:
         """InvokeFunction."""
-        found: bytes = _refusing(self.client.invoke_function)(SERVICE, name, payload=payload).data
+        found: bytes = refusing(self.client.invoke_function)(SERVICE, name, payload=payload).data
         return found
 
     def get(self, name: str, task_id: str) -> Document:
@@ -282,8 +385,21 @@ class Classic(_OfPython):
         headers = self.client._build_common_headers(method, path, {})
         data = json.dumps(body).encode() if body is not None else None
         headers["content-length"] = str(len(data or b""))
-        answer = _refusing(self.client._do_request)(method, path, headers, params=query, body=data)
+        answer = refusing(self.client._do_request)(method, path, headers, params=query, body=data)
         return answer.json() if answer.content else {}
+
+
+def code_of(source: str, runtime: str) -> bytes:
+    """An archive with the module, or with the program of a custom runtime."""
+    return program(source) if runtime.startswith("custom") else archive(source)
+
+
+def hooks_in(function: Document) -> Hooks:
+    """The hooks that a function of 2.0 shows, by their names in 3.0."""
+    found = {name: (hook["handler"], hook["timeout"]) for name, hook in function["instanceLifecycleConfig"].items()}
+    if function["initializer"]:
+        found["initializer"] = (function["initializer"], function["initializationTimeout"])
+    return found
 
 
 def have_service(client: Generation) -> None:

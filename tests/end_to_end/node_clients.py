@@ -14,53 +14,23 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+import npm
 from end_to_end.functions import HANDLER, RUNTIME
-from end_to_end.generations import SERVICE, AlreadyThere, Document, Refused
-from live import LiveServer, archive
+from end_to_end.generations import SERVICE, AlreadyThere, Document, Hooks, Refused, code_of, hooks_in
+from live import LiveServer
 
 PACKAGES = {
     "fc2": "@alicloud/fc2@2.6.6",
     "fc-open20210406": "@alicloud/fc-open20210406@2.0.13",
     "fc20230330": "@alicloud/fc20230330@4.7.6",
 }
-INSTALL_SECONDS_MAX = 100
 SCRIPT = Path(__file__).with_suffix(".js")
 
 
-_missing: list[str] = []
-"""Why npm did not bring them: it is asked once."""
-
-
 def installed(cache: Path) -> Path:
-    """Where the packages are."""
-    if _missing:
-        pytest.skip(_missing[0])
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        pytest.skip("node and npm are not installed")
-    if not (cache / "complete").exists():
-        words = [
-            npm,
-            "install",
-            "--no-audit",
-            "--no-fund",
-            "--ignore-scripts",
-            "--prefix",
-            str(cache),
-            *PACKAGES.values(),
-        ]
-        try:
-            ran = subprocess.run(words, capture_output=True, check=False, timeout=INSTALL_SECONDS_MAX)
-        except subprocess.TimeoutExpired:
-            _missing.append(f"npm did not bring the clients in {INSTALL_SECONDS_MAX} s")
-            pytest.skip(_missing[0])
-        if ran.returncode:
-            _missing.append(f"npm cannot bring the clients: {ran.stderr.decode(errors='replace').splitlines()[-1:]}")
-            pytest.skip(_missing[0])
-        (cache / "complete").touch()
-    shutil.copy(SCRIPT, cache / SCRIPT.name)  # modules are looked for beside it
+    """Where the packages are, with our script: modules are looked for beside it."""
+    npm.installed(cache, *PACKAGES.values())
+    shutil.copy(SCRIPT, cache / SCRIPT.name)
     return cache
 
 
@@ -105,14 +75,24 @@ class Node:
         """CreateService."""
         self._ask("createService", name)
 
-    def create(self, name: str, source: str, **settings: Any) -> Document:
+    def create(
+        self, name: str, source: str, *, runtime: str = RUNTIME, hooks: Hooks | None = None, **settings: Any
+    ) -> Document:
         """CreateFunction."""
-        code = {"zipFile": base64.b64encode(archive(source)).decode()}
+        code = {"zipFile": base64.b64encode(code_of(source, runtime)).decode()}
+        if hooks:
+            handler, seconds = hooks["preStop"]
+            settings["initializer"], settings["initializationTimeout"] = hooks["initializer"]
+            settings["instanceLifecycleConfig"] = {"preStop": {"handler": handler, "timeout": seconds}}
         words = {"memory_size": "memorySize"}
         more = {words.get(key, key): value for key, value in ({"timeout": 60} | settings).items()}
-        body = {"functionName": name, "runtime": RUNTIME, "handler": HANDLER, "code": code, **more}
+        body = {"functionName": name, "runtime": runtime, "handler": HANDLER, "code": code, **more}
         made: Document = self._ask("create", body)
         return made
+
+    def hooks_of(self, name: str) -> Hooks:
+        """GetFunction: its hooks."""
+        return hooks_in(self._ask("function", name))
 
     def delete(self, name: str) -> None:
         """DeleteFunction."""
@@ -123,9 +103,32 @@ class Node:
         made: Document = self._ask("configure", name, {"statefulInvocation": True, **settings})
         return made
 
+    def config_of(self, name: str) -> Document:
+        """GetFunctionAsyncInvokeConfig."""
+        found: Document = self._ask("configOf", name)
+        return found
+
+    def configs_of(self, name: str) -> list[Document]:
+        """ListFunctionAsyncInvokeConfigs."""
+        found: list[Document] = self._ask("configsOf", name)
+        return found
+
+    def unconfigure(self, name: str) -> None:
+        """DeleteFunctionAsyncInvokeConfig."""
+        self._ask("unconfigure", name)
+
     def bound(self, name: str, count: int) -> None:
         """PutFunctionOnDemandConfig."""
         self._ask("bound", name, count)
+
+    def bound_of(self, name: str) -> int:
+        """GetFunctionOnDemandConfig."""
+        found: int = self._ask("boundOf", name)
+        return found
+
+    def unbound(self, name: str) -> None:
+        """DeleteFunctionOnDemandConfig."""
+        self._ask("unbound", name)
 
     def submit(
         self, name: str, payload: bytes = b"", task_id: str = "", qualifier: str = "LATEST", **headers: str

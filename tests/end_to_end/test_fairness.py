@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import pytest
 
+from bench import load, wire
 from end_to_end.isolation import BRISK, why_not
 from end_to_end.lives import deploy, run
 from end_to_end.post import Post
 from live import LiveServer
-from sojourn.client import Client, Status, TaskFilter
+from sojourn.client import Status, TaskFilter
 
 CROWD = 20_000
 WAITS = "tell('began')\nreturn 1"
@@ -18,14 +17,10 @@ WAITS = "tell('began')\nreturn 1"
 
 def crowd(server: LiveServer, name: str, count: int) -> None:
     """Put so many tasks of a function into its line."""
-    clients = [server.client() for _ in range(8)]
-
-    def some(client: Client) -> None:
-        for _ in range(count // len(clients)):
-            client.submit(name)
-
-    with ThreadPoolExecutor(len(clients)) as threads:
-        list(threads.map(some, clients))
+    known = server.credentials
+    target = wire.target(known["endpoint"], known["accessKeyId"], known["accessKeySecret"])
+    report = load.run(load.Plan(target=target, function=name, payload=b"", requests=count, connections=8))
+    assert report.accepted == count
 
 
 @pytest.mark.slow

@@ -1,4 +1,7 @@
-"""The official clients of the generations with services drive a real server through everything a task can be asked."""
+"""Each official client drives a real server through the whole life of functions and tasks, in one and the same test.
+
+`docs/compat.md` says which step is shown by which test; `test_official_clients` holds it to what is here.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ import pytest
 
 from end_to_end.functions import ECHO, FLAKY, SLEEPER
 from end_to_end.generations import SERVICE, Classic, Document, Generation, Open, Refused, have_service
+from end_to_end.newest import Newest
 from end_to_end.node_clients import PACKAGES, Node, installed
+from end_to_end.post import PRELUDE, Post
 from end_to_end.test_official_sdk import Sdk
 from live import LiveServer, until
 
@@ -18,8 +23,31 @@ pytestmark = pytest.mark.filterwarnings(
 
 SECONDS = 30.0
 OVER = {"Succeeded", "Failed", "Stopped", "Expired", "Invalid"}
-PYTHON: dict[str, type[Open | Classic]] = {"pypi-fc-open20210406": Open, "pypi-aliyun-fc2": Classic}
+PYTHON: dict[str, type[Open | Classic | Newest]] = {
+    "pypi-fc20230330": Newest,
+    "pypi-fc-open20210406": Open,
+    "pypi-aliyun-fc2": Classic,
+}
 CLIENTS = (*PYTHON, *(f"npm-{name}" for name in PACKAGES))
+HOOKS = {"initializer": ("index.initialize", 7), "preStop": ("index.pre_stop", 5)}
+HOOKED = """
+import time
+
+state = []
+
+def initialize(context):
+    state.append("ready")
+
+def handler(event, context):
+    if event:
+        time.sleep(600)
+    return "".join(state)
+
+def pre_stop(context):
+    tell("preStop")
+"""
+NEVER_READY = "#!/bin/sh\nexec sleep 600\n"
+"""A program that never takes a request, so that its task stays Dequeued."""
 
 
 @pytest.fixture(scope="module", params=CLIENTS)
@@ -70,6 +98,30 @@ def test_a_function_lives_and_dies(client: Generation, prefix: str) -> None:
     assert refused(client.create, name, ECHO) == (409, "FunctionAlreadyExists")
     client.delete(name)
     assert refused(client.delete, name) == (404, "FunctionNotFound")
+
+
+def test_a_function_is_configured(client: Generation, prefix: str) -> None:
+    """Hooks run and are shown; the configuration of tasks and the bound are put, got, listed and deleted."""
+    name = f"{prefix}-hooked"
+    client.create(name, f"def tell(_): pass\n{HOOKED}", hooks=HOOKS)
+    assert client.hooks_of(name) == HOOKS
+    assert client.call(name) == b"ready"
+
+    assert refused(client.config_of, name)[0] == 404
+    client.configure(name, maxAsyncRetryAttempts=5, maxAsyncEventAgeInSeconds=60)
+    client.configure(name, maxAsyncRetryAttempts=0)
+    config = client.config_of(name)
+    assert (config["maxAsyncRetryAttempts"], config["maxAsyncEventAgeInSeconds"]) == (0, 60)
+    assert [(each["function"], each["maxAsyncRetryAttempts"]) for each in client.configs_of(name)] == [(name, 0)]
+    assert refused(client.configure, name, maxAsyncRetryAttempts=9) == (400, "InvalidArgument")
+    client.unconfigure(name)
+    assert refused(client.unconfigure, name)[0] == 404
+
+    assert refused(client.bound_of, name)[0] == 404
+    client.bound(name, 2)
+    assert client.bound_of(name) == 2
+    client.unbound(name)
+    assert refused(client.bound_of, name)[0] == 404
 
 
 def test_a_task_has_every_field(client: Generation, prefix: str) -> None:
@@ -143,6 +195,29 @@ def test_stops_from_every_status(client: Generation, prefix: str) -> None:
     assert refused(client.stop, broken, "nobody") == (404, "StatefulAsyncInvocationNotFound")
 
 
+def test_stops_of_what_is_made_ready_and_of_what_is_stopped_already(
+    client: Generation, prefix: str, post: Post
+) -> None:
+    """Dequeued; and Stopping, where a second stop changes nothing, while PreStop runs."""
+    opening, hooked = f"{prefix}-opening", f"{prefix}-reluctant"
+    client.create(opening, NEVER_READY, runtime="custom.debian12")
+    client.create(hooked, f"import os\nos.environ.update({post.env!r})\n{PRELUDE}\n{HOOKED}", hooks=HOOKS)
+    dequeued = client.submit(opening)
+    reach(client, opening, dequeued, "Dequeued")
+    client.stop(opening, dequeued)
+    assert path(reach(client, opening, dequeued, "Stopped")) == ["Enqueued", "Dequeued", "Stopping", "Stopped"]
+
+    stopping = client.submit(hooked, b"wait")
+    reach(client, hooked, stopping, "Running")
+    post.hold("preStop")
+    client.stop(hooked, stopping)
+    post.wait("preStop")
+    assert client.get(hooked, stopping)["status"] == "Stopping"
+    client.stop(hooked, stopping)
+    post.let_go()
+    assert path(reach(client, hooked, stopping, "Stopped"))[-3:] == ["Running", "Stopping", "Stopped"]
+
+
 def test_retries_expiry_and_invalid(client: Generation, prefix: str) -> None:
     """Failed and then well; failed for good; too old behind a busy function; its function deleted meanwhile."""
     flaky, busy = f"{prefix}-flaky", f"{prefix}-busy"
@@ -169,6 +244,8 @@ def test_retries_expiry_and_invalid(client: Generation, prefix: str) -> None:
     reach(client, busy, invalid, "Invalid")
     client.stop(busy, running)
     reach(client, busy, running, "Stopped")
+    for name, task_id in ((flaky, well), (flaky, failed), (busy, expiring), (busy, invalid), (busy, running)):
+        assert refused(client.stop, name, task_id) == (412, "StatefulAsyncInvocationAlreadyCompleted")
 
 
 def test_a_wrong_key_gets_in_nowhere(client: Generation, server: LiveServer) -> None:

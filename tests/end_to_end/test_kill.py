@@ -28,7 +28,7 @@ from sojourn.history import Event
 from sojourn.stores.sqlite import SqliteStore
 from sojourn.task import INSTANCE_LOST, LEASE_LOST
 
-KILLS_UNDER_LOAD, KILLS_DURING_START = 11, 3
+KILLS_UNDER_LOAD, KILLS_DURING_START = 6, 2
 LOAD_SECONDS = (0.1, 0.8)
 ACCEPTED_PER_ROUND_MIN = 16
 CLIENTS = 4
@@ -244,4 +244,4 @@ def test_no_sigkill_loses_doubles_or_leaves_anything(sandbox: str) -> None:
     }
     assert {INSTANCE_LOST, LEASE_LOST} & causes, "no kill hit a task that was being worked on"
     assert {Status.SUCCEEDED, Status.STOPPED} <= {task.status for task in tasks.values()}
-    assert len(load.accepted) > 200, "too little load to mean anything"
+    assert len(load.accepted) > 100, "too little load to mean anything"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from end_to_end.isolation import BRISK
 from end_to_end.lives import deploy, detail, instances, log, path, reach, run, stopped
 from end_to_end.post import Post
 from live import ROOT, LiveServer, Python, archive, until
-from other_user import UID, interpreter, packages
+from other_user import UID, interpreter
 from sojourn.client import Client, Status
 
 PAGE = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
@@ -155,14 +153,6 @@ def test_a_sandbox_that_dies_takes_its_instances_and_no_task(live: LiveServer, p
     assert task.events[3].detail["errorType"] == "InstanceLost"
     assert reach(client, rested.instance_id, "Destroyed")
     assert post.said().count("preStop") == 0
-
-
-@pytest.fixture(scope="module")
-def other_python() -> Iterator[Python]:
-    """Sojourn where every user can run it."""
-    directory = Path(tempfile.mkdtemp(prefix="sojourn-packages-"))
-    yield packages(directory)
-    shutil.rmtree(directory)
 
 
 @pytest.mark.root

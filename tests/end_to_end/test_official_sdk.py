@@ -32,11 +32,12 @@ class Sdk:
         )
         self.client = Client(config)
 
-    def create(self, name: str, source: str, **settings: Any) -> Any:
-        """CreateFunction."""
-        code = models.InputCodeLocation(zip_file=base64.b64encode(archive(source)).decode())
+    def create(self, name: str, source: str | bytes, *, runtime: str = RUNTIME, **settings: Any) -> Any:
+        """CreateFunction, of a module's source or of an archive."""
+        zipped = archive(source) if isinstance(source, str) else source
+        code = models.InputCodeLocation(zip_file=base64.b64encode(zipped).decode())
         body = models.CreateFunctionInput(
-            function_name=name, runtime=RUNTIME, handler=HANDLER, code=code, **({"timeout": 60} | settings)
+            function_name=name, runtime=runtime, handler=HANDLER, code=code, **({"timeout": 60} | settings)
         )
         return self.client.create_function(models.CreateFunctionRequest(body=body)).body
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from sojourn.client import Client, Status
-from sojourn.testing.local import Deployer, LocalServer
+from sojourn.testing.deployer import Deployer
+from sojourn.testing.local import LocalServer
 
 SCALE = 600
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,8 +13,8 @@ import pytest
 from debian import missing
 from end_to_end.functions import HANDLER, RUNTIME, SLEEPER
 from end_to_end.isolation import BRISK
-from live import LiveServer, Python, archive, until
-from other_user import UID, interpreter, packages
+from live import LiveServer, archive, until
+from other_user import UID, interpreter
 from sojourn.client import Status
 
 WHO = """
@@ -32,14 +30,6 @@ def handler(event, context):
         became_root = False
     return {"uid": os.getuid(), "gid": os.getgid(), "groups": groups, "root": became_root}
 """
-
-
-@pytest.fixture(scope="module")
-def other_python() -> Iterator[Python]:
-    """Sojourn where every user can run it."""
-    directory = Path(tempfile.mkdtemp(prefix="sojourn-packages-"))
-    yield packages(directory)
-    shutil.rmtree(directory)
 
 
 @pytest.fixture(params=["ourselves", pytest.param("another", marks=pytest.mark.root)])

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+import npm
 from sojourn.manifest.document import parse_document
 from sojourn.manifest.variables import Variables
 
 PACKAGE = "@serverless-devs/s@3.1.10"
-INSTALL_SECONDS_MAX = 100
 FILE = """
 edition: 3.0.0
 name: app
@@ -73,20 +72,10 @@ ENVIRON = {"S_SET": "abc", "S_DIGITS": "7"}
 
 
 @pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stock(pytestconfig: pytest.Config) -> Path:
     """The stock command, installed by npm."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
-    root = tmp_path_factory.mktemp("stock")
-    words = [npm, "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", str(root), PACKAGE]
-    try:
-        ran = subprocess.run(words, capture_output=True, check=False, timeout=INSTALL_SECONDS_MAX)
-    except subprocess.TimeoutExpired:
-        pytest.skip(f"npm did not bring {PACKAGE} in {INSTALL_SECONDS_MAX} s")
-    if ran.returncode:
-        pytest.skip(f"npm cannot bring {PACKAGE}: {ran.stderr.decode(errors='replace').strip().splitlines()[-1:]}")
-    return root
+    assert pytestconfig.cache is not None
+    return npm.installed(pytestconfig.cache.mkdir("npm-stock"), PACKAGE)
 
 
 @pytest.fixture

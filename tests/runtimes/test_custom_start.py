@@ -114,9 +114,11 @@ def test_a_program_that_always_listens_on_one_port_waits_for_it() -> None:
 
     async def body() -> None:
         async with Live("process") as live:
-            fixed = {"FIXED_PORT": "9000"}
-            first = await made(live, environment=fixed)
-            second = asyncio.ensure_future(made(live, environment=fixed))
+            with socket.create_server(("", 0)) as free:
+                port = free.getsockname()[1]
+            fixed, custom = {"FIXED_PORT": str(port)}, CustomRuntime(port=port)
+            first = await made(live, custom=custom, environment=fixed)
+            second = asyncio.ensure_future(made(live, custom=custom, environment=fixed))
             assert (await live.call(first, b"x")).payload == b"x"
             assert not second.done()
             await live.stop(first, 1.0)

@@ -214,7 +214,7 @@ def test_what_is_not_the_functions_is_not_there() -> None:
                 pids = [name for name in os.listdir("/proc") if name.isdigit()]
                 return [[look(path) for path in event.decode().split(",")], pids, look("/code"), look("/")]
         """
-        async with Live(NAMESPACES) as live, Live(NAMESPACES, uid=201_002) as other:
+        async with Live(NAMESPACES) as live, Live(NAMESPACES, place=2) as other:
             live.add("secret = 1")
             other.add("secret = 2")
             (live.root / "store.db").write_text("secret")

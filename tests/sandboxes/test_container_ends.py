@@ -204,3 +204,16 @@ def test_what_a_killed_server_left_is_reaped(server: str) -> None:
                 podman("rm", "--force", "sojourn-kept")
 
     run(body)
+
+
+def test_two_servers_may_call_an_instance_the_same(server: str) -> None:
+    """They name instances by the clock, so one day they will: each has a container of its own."""
+
+    async def body() -> None:
+        async with Live("container", network="none") as live, Live("container", network="none") as other:
+            for each in (live, other):
+                await make(each, server, instance_id="c-same")
+            await other.stop("c-same", 0.0)
+            assert (await live.call("c-same", b"x")).payload == b"x"
+
+    run(body)

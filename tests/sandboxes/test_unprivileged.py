@@ -72,7 +72,7 @@ def _as_nobody(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.root
 @pytest.mark.skipif(not ROOT, reason="the other tests run as an unprivileged user already")
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("names", [FILES, RUNTIMES], ids=["sandboxes", "runtimes"])
 def test_everything_holds_without_root(names: tuple[str, ...]) -> None:
     """Both drivers start, call, stop, confine and reap when the server is not root."""

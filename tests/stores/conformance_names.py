@@ -97,8 +97,10 @@ class NameConformance:
             assert not await store.put_trigger(later, 2)
             assert await store.put_trigger(later, 1)
             assert list(await store.triggers()) == [later]
-            await store.drop_trigger(1, "other")
-            await store.drop_trigger(1, "t")
+            assert not await store.drop_trigger(1, "other", 2)
+            assert not await store.drop_trigger(1, "t", 1)
+            assert await store.drop_trigger(1, "t", 2)
+            assert not await store.drop_trigger(1, "t", 2)
             assert list(await store.triggers()) == []
             assert await store.put_trigger(trigger, 0)
 

@@ -19,7 +19,7 @@ from . import kernel, tree
 from .failure import StartFailed
 from .headers import Headers
 from .http_contract import HttpContract
-from .program import EXITED, NOT_FOUND, NOT_STARTED, Program
+from .program import EXITED, NOT_FOUND, NOT_STARTED, Program, runs_no_more
 from .serving import PORT_VARIABLES, serving, started
 from .shim import Shim, settle
 from .starting import wait_until_served
@@ -57,7 +57,7 @@ def prepare(channel: socket.socket, _root: str, spec: dict[str, Any]) -> Shim:
         container, port = started(make, None, wanted)
     assert port is not None  # noqa: S101 - only a runtime API could be asked instead, and there is none
     spec["contained_pid"] = container.inside
-    contract = HttpContract(port, Headers(spec), container.ended)
+    contract = HttpContract(port, Headers(spec), container)
     return serving(channel, container, contract, port, spec)
 
 
@@ -103,6 +103,11 @@ class Container(Program):
                 signal.pidfd_send_signal(self._fd, signal.SIGTERM)
             else:
                 os.kill(self.inside, signal.SIGTERM)
+
+    @property
+    def gone(self) -> bool:
+        """Whether the image's program has ended; its monitor tells how, a little later."""
+        return runs_no_more(self.inside)
 
     def peak_bytes(self) -> int:
         """The highest resident memory of the image's program."""

@@ -46,4 +46,4 @@ def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> Shim:
     program, port = started(make, api, wanted)
     if port is None:
         return Shim(channel, program, api, None)
-    return serving(channel, program, HttpContract(port, headers, program.ended), port, spec)
+    return serving(channel, program, HttpContract(port, headers, program), port, spec)

@@ -17,6 +17,7 @@ from typing import Any
 from . import frames
 from .failure import FunctionError, document
 from .headers import Headers
+from .program import Program
 from .reported import error_document
 
 _HOOKS = {
@@ -45,10 +46,10 @@ class _Answer:
 
 
 class HttpContract:
-    """Speaks with the program on `port`; `ended` is set when the program has ended."""
+    """Speaks with `program` on `port`."""
 
-    def __init__(self, port: int, headers: Headers, ended: threading.Event) -> None:
-        self._port, self._headers, self._ended = port, headers, ended
+    def __init__(self, port: int, headers: Headers, program: Program) -> None:
+        self._port, self._headers, self._program = port, headers, program
         self._idle: list[http.client.HTTPConnection] = []
         self._busy: dict[str, http.client.HTTPConnection] = {}
 
@@ -149,7 +150,7 @@ class HttpContract:
             answer = _Answer(response, response.read(frames.PAYLOAD_BYTES_MAX + 1))
         except (OSError, ValueError, http.client.HTTPException) as error:
             connection.close()
-            if self._ended.wait(_GOODBYE_SECONDS):
+            if self._program.ended.wait(_GOODBYE_SECONDS) or self._program.gone:
                 threading.Event().wait()  # a crash is told by the end of this process, which is due now, and not by us
             raise Refused(f"{method} {path} was not answered: {error or type(error).__name__}") from None
         except Refused:

@@ -83,6 +83,11 @@ class Program:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGTERM)
 
+    @property
+    def gone(self) -> bool:
+        """Whether nothing of it runs any more, although nobody may have been told of its end yet."""
+        return runs_no_more(self.pid)
+
     def peak_bytes(self) -> int:
         """The highest resident memory of it and of its children that were waited for; 0 when it is gone."""
         return tree.high_water_bytes(self.pid)
@@ -99,3 +104,8 @@ class Program:
         if isinstance(error, FileNotFoundError):
             return "the start file " + name + " names an interpreter (after #!) that does not exist"
         return "the start file " + name + " cannot be executed: " + str(error.strerror)
+
+
+def runs_no_more(pid: int) -> bool:
+    """Whether `pid` has ended, waited for or not."""
+    return not tree.states(pid) - {b"Z", b"X"}

@@ -28,7 +28,7 @@ class Dialect:
 
     `codes` are error codes that have another name there. `tasks` is the field that holds a page of tasks, `task_prefix`
     the parameter that narrows it, `tasks_limit` how many it holds unless the caller says so. `services` tells whether
-    functions belong to services.
+    functions belong to services, `etags` whether what can be changed has ETags.
     """
 
     version = "v1"
@@ -37,6 +37,7 @@ class Dialect:
     task_prefix = "prefix"
     tasks_limit = 20
     services = False
+    etags = False
 
     def function_name(self, call: Call) -> str:
         """The function that the path names, as the newest generation spells it."""

@@ -38,10 +38,18 @@ app = cyclopts.App(
     suppress_keyboard_interrupt=False,  # an interrupt has an exit code, see `main`
 )
 app.command(serve)
-app.command("sojourn.cli.function:app", name="function", help="Deploy, list, show and delete functions.")
+app.command("sojourn.cli.function:app", name="function", help="Deploy, publish, switch and delete functions.")
 app.command("sojourn.cli.task:app", name="task", help="Submit, watch and stop tasks.")
+app.command("sojourn.cli.service:app", name="service", help="Make services and publish their versions.")
+app.command("sojourn.cli.alias:app", name="alias", help="Name published versions.")
+app.command("sojourn.cli.trigger:app", name="trigger", help="Let functions be called by timers and at addresses.")
+app.command("sojourn.cli.async_config:app", name="async-config", help="Say how tasks of functions are treated.")
+app.command("sojourn.cli.concurrency:app", name="concurrency", help="Bound how much of a function runs at a time.")
+app.command("sojourn.cli.warm:provision", name="provision", help="Keep instances provisioned.")
+app.command("sojourn.cli.warm:scaling", name="scaling", help="Keep a least number of instances.")
+app.command("sojourn.cli.tag:app", name="tag", help="Describe functions and services.")
 app.command("sojourn.cli.instance:app", name="instance", help="List instances.")
-app.command("sojourn.cli.account:app", name="account", help="Make and list accounts.")
+app.command("sojourn.cli.account:app", name="account", help="Make and list accounts; keys for a time.")
 app.command(
     "sojourn.cli.deploy:deploy",
     name="deploy",

@@ -1,4 +1,4 @@
-"""`sojourn account`: tenants and their keys; only the owner's key may do this."""
+"""`sojourn account`: tenants, which only the owner's key makes and lists; and keys for a time, for everybody."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from sojourn.client import Account
 
 from .display import moment_of_text, print_facts, print_many, print_one
 from .options import COMMON, Common
+from .payload import seconds_of
 
-app = cyclopts.App(name="account", help="Make and list accounts.", help_format="plaintext")
+app = cyclopts.App(name="account", help="Make and list accounts; keys for a time.", help_format="plaintext")
+key = cyclopts.App(name="key", help="Issue keys for a time.", help_format="plaintext")
+app.command(key)
 
 
 @app.command
@@ -27,15 +30,15 @@ def create(name: str, /, *, common: Common = COMMON) -> None:
 
     """
     with common.client() as client:
-        key = client.create_account(name)
+        made = client.create_account(name)
     print_one(
         common.output,
-        key,
+        made,
         lambda: print_facts(
             [
-                ("Account", key.account_id),
-                ("Access key id", key.access_key_id),
-                ("Access key secret", f"{key.access_key_secret}   (keep it: it is not shown again)"),
+                ("Account", made.account_id),
+                ("Access key id", made.access_key_id),
+                ("Access key secret", f"{made.access_key_secret}   (keep it: it is not shown again)"),
             ]
         ),
     )
@@ -52,6 +55,38 @@ def list_(*, common: Common = COMMON) -> None:
     with common.client() as client:
         accounts = client.list_accounts()
     print_many(common.output, accounts, ("ACCOUNT", "CREATED", "ROLE"), _row)
+
+
+@key.command
+def issue(*, ttl: str | None = None, common: Common = COMMON) -> None:
+    """Issue a key of your own account that ends by itself, and print it, which is done this once.
+
+    Use it with its token: set SOJOURN_ACCESS_KEY_ID, SOJOURN_ACCESS_KEY_SECRET and SOJOURN_SECURITY_TOKEN.
+
+    For example:
+
+        sojourn account key issue --ttl 2h -o json
+
+    Parameters
+    ----------
+    ttl
+        How long it opens the server: 15m to 12h, or in seconds. [default: 1h]
+
+    """
+    with common.client() as client:
+        made = client.issue_key(seconds=None if ttl is None else seconds_of(ttl, "--ttl"))
+    print_one(
+        common.output,
+        made,
+        lambda: print_facts(
+            [
+                ("Access key id", made.access_key_id),
+                ("Access key secret", made.access_key_secret),
+                ("Security token", made.security_token),
+                ("Until", moment_of_text(made.expiration)),
+            ]
+        ),
+    )
 
 
 def _row(account: Account) -> tuple[str, str, str]:

@@ -97,6 +97,7 @@ def deploy(
                 done.add(step.wanted.function)
                 if common.output == "table":
                     print(f"Deployed {step.wanted.function}.")
+                    _print_addresses(client, step)
         finally:
             _print_json(common, steps, done, show_values=show_values)
     if todo and not agreed and not dry_run:
@@ -141,6 +142,12 @@ def _apply(client: Client, step: Step, path: Path) -> None:
         where = f"{path}:{step.wanted.line}"
         print(f"{where}: {step.wanted.resource} is not deployed as the file wants it", file=sys.stderr)
         raise
+
+
+def _print_addresses(client: Client, step: Step) -> None:
+    for name, body in step.triggers.items():
+        if body["triggerType"] == "http" and (url := client.get_trigger(step.wanted.function, name).url):
+            print(f"{step.wanted.function} is reached at {url}")
 
 
 def _agreed(count: int, *, yes: bool) -> bool:

@@ -13,13 +13,14 @@ from cyclopts import Parameter
 
 from sojourn.client import AsyncConfig, Client, Concurrency, Function, NotFound
 
+from . import published, switch
 from .display import plain, print_facts, print_many, print_one, size
 from .failure import CommandFailed
 from .options import COMMON, Common
 from .progress import upload
 from .requirements import archive_with
 
-app = cyclopts.App(name="function", help="Deploy, list, show and delete functions.", help_format="plaintext")
+app = cyclopts.App(name="function", help="Deploy, publish, switch and delete functions.", help_format="plaintext")
 
 
 @app.command
@@ -146,7 +147,7 @@ def list_(*, prefix: str = "", common: Common = COMMON) -> None:
 
 
 @app.command
-def get(name: str, /, *, common: Common = COMMON) -> None:
+def get(name: str, /, *, qualifier: str = "", common: Common = COMMON) -> None:
     """Show a function.
 
     For example:
@@ -157,10 +158,12 @@ def get(name: str, /, *, common: Common = COMMON) -> None:
     ----------
     name
         The function.
+    qualifier
+        One of its versions, by number or alias. [default: LATEST]
 
     """
     with common.client() as client:
-        function = client.get_function(name)
+        function = client.get_function(name, qualifier=qualifier)
         print_one(common.output, function, lambda: print_facts(_facts(function, *_limits(client, name))))
 
 
@@ -182,6 +185,32 @@ def delete(name: str, /, *, common: Common = COMMON) -> None:
         client.delete_function(name)
     if common.output == "table":
         print(f"Deleted function {name}.")
+
+
+@app.command
+def download(name: str, file: Path, /, *, qualifier: str = "", common: Common = COMMON) -> None:
+    """Write the archive of a function's code, as it was uploaded, to a file.
+
+    For example:
+
+        sojourn function download hello hello.zip
+
+    Parameters
+    ----------
+    name
+        The function.
+    file
+        Where to write it; it must not be there.
+    qualifier
+        One of its versions, by number or alias. [default: LATEST]
+
+    """
+    with common.client() as client:
+        archive = client.download_code(name, qualifier=qualifier)
+    with file.open("xb") as out:
+        out.write(archive)
+    if common.output == "table":
+        print(f"Wrote {size(len(archive))} to {plain(str(file))}.")
 
 
 def _settings(
@@ -263,7 +292,9 @@ def _facts(
     return (
         ("Function", function.function_name),
         ("ARN", function.function_arn),
+        ("Version", function.version_id),
         ("State", function.state),
+        ("Disabled", ((function.invocation_restriction or {}).get("reason") or "yes") if function.disabled else ""),
         ("Description", function.description),
         ("Runtime", function.runtime),
         ("Note", function.runtime_note),
@@ -281,3 +312,8 @@ def _facts(
         ("Created", function.created_time),
         ("Modified", function.last_modified_time),
     )
+
+
+app.command(switch.disable)
+app.command(switch.enable)
+published.add_to(app, "function")

@@ -38,6 +38,7 @@ def invoke(
     payload: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     tail: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     timeout: float = 0,
+    qualifier: str = "",
     common: Common = COMMON,
 ) -> int:
     """Call a function, wait for its answer and print it; exit with 1 and the error document when it failed.
@@ -56,12 +57,14 @@ def invoke(
         Print the end of the call's log on standard error.
     timeout
         Seconds to wait for the answer; 0 for as long as it takes.
+    qualifier
+        The version or alias to call. [default: LATEST]
 
     """
     if timeout < 0:
         raise CommandFailed(f"--timeout must be at least 0, got {timeout:g}", "leave it out to wait for the answer")
     with common.client() as client:
-        answer = client.invoke(function, payload_of(payload), timeout=timeout)
+        answer = client.invoke(function, payload_of(payload), timeout=timeout, qualifier=qualifier)
     if tail and answer.log:
         print(answer.log, end="" if answer.log.endswith("\n") else "\n", file=sys.stderr)
     print_one(common.output, _shown(answer), lambda: _write(answer.result))

@@ -38,6 +38,22 @@ def payload_of(text: str) -> bytes:
         ) from None
 
 
+def seconds_of(text: str, option: str) -> int:
+    """How long `text` is, in seconds: `900`, `15m`, `2h`.
+
+    Raises
+    ------
+    CommandFailed: it is none of these; `option` is what it was given for.
+
+    """
+    found = _AGO.fullmatch(text)
+    if found:
+        return int(found[1]) * _SECONDS[found[2]]
+    if not text.isdecimal():
+        raise CommandFailed(f"{option} must be a time, got {text!r}", f"write it as {option} 15m, 2h, or in seconds")
+    return int(text)
+
+
 def milliseconds_of(text: str, now_ms: int) -> int:
     """The time that `text` names, in milliseconds since 1970.
 

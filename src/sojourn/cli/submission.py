@@ -27,6 +27,7 @@ class Order:
     payload: bytes
     task_id: str | None
     delay: int | None
+    qualifier: str
     count: int
     wait: bool
     patience: float | None
@@ -73,7 +74,9 @@ async def _submit(client: AsyncClient, order: Order, accepted: list[Submission])
     with counting("Submitting", len(ids)) as one_more:
         for begin in range(0, len(ids), AT_ONCE):
             sent = [
-                client.submit(order.function, order.payload, task_id=task_id, delay=order.delay)
+                client.submit(
+                    order.function, order.payload, task_id=task_id, delay=order.delay, qualifier=order.qualifier
+                )
                 for task_id in ids[begin : begin + AT_ONCE]
             ]
             results = await asyncio.gather(*sent, return_exceptions=True)

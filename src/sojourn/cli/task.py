@@ -30,6 +30,7 @@ def submit(
     payload: Annotated[str, Parameter(allow_leading_hyphen=True)] = "",
     task_id: str | None = None,
     delay: int | None = None,
+    qualifier: str = "",
     count: int = 1,
     wait: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     timeout: float | None = None,
@@ -51,6 +52,8 @@ def submit(
         Your id for the task; with --count it is followed by -1, -2 and so on. [default: the server chooses]
     delay
         Seconds to wait before it may start.
+    qualifier
+        The version or alias to run. [default: LATEST]
     count
         How many tasks to submit.
     wait
@@ -63,7 +66,7 @@ def submit(
         raise CommandFailed(f"--count must be at least 1, got {count}", "leave it out for one task")
     if timeout is not None and (timeout < 0 or not wait):
         raise CommandFailed("--timeout bounds --wait, in seconds from 0 up", "add --wait, or leave --timeout out")
-    order = submission.Order(function, payload_of(payload), task_id, delay, count, wait, timeout)
+    order = submission.Order(function, payload_of(payload), task_id, delay, qualifier, count, wait, timeout)
     return submission.carry_out(order, common)
 
 

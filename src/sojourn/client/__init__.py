@@ -6,8 +6,8 @@
 ...     task = client.submit("hello", b"world")
 ...     print(client.wait("hello", task.task_id).status)
 
-One client, three parts: `calls` and `conversation` say what is asked, purely; `blocking` and `asynchronous` send it;
-`model` and `errors` are what comes back.
+One client, three parts: `calls`, `naming`, `governing` and `conversation` say what is asked, purely; `blocking` and
+`asynchronous` send it; `model`, `entries` and `errors` are what comes back.
 """
 
 from sojourn.task import Status
@@ -19,6 +19,17 @@ from .blocking import Client
 from .calls import TaskFilter
 from .connection import Connection, from_environment
 from .conversation import Retries
+from .entries import (
+    Alias,
+    FunctionVersion,
+    HttpConfig,
+    Provision,
+    Scaling,
+    Service,
+    TemporaryKey,
+    TimerConfig,
+    Trigger,
+)
 from .errors import (
     ClientError,
     Conflict,
@@ -53,6 +64,7 @@ from .model import (
 __all__ = [
     "AccessKey",
     "Account",
+    "Alias",
     "AsyncClient",
     "AsyncConfig",
     "AttemptLog",
@@ -64,21 +76,29 @@ __all__ = [
     "Delivery",
     "Function",
     "FunctionPage",
+    "FunctionVersion",
+    "HttpConfig",
     "InFlight",
     "Instance",
     "Invocation",
     "NoCredentials",
     "NotFound",
+    "Provision",
     "Refused",
     "Retries",
+    "Scaling",
     "ServerError",
+    "Service",
     "Status",
     "Submission",
     "Task",
     "TaskEvent",
     "TaskFilter",
     "TaskPage",
+    "TemporaryKey",
     "Throttled",
+    "TimerConfig",
+    "Trigger",
     "Unauthorized",
     "Unreachable",
     "Version",

@@ -17,6 +17,7 @@ from sojourn.clock import Clock, SystemClock
 
 from . import calls, conversation, model, streaming
 from .archive import code_archive
+from .asynchronous_catalog import AsyncCatalogVerbs
 from .call import Call, Progress, pieces
 from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
@@ -27,7 +28,7 @@ from .wire import Wire, answer
 T = TypeVar("T")
 
 
-class AsyncClient:
+class AsyncClient(AsyncCatalogVerbs):
     """Talks to one server with one key, asynchronously; takes what `Client` takes."""
 
     def __init__(
@@ -107,9 +108,9 @@ class AsyncClient:
         )
         return await self._run(conversation.deploy(wanted, progress))
 
-    async def get_function(self, name: str) -> model.Function:
-        """The function `name`, or `NotFound`."""
-        return await self._run(ask(calls.get_function(name)))
+    async def get_function(self, name: str, *, qualifier: str = "") -> model.Function:
+        """The function `name`, or one of its versions; `NotFound` when it is not there."""
+        return await self._run(ask(calls.get_function(name, qualifier)))
 
     async def list_functions(
         self, *, prefix: str = "", limit: int | None = None, next_token: str = ""
@@ -130,49 +131,6 @@ class AsyncClient:
         """Delete the function `name`; its waiting tasks become Invalid."""
         await self._run(ask(calls.delete_function(name)))
 
-    async def put_async_config(
-        self,
-        function: str,
-        *,
-        retries: int | None = None,
-        max_age: int | None = None,
-        retry_interval: int | None = None,
-        retry_interval_max: int | None = None,
-        queue_weight: int | None = None,
-        on_success: str | None = None,
-        on_failure: str | None = None,
-    ) -> model.AsyncConfig:
-        """Change how its tasks are treated; None keeps what is. See `Client.put_async_config`."""
-        settings = TaskSettings(
-            retries=retries,
-            max_age=max_age,
-            retry_interval=retry_interval,
-            retry_interval_max=retry_interval_max,
-            queue_weight=queue_weight,
-            destinations=calls.destinations(on_success, on_failure),
-        )
-        return await self._run(ask(calls.put_async_config(function, settings)))
-
-    async def get_async_config(self, function: str) -> model.AsyncConfig:
-        """Its configuration of tasks, or `NotFound`."""
-        return await self._run(ask(calls.get_async_config(function)))
-
-    async def delete_async_config(self, function: str) -> None:
-        """Back to the defaults."""
-        await self._run(ask(calls.delete_async_config(function)))
-
-    async def put_concurrency(self, function: str, reserved: int) -> model.Concurrency:
-        """Let at most `reserved` of its tasks run at a time; 0 lets none."""
-        return await self._run(ask(calls.put_concurrency(function, reserved)))
-
-    async def get_concurrency(self, function: str) -> model.Concurrency:
-        """Its reserved concurrency, or `NotFound`."""
-        return await self._run(ask(calls.get_concurrency(function)))
-
-    async def delete_concurrency(self, function: str) -> None:
-        """Lift the limit."""
-        await self._run(ask(calls.delete_concurrency(function)))
-
     async def submit(
         self,
         function: str,
@@ -180,11 +138,12 @@ class AsyncClient:
         *,
         task_id: str | None = None,
         delay: int | None = None,
+        qualifier: str = "",
         existing_ok: bool = False,
     ) -> model.Submission:
         """Submit a task; when this returns, the server has it on disk. See `Client.submit`."""
         body = payload.encode() if isinstance(payload, str) else payload
-        return await self._run(conversation.submit(function, body, task_id, delay, existing_ok=existing_ok))
+        return await self._run(conversation.submit(function, body, task_id, delay, qualifier, existing_ok=existing_ok))
 
     async def invoke(
         self,
@@ -192,10 +151,11 @@ class AsyncClient:
         payload: bytes | str = b"",
         *,
         timeout: float = 0,  # noqa: ASYNC109 - the HTTP library keeps it
+        qualifier: str = "",
     ) -> model.Invocation:
         """Call the function and wait for its answer; cancelling the call stops the function."""
         body = payload.encode() if isinstance(payload, str) else payload
-        return await self._run(ask(calls.invoke(function, body, timeout)))
+        return await self._run(ask(calls.invoke(function, body, timeout, qualifier)))
 
     async def get_task(self, function: str, task_id: str) -> model.Task:
         """The task with its history and bodies, or `NotFound`."""

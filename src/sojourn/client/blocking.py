@@ -17,6 +17,7 @@ from sojourn.clock import Clock, SystemClock
 
 from . import calls, conversation, model, streaming
 from .archive import code_archive
+from .blocking_catalog import CatalogVerbs
 from .call import Call, Progress, pieces
 from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
@@ -28,7 +29,7 @@ from .wire import Wire, answer
 T = TypeVar("T")
 
 
-class Client:
+class Client(CatalogVerbs):
     """Talks to one server with one key, blocking.
 
     Parameters
@@ -145,9 +146,9 @@ class Client:
         )
         return self._run(conversation.deploy(wanted, progress))
 
-    def get_function(self, name: str) -> model.Function:
-        """The function `name`, or `NotFound`."""
-        return self._run(ask(calls.get_function(name)))
+    def get_function(self, name: str, *, qualifier: str = "") -> model.Function:
+        """The function `name`, or one of its versions; `NotFound` when it is not there."""
+        return self._run(ask(calls.get_function(name, qualifier)))
 
     def list_functions(self, *, prefix: str = "", limit: int | None = None, next_token: str = "") -> model.FunctionPage:
         """One page of functions by name, `limit` at most, after the page that gave `next_token`."""
@@ -165,61 +166,6 @@ class Client:
         """Delete the function `name`; its waiting tasks become Invalid."""
         self._run(ask(calls.delete_function(name)))
 
-    def put_async_config(
-        self,
-        function: str,
-        *,
-        retries: int | None = None,
-        max_age: int | None = None,
-        retry_interval: int | None = None,
-        retry_interval_max: int | None = None,
-        queue_weight: int | None = None,
-        on_success: str | None = None,
-        on_failure: str | None = None,
-    ) -> model.AsyncConfig:
-        """Change how its tasks are treated; None keeps what is.
-
-        Parameters
-        ----------
-        function: the function.
-        retries: how often a failed task is tried again.
-        max_age: seconds a task may wait.
-        retry_interval: seconds before the first retry; doubled for each further one.
-        retry_interval_max: the longest such wait, in seconds.
-        queue_weight: how many of its tasks get their turn when one of another function does.
-        on_success, on_failure: where the record of an ended task goes, an ARN or a URL; "" for nowhere.
-
-        """
-        settings = TaskSettings(
-            retries=retries,
-            max_age=max_age,
-            retry_interval=retry_interval,
-            retry_interval_max=retry_interval_max,
-            queue_weight=queue_weight,
-            destinations=calls.destinations(on_success, on_failure),
-        )
-        return self._run(ask(calls.put_async_config(function, settings)))
-
-    def get_async_config(self, function: str) -> model.AsyncConfig:
-        """Its configuration of tasks, or `NotFound`."""
-        return self._run(ask(calls.get_async_config(function)))
-
-    def delete_async_config(self, function: str) -> None:
-        """Back to the defaults."""
-        self._run(ask(calls.delete_async_config(function)))
-
-    def put_concurrency(self, function: str, reserved: int) -> model.Concurrency:
-        """Let at most `reserved` of its tasks run at a time; 0 lets none."""
-        return self._run(ask(calls.put_concurrency(function, reserved)))
-
-    def get_concurrency(self, function: str) -> model.Concurrency:
-        """Its reserved concurrency, or `NotFound`."""
-        return self._run(ask(calls.get_concurrency(function)))
-
-    def delete_concurrency(self, function: str) -> None:
-        """Lift the limit."""
-        self._run(ask(calls.delete_concurrency(function)))
-
     def submit(
         self,
         function: str,
@@ -227,6 +173,7 @@ class Client:
         *,
         task_id: str | None = None,
         delay: int | None = None,
+        qualifier: str = "",
         existing_ok: bool = False,
     ) -> model.Submission:
         """Submit a task; when this returns, the server has it on disk.
@@ -237,6 +184,7 @@ class Client:
         payload: what it is called with; text is sent as UTF-8.
         task_id: your name for the task, unique within the function; None lets the server choose one.
         delay: seconds to wait before it may start.
+        qualifier: the version or alias to run, "" for the function as it stands when it starts.
         existing_ok: with a `task_id`, make it safe to repeat: the call is sent again when the connection breaks, and
             a task that is there already under this id counts as this one (`Submission.existed`).
 
@@ -247,12 +195,14 @@ class Client:
 
         """
         body = payload.encode() if isinstance(payload, str) else payload
-        return self._run(conversation.submit(function, body, task_id, delay, existing_ok=existing_ok))
+        return self._run(conversation.submit(function, body, task_id, delay, qualifier, existing_ok=existing_ok))
 
-    def invoke(self, function: str, payload: bytes | str = b"", *, timeout: float = 0) -> model.Invocation:
+    def invoke(
+        self, function: str, payload: bytes | str = b"", *, timeout: float = 0, qualifier: str = ""
+    ) -> model.Invocation:
         """Call the function and wait for its answer, at most `timeout` seconds; 0 waits as long as it may take."""
         body = payload.encode() if isinstance(payload, str) else payload
-        return self._run(ask(calls.invoke(function, body, timeout)))
+        return self._run(ask(calls.invoke(function, body, timeout, qualifier)))
 
     def get_task(self, function: str, task_id: str) -> model.Task:
         """The task with its history and bodies, or `NotFound`."""

@@ -110,6 +110,8 @@ def request(call: Call[T], connection: Connection, *, now_seconds: float, nonce:
         headers["content-type"] = call.content_type
     if call.signed:
         headers |= {"x-acs-action": call.action, "x-acs-version": API_VERSION}
+        if connection.security_token:
+            headers["x-acs-security-token"] = connection.security_token
         headers = signature.sign(
             call.method,
             call.path,

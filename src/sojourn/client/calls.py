@@ -24,9 +24,10 @@ T = TypeVar("T")
 _encode = msgspec.json.Encoder().encode
 
 
-def get_function(name: str) -> Call[model.Function]:
+def get_function(name: str, qualifier: str = "") -> Call[model.Function]:
     """GetFunction."""
-    return Call("GetFunction", "GET", _function(name), _json(model.Function), idempotent=True)
+    query = _given({"qualifier": qualifier})
+    return Call("GetFunction", "GET", _function(name), _json(model.Function), query=query, idempotent=True)
 
 
 def create_function(body: Mapping[str, object], progress: Progress | None) -> Call[model.Function]:
@@ -77,7 +78,7 @@ def destinations(on_success: str | None, on_failure: str | None) -> dict[str, di
     return {end: {"destination": target} for end, target in ends.items() if target is not None} or None
 
 
-def put_async_config(name: str, settings: TaskSettings) -> Call[model.AsyncConfig]:
+def put_async_config(name: str, settings: TaskSettings, qualifier: str = "") -> Call[model.AsyncConfig]:
     """PutAsyncInvokeConfig."""
     body: dict[str, object] = {"asyncTask": True} | msgspec.to_builtins(settings)
     return Call(
@@ -85,20 +86,22 @@ def put_async_config(name: str, settings: TaskSettings) -> Call[model.AsyncConfi
         "PUT",
         _function(name, "async-invoke-config"),
         _json(model.AsyncConfig),
+        query=_given({"qualifier": qualifier}),
         body=_encode(body),
         idempotent=True,
     )
 
 
-def get_async_config(name: str) -> Call[model.AsyncConfig]:
+def get_async_config(name: str, qualifier: str = "") -> Call[model.AsyncConfig]:
     """GetAsyncInvokeConfig."""
-    path = _function(name, "async-invoke-config")
-    return Call("GetAsyncInvokeConfig", "GET", path, _json(model.AsyncConfig), idempotent=True)
+    path, query = _function(name, "async-invoke-config"), _given({"qualifier": qualifier})
+    return Call("GetAsyncInvokeConfig", "GET", path, _json(model.AsyncConfig), query=query, idempotent=True)
 
 
-def delete_async_config(name: str) -> Call[None]:
+def delete_async_config(name: str, qualifier: str = "") -> Call[None]:
     """DeleteAsyncInvokeConfig."""
-    return Call("DeleteAsyncInvokeConfig", "DELETE", _function(name, "async-invoke-config"), _nothing, idempotent=True)
+    path, query = _function(name, "async-invoke-config"), _given({"qualifier": qualifier})
+    return Call("DeleteAsyncInvokeConfig", "DELETE", path, _nothing, query=query, idempotent=True)
 
 
 def put_concurrency(name: str, reserved: int) -> Call[model.Concurrency]:
@@ -125,7 +128,13 @@ def delete_concurrency(name: str) -> Call[None]:
 
 
 def submit(
-    name: str, payload: bytes, task_id: str | None, delay_seconds: int | None, *, idempotent: bool
+    name: str,
+    payload: bytes,
+    task_id: str | None,
+    delay_seconds: int | None,
+    qualifier: str = "",
+    *,
+    idempotent: bool,
 ) -> Call[model.Submission]:
     """InvokeFunction, asynchronously."""
     headers = {"x-fc-invocation-type": "Async"}
@@ -140,13 +149,13 @@ def submit(
             raise ValueError("no task id in the headers")
         return model.Submission(task_id=accepted, request_id=answer.request_id)
 
-    return _invocation(name, payload, headers, decode, idempotent=idempotent)
+    return _invocation(name, payload, headers, decode, qualifier, idempotent=idempotent)
 
 
-def invoke(name: str, payload: bytes, timeout_seconds: float) -> Call[model.Invocation]:
+def invoke(name: str, payload: bytes, timeout_seconds: float, qualifier: str = "") -> Call[model.Invocation]:
     """InvokeFunction, synchronously, with the end of its log."""
     headers = {"x-fc-invocation-type": "Sync", "x-fc-log-type": "Tail"}
-    return _invocation(name, payload, headers, _invoked, timeout_seconds=timeout_seconds)
+    return _invocation(name, payload, headers, _invoked, qualifier, timeout_seconds=timeout_seconds)
 
 
 def get_task(name: str, task_id: str) -> Call[model.Task]:
@@ -304,6 +313,7 @@ def _invocation(
     payload: bytes,
     headers: Mapping[str, str],
     decode: Callable[[Answer], T],
+    qualifier: str,
     *,
     idempotent: bool = False,
     timeout_seconds: float | None = None,
@@ -313,6 +323,7 @@ def _invocation(
         "POST",
         _function(name, "invocations"),
         decode,
+        query=_given({"qualifier": qualifier}),
         headers=headers,
         body=payload,
         content_type="application/octet-stream",

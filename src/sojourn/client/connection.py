@@ -21,17 +21,22 @@ from .errors import NoCredentials, refused
 DEFAULT_ENDPOINT = "http://127.0.0.1:9000"
 CREDENTIALS_FILE = "credentials.json"
 KEY_VARIABLES = (
-    ("SOJOURN_ACCESS_KEY_ID", "SOJOURN_ACCESS_KEY_SECRET"),
-    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+    ("SOJOURN_ACCESS_KEY_ID", "SOJOURN_ACCESS_KEY_SECRET", "SOJOURN_SECURITY_TOKEN"),
+    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
 )
+"""Key id, secret, and the token that a key for a time has."""
 
 
 class Connection(msgspec.Struct, frozen=True):
-    """A server's `endpoint` (scheme, host and port, no path) and the key pair to sign with; an empty id: no key."""
+    """A server's `endpoint` (scheme, host and port, no path) and the key pair to sign with; an empty id: no key.
+
+    A key for a time has a `security_token`.
+    """
 
     endpoint: str = DEFAULT_ENDPOINT
     access_key_id: str = ""
     access_key_secret: str = ""
+    security_token: str = ""
 
     def __repr__(self) -> str:
         return f"Connection(endpoint={self.endpoint!r}, access_key_id={self.access_key_id!r})"
@@ -100,14 +105,14 @@ def from_environment(
     named = endpoint or environ.get("SOJOURN_ENDPOINT", "")
     file = None if key and named else _file(path)
     if key is None and file is not None:
-        key = (file.access_key_id, file.access_key_secret)
+        key = (file.access_key_id, file.access_key_secret, "")
     if key is None and key_needed:
         raise NoCredentials(
             f"no access key is configured: {KEY_VARIABLES[0][0]} and {KEY_VARIABLES[0][1]} are not set, "
             f"and no local server has left {path}"
         )
     where = named or (file.endpoint if file is not None else DEFAULT_ENDPOINT)
-    return Connection(checked_endpoint(where), *(key or ("", "")))
+    return Connection(checked_endpoint(where), *(key or ()))
 
 
 def account_id(environ: Mapping[str, str]) -> str:
@@ -120,11 +125,11 @@ def account_id(environ: Mapping[str, str]) -> str:
     return file.account_id if file is not None else ""
 
 
-def _key(environ: Mapping[str, str]) -> tuple[str, str] | None:
-    for id_name, secret_name in KEY_VARIABLES:
+def _key(environ: Mapping[str, str]) -> tuple[str, str, str] | None:
+    for id_name, secret_name, token_name in KEY_VARIABLES:
         key_id, secret = environ.get(id_name, ""), environ.get(secret_name, "")
         if key_id and secret:
-            return key_id, secret
+            return key_id, secret, environ.get(token_name, "")
         if key_id or secret:
             missing = secret_name if key_id else id_name
             raise refused(missing, "", f"must be set, because {id_name if key_id else secret_name} is")

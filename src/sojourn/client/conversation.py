@@ -8,17 +8,19 @@ test that has neither sockets nor time. Who walks through a conversation is said
 from __future__ import annotations
 
 import base64
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from sojourn.clock import Clock
 
-from . import calls, model
+from . import calls, governing, model
 from .call import Call, Progress
 from .calls import TaskSettings
+from .entries import Code
 from .errors import Conflict, NotFound, Throttled, Unreachable, WaitTimedOut, refused
+from .naming import Page
 
 T = TypeVar("T")
 
@@ -106,6 +108,25 @@ def ask(call: Call[T]) -> Conversation[T]:
     return answer
 
 
+def every(call_for: Callable[[str], Call[Page[T]]]) -> Conversation[list[T]]:
+    """All things of a list, page after page; `call_for` makes the call for the page after a token."""
+    found: list[T] = []
+    token = ""
+    while True:
+        page: Page[T] = yield call_for(token)
+        found += page.items
+        token = page.next_token
+        if not token:
+            return found
+
+
+def code_of(function: str, qualifier: str) -> Conversation[bytes]:
+    """The archive of a function."""
+    code: Code = yield governing.get_code(function, qualifier)
+    archive: bytes = yield governing.download(code)
+    return archive
+
+
 def deploy(wanted: Deployment, progress: Progress | None) -> Conversation[model.Function]:
     """Create the function, or update it when it exists; then its configuration of tasks and its concurrency."""
     body = wanted.body()
@@ -127,13 +148,15 @@ def deploy(wanted: Deployment, progress: Progress | None) -> Conversation[model.
 
 
 def submit(
-    function: str, payload: bytes, task_id: str | None, delay: int | None, *, existing_ok: bool
+    function: str, payload: bytes, task_id: str | None, delay: int | None, qualifier: str = "", *, existing_ok: bool
 ) -> Conversation[model.Submission]:
     """Submit a task; with `existing_ok` a task that is already there under `task_id` counts as this one."""
     if existing_ok and task_id is None:
         raise refused("task_id", None, "must be given for existing_ok")
     try:
-        accepted: model.Submission = yield calls.submit(function, payload, task_id, delay, idempotent=existing_ok)
+        accepted: model.Submission = yield calls.submit(
+            function, payload, task_id, delay, qualifier, idempotent=existing_ok
+        )
     except Conflict as error:
         if not existing_ok or task_id is None:
             raise

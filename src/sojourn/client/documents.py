@@ -1,4 +1,4 @@
-"""Functions and their configurations as the JSON objects of the wire, with every field.
+"""Functions, their configurations and triggers as the JSON objects of the wire, with every field.
 
 `model` names the fields that a caller works with; these calls are for those who compare and carry over what they did
 not write themselves, such as `sojourn.manifest`. Pure: what comes out is a `Call`.
@@ -49,6 +49,22 @@ def get_config(name: str, kind: str) -> Call[Document]:
 def put_config(name: str, kind: str, body: Mapping[str, object]) -> Call[Document]:
     """Put the configuration of that kind, one of `ACTIONS`."""
     return Call(f"Put{ACTIONS[kind]}", "PUT", _path(name, kind), _object, body=_encode(body), idempotent=True)
+
+
+def create_trigger(function: str, body: Mapping[str, object]) -> Call[Document]:
+    """CreateTrigger; the configuration in `body` may be an object."""
+    return Call("CreateTrigger", "POST", _path(function, "triggers"), _object, body=_trigger(body))
+
+
+def update_trigger(function: str, body: Mapping[str, object]) -> Call[Document]:
+    """UpdateTrigger of the one that `body` names."""
+    path = _path(function, "triggers", segment("trigger", str(body["triggerName"])))
+    return Call("UpdateTrigger", "PUT", path, _object, body=_trigger(body), idempotent=True)
+
+
+def _trigger(body: Mapping[str, object]) -> bytes:
+    config = body.get("triggerConfig")
+    return _encode(body if config is None else {**body, "triggerConfig": _encode(config).decode()})
 
 
 _decode: Callable[[bytes], Document] = msgspec.json.Decoder(Document).decode

@@ -45,6 +45,13 @@ class Function(_Answer, frozen=True, kw_only=True, rename="camel"):
     state: str = ""
     last_update_status: str = ""
     runtime_note: str = ""
+    version_id: str = ""
+    invocation_restriction: dict[str, Any] | None = None
+
+    @property
+    def disabled(self) -> bool:
+        """Whether it takes no invocations."""
+        return bool((self.invocation_restriction or {}).get("disable"))
 
 
 class FunctionPage(_Answer, frozen=True, kw_only=True, rename="camel"):
@@ -61,6 +68,7 @@ class AsyncConfig(_Answer, frozen=True, kw_only=True, rename="camel"):
     async_task: bool = True
     max_async_retry_attempts: int = 0
     max_async_event_age_in_seconds: int = 0
+    destination_config: dict[str, dict[str, str]] = {}
     retry_interval_seconds: int | None = None
     retry_interval_max_seconds: int | None = None
     queue_weight: int = 1

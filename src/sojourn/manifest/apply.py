@@ -1,8 +1,8 @@
-"""Doing what a plan says: only what differs is sent, the function first and its configurations after it."""
+"""Doing what a plan says: only what differs is sent, the function first, then its configurations and triggers."""
 
 from __future__ import annotations
 
-from sojourn.client import Client, Conflict, documents
+from sojourn.client import Client, Conflict, NotFound, documents
 from sojourn.client.call import Progress
 
 from .plan import Step
@@ -25,6 +25,11 @@ def apply(client: Client, step: Step, progress: Progress | None = None) -> None:
             client.ask(documents.update_function(name, step.body, progress))
     for key, body in step.configs.items():
         client.ask(documents.put_config(name, CONFIGS[key], body))
+    for body in step.triggers.values():
+        try:
+            client.ask(documents.update_trigger(name, body))
+        except NotFound:
+            client.ask(documents.create_trigger(name, body))
 
 
 def _create(client: Client, step: Step, progress: Progress | None) -> None:

@@ -28,6 +28,7 @@ SAME = (
     "instanceLifecycleConfig",
 )
 """Keys of a function that are the same in both forms."""
+TRIGGER_NAMES = {"name": "triggerName", "type": "triggerType", "config": "triggerConfig"}
 ASYNC_SAME = ("maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds")
 INSTANCE_TYPES = ("e1", "c1")
 
@@ -60,6 +61,8 @@ def converted(props: Node, path: str, file: str, *, without_services: bool) -> t
     _program(fields, known)
     if "asyncConfiguration" in known:
         fields["asyncInvokeConfig"] = _async(known["asyncConfiguration"])
+    if "triggers" in props.fields:
+        fields["triggers"] = _triggers(replace(props.fields["triggers"], named=f"{path}.triggers"))
     instance_type = known.get("instanceType")
     if instance_type is not None and instance_type.value not in (*INSTANCE_TYPES, None):
         said = f"{instance_type.named} must be one of {', '.join(INSTANCE_TYPES)}, got {instance_type.value!r}"
@@ -108,6 +111,18 @@ def _program(fields: dict[str, Node], known: Mapping[str, Node]) -> None:
             program = program or known[key]
     if program is not None and (parts or not isinstance(program.value, dict)):
         fields["customRuntimeConfig"] = replace(program, value=parts) if parts else program
+
+
+def _triggers(triggers: Node) -> Node:
+    if not isinstance(triggers.value, list):
+        return triggers
+    renamed = [
+        replace(each, value={TRIGGER_NAMES.get(key, key): part for key, part in each.fields.items()})
+        if isinstance(each.value, dict)
+        else each
+        for each in triggers.value
+    ]
+    return replace(triggers, value=renamed)
 
 
 def _async(config: Node) -> Node:

@@ -102,7 +102,17 @@ _ROLE = "the server has no roles; code gets what its sandbox gives"
 _NETWORK = "the network belongs to the account's sandbox"
 _LOGS = "logs are kept with each task: `sojourn task logs`"
 _STORAGE = "no remote file system is mounted"
-_TRIGGERS = "there are no triggers yet: submit tasks from outside, with cron for example"
+_SENDERS = "nothing here sends events of other services"
+TRIGGER_CONFIG: Mapping[str, Key] = {
+    "cronExpression": applied("of a timer: when it fires"),
+    "payload": applied("of a timer: what its event carries"),
+    "enable": applied("of a timer: false lets it rest"),
+    "authType": applied("of an address: anonymous or function"),
+    "methods": applied("of an address: the methods it takes, all unless given"),
+    "disableURLInternet": applied("of an address: true closes it"),
+    "authConfig": refused("an address knows no tokens"),
+    "corsConfig": refused("an answer has the headers that the function gives it"),
+}
 
 FC3: Mapping[str, Key] = {
     "region": noted("a server is one region; the value serves `${…}`"),
@@ -125,7 +135,7 @@ FC3: Mapping[str, Key] = {
     "environmentVariables": applied("all of them; those from before go"),
     "instanceConcurrency": applied("tasks at a time in one instance; above 1 in custom runtimes only"),
     "idleTimeout": applied("seconds an instance may idle before it ends"),
-    "internetAccess": applied("true; " + _NETWORK),
+    "internetAccess": applied("false: a network without a way out; not at isolation level 0"),
     "tags": applied("a list of key and value; they only describe"),
     "instanceLifecycleConfig": applied("hooks; those from before that are not named go", HOOKS),
     "customRuntimeConfig": applied("the program of a custom runtime", CUSTOM),
@@ -136,7 +146,18 @@ FC3: Mapping[str, Key] = {
     ),
     "provisionConfig": applied("instances kept warm", PROVISION),
     "scalingConfig": applied("instances kept", SCALING),
-    "triggers": refused(_TRIGGERS),
+    "triggers": applied(
+        "a list: timers and addresses; those that are not named stay",
+        {
+            "triggerName": applied("its name"),
+            "triggerType": applied("timer or http"),
+            "triggerConfig": applied("the whole of it is named; what is left out has its default", TRIGGER_CONFIG),
+            "qualifier": applied("the version or alias that it runs"),
+            "description": applied("free text"),
+            "invocationRole": refused(_ROLE),
+            "sourceArn": refused(_SENDERS),
+        },
+    ),
     "layers": refused("there are no layers: put the files beside the code"),
     "customContainerConfig": applied("the image of a custom container", IMAGE),
     "role": refused(_ROLE),
@@ -161,8 +182,8 @@ FC3: Mapping[str, Key] = {
 
 FC2_SERVICE: Mapping[str, Key] = {
     "name": applied("the first half of the function's name, see below"),
-    "description": noted("there are no services here"),
-    "internetAccess": applied("true; " + _NETWORK),
+    "description": noted("a function brings its service along, without one"),
+    "internetAccess": applied("`internetAccess` of the function"),
     "role": refused(_ROLE),
     "logConfig": refused(_LOGS),
     "tracingConfig": refused("there is no tracing"),
@@ -217,7 +238,18 @@ FC2: Mapping[str, Key] = {
     "region": noted("a server is one region; the value serves `${…}`"),
     "service": applied("the service", FC2_SERVICE),
     "function": applied("the function", FC2_FUNCTION),
-    "triggers": refused(_TRIGGERS),
+    "triggers": applied(
+        "`triggers`",
+        {
+            "name": applied("`triggerName`"),
+            "type": applied("`triggerType`"),
+            "config": applied("`triggerConfig`", TRIGGER_CONFIG),
+            "qualifier": applied("`qualifier`"),
+            "description": applied("free text"),
+            "role": refused(_ROLE),
+            "sourceArn": refused(_SENDERS),
+        },
+    ),
     "customDomains": refused("there are no domains"),
 }
 

@@ -14,12 +14,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from sojourn.client import Client, NotFound, ServerError, code_archive, documents
+from sojourn.client import Client, NotFound, ServerError, Trigger, code_archive, documents
+from sojourn.client.errors import refused
 from sojourn.code import checksum
 from sojourn.configuration import changed_async_config, changed_config
 from sojourn.function import AsyncConfig, Config, Scaling
 from sojourn.provisioning import new_provision, new_scaling
 
+from . import triggers
 from .keys import HOOKS
 from .wanted import CONFIGS, Wanted
 
@@ -47,7 +49,7 @@ class Step:
     """What is to do for one resource.
 
     `body` is what is sent of the function, None when the function stays as it is; `configs` are the configurations to
-    put, by the key of the file.
+    put, by the key of the file, `triggers` the triggers to create or to change, by name.
     """
 
     wanted: Wanted
@@ -55,6 +57,7 @@ class Step:
     changes: list[Change]
     body: Mapping[str, object] | None
     configs: Mapping[str, Mapping[str, object]]
+    triggers: Mapping[str, Mapping[str, object]]
 
 
 def plan(client: Client, wanted: Wanted) -> Step:
@@ -74,8 +77,28 @@ def plan(client: Client, wanted: Wanted) -> Step:
         if found:
             configs[key] = body_of_config
             changes += [Change(f"{key}.{change.field}", change.old, change.new) for change in found]
+    there = {each.trigger_name: each for each in client.list_triggers(wanted.function)} if remote is not None else {}
+    differing: dict[str, Mapping[str, object]] = {}
+    for name, asked in wanted.triggers.items():
+        if found := _trigger(name, asked, there.get(name)):
+            differing[name] = asked
+            changes += found
     action: Action = "create" if remote is None else "change" if changes else "none"
-    return Step(wanted, action, changes, body, configs)
+    return Step(wanted, action, changes, body, configs, differing)
+
+
+def _trigger(name: str, asked: Mapping[str, object], there: Trigger | None) -> list[Change]:
+    """What it changes to send a trigger."""
+    kind, path = str(asked["triggerType"]), f"triggers.{name}"
+    if there is None:
+        given = {key: value for key, value in asked.items() if key != "triggerName"}
+        return list(_differences({}, given, path))
+    if there.trigger_type != kind:
+        raise refused(f"{path}.triggerType", kind, f"must be {there.trigger_type}, as on the server: delete it first")
+    now: dict[str, object] = {"triggerConfig": there.trigger_config, "description": there.description}
+    now["qualifier"] = "" if there.qualifier == "LATEST" else there.qualifier
+    before, after = (triggers.after(name, kind, body, now) for body in ({}, asked))
+    return list(_differences(before, after, path))
 
 
 def _get_function(client: Client, name: str) -> documents.Document | None:

@@ -202,20 +202,19 @@ class _Reader:
                     self._refuse(part, shown, name, key)
             elif key.inside is not None and part.fields:
                 kept[name] = self._keys(part, key.inside, shown, inner)
+            elif key.inside is not None and isinstance(part.value, list):
+                items = [
+                    self._keys(item, key.inside, f"{shown}[{number}]", inner) if item.fields else item
+                    for number, item in enumerate(part.value)
+                ]
+                kept[name] = replace(part, value=items)
             else:
                 kept[name] = part
         return replace(node, value=kept)
 
     def _refuse(self, node: Node, shown: str, name: str, key: Key) -> None:
         said = f"is not supported: {key.words}; take it out, or leave it out here with --skip {name}"
-        if name != "triggers" or not isinstance(node.value, list):
-            self._say(node, f"{shown} {said}")
-            return
-        for number, trigger in enumerate(node.value):
-            kind = trigger.fields.get("triggerType") or trigger.fields.get("type")
-            called = trigger.fields.get("triggerName") or trigger.fields.get("name")
-            words = " ".join(str(part.value) for part in (kind, called) if part is not None)
-            self._say(trigger, f"{shown}[{number}]{f' ({words})' if words else ''} {said}")
+        self._say(node, f"{shown} {said}")
 
     def _say(self, node: Node, text: str) -> None:
         self.problems.append(Problem(self._file, node.line, text))

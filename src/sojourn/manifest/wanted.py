@@ -18,6 +18,7 @@ from sojourn.provisioning import new_provision, new_scaling
 
 from .document import Node
 from .problem import Problem
+from .triggers import Triggers
 
 CONFIGS: Mapping[str, str] = {
     "asyncInvokeConfig": "async-invoke-config",
@@ -28,7 +29,7 @@ CONFIGS: Mapping[str, str] = {
 """Keys that are configurations of their own, and the last part of their path on the wire."""
 STAND_INS: Mapping[str, str] = {"runtime": "python3", "handler": "index.handler"}
 """What stands in the place of fields that are needed and wrong, so that the others can be looked at."""
-_NO_SETTING = frozenset({"functionName", "code", "region", *CONFIGS})
+_NO_SETTING = frozenset({"functionName", "code", "region", "triggers", *CONFIGS})
 
 Locate = Callable[[str], Node]
 
@@ -38,7 +39,8 @@ class Wanted:
     """One resource of a file.
 
     `settings` is the body of the function without its code, `configs` the bodies of its other configurations by the key
-    of the file; both as the wire spells them. `line` is where the resource begins.
+    of the file, `triggers` those of its triggers by name; all as the wire spells them. `line` is where the resource
+    begins.
     """
 
     resource: str
@@ -47,6 +49,7 @@ class Wanted:
     settings: Mapping[str, object]
     code: Path | None
     configs: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    triggers: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
 
 class Checker:
@@ -77,10 +80,11 @@ class Checker:
         }
         self._checked(settings, new_config)
         configs = {key: self._config(key) for key in CONFIGS if self._plain(key) is not None}
+        triggers = Triggers(self._props, self._shown("triggers"), self._say).wanted()
         code = self._code()
         if self.problems or not isinstance(name, str):
             return None
-        return Wanted(self._resource, name, line, settings, code, {k: v for k, v in configs.items() if v})
+        return Wanted(self._resource, name, line, settings, code, {k: v for k, v in configs.items() if v}, triggers)
 
     def _plain(self, key: str) -> object:
         node = self._props.fields.get(key)

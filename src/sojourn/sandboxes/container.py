@@ -132,14 +132,14 @@ class ContainerSandbox(AgentSandbox):
         """How the engine is to be called."""
         image = spec.container or _NOTHING
         own_network = self._spec.network == "none" or spec.offline
-        words = ["run", "--detach", "--replace", f"--name={_name(spec.id)}"]
+        words = ["run", "--detach", "--replace", f"--name={_name(self._spec.mark, spec.id)}"]
         words += [f"--label={_MARK}={self._spec.mark}", f"--label={_SANDBOX}={self._spec.id}"]
         words += [*engine.confinement(self._engine, self._user), *engine.limits(self._engine, spec.memory_mb, spec.cpu)]
         words += [f"--network={'none' if own_network else 'host'}"]
         words += [f"--tmpfs=/tmp:rw,nosuid,nodev,size={spec.tmp_mb}m,mode=1777"]
         words += [f"--shm-size={min(spec.tmp_mb, _SHARED_MEMORY_MB_MAX)}m"]
         if os.geteuid() == 0:
-            words += [f"--cgroup-parent=/{self._spec.mark}/{_name(spec.id)}"]
+            words += [f"--cgroup-parent=/{self._spec.mark}/{_name(self._spec.mark, spec.id)}"]
         if spec.code_digest:
             words += [f"--volume={self._spec.code.resolve() / spec.code_digest}:/code:ro"]
         if image.entrypoint:
@@ -239,7 +239,9 @@ class ContainerSandbox(AgentSandbox):
     async def _removed(self, instance_id: str, *, look: bool) -> bool:
         """Have the engine forget a container; True when it says that memory was its end, for which it has to `look`."""
         id_ = self._engine_ids.pop(instance_id, "")
-        return await asyncio.to_thread(_remove, self._engine, _name(instance_id), self._spec.mark, "" if look else id_)
+        return await asyncio.to_thread(
+            _remove, self._engine, _name(self._spec.mark, instance_id), self._spec.mark, "" if look else id_
+        )
 
     async def _end(self, *, tell: bool) -> None:
         await super()._end(tell=False)
@@ -261,9 +263,9 @@ def _reap(directory: Path, mark: str) -> int:
     return ended
 
 
-def _name(instance_id: str) -> str:
-    """What a container is called."""
-    return f"sojourn-{instance_id}"
+def _name(mark: str, instance_id: str) -> str:
+    """What a container is called: two servers on one machine may call an instance the same."""
+    return f"{mark}-{instance_id}"
 
 
 def _missing(image: str) -> str:

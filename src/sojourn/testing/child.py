@@ -17,14 +17,7 @@ from sojourn import config
 from sojourn.errors import SojournError
 from sojourn.server import Server
 
-
-class Ready(msgspec.Struct, rename="camel"):
-    """What a server says when it answers."""
-
-    endpoint: str
-    account_id: str
-    access_key_id: str
-    access_key_secret: str
+from .ready import Ready
 
 
 def main() -> int:

@@ -10,16 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from sojourn.client import Client, Connection, Function, NotFound
-from sojourn.manifest import Options, Wanted, apply, plan, read_file
+from .ready import Ready
 
-from .child import Ready
+if TYPE_CHECKING:
+    from sojourn.client import Client, Connection
 
 START_SECONDS_MAX = 30.0
 END_SECONDS_MAX = 20.0
@@ -33,7 +33,6 @@ DEFAULTS: Mapping[str, str] = {
     "retry_cap_seconds": "1",
 }
 """What makes tests quick; any of it, and every other setting of the server, may be given otherwise."""
-HERE = f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class LocalServer:
@@ -72,6 +71,8 @@ class LocalServer:
     @property
     def connection(self) -> Connection:
         """The endpoint and the owner's key pair."""
+        from sojourn.client import Connection  # noqa: PLC0415 - see `start`
+
         return Connection(self.endpoint, self._ready.access_key_id, self._ready.access_key_secret)
 
     @property
@@ -93,6 +94,8 @@ class LocalServer:
 
     def client(self) -> Client:
         """A client with the owner's key; it is the caller's to close."""
+        from sojourn.client import Client  # noqa: PLC0415 - see `start`
+
         return Client(self.connection)
 
     def start(self) -> None:
@@ -115,6 +118,8 @@ class LocalServer:
                 stderr=log,
                 start_new_session=True,  # an interrupt in the terminal is for the tests; this ends with its input
             )
+        import sojourn.client  # noqa: F401, PLC0415 - it is needed next, and takes as long as the server's start
+
         line = self._first_line()
         try:
             self._ready = msgspec.json.decode(line, type=Ready)
@@ -152,80 +157,3 @@ class LocalServer:
                 break
             line += piece
         return line
-
-
-class Deployer:
-    """Deploys functions and remembers them, so that `close` can take them away again."""
-
-    def __init__(self, client: Client, directory: Path, account_id: str = "") -> None:
-        self._client, self._directory, self._account_id = client, directory, account_id
-        self._names: list[str] = []
-
-    def __call__(
-        self,
-        name: str,
-        code: str | os.PathLike[str] | bytes | None = None,
-        *,
-        source: str = "",
-        handler: str = "index.handler",
-        runtime: str = HERE,
-        timeout: int | None = None,
-        memory: int | None = None,
-        env: Mapping[str, str] | None = None,
-        retries: int | None = None,
-        max_age: int | None = None,
-        reserved_concurrency: int | None = None,
-        settings: Mapping[str, object] | None = None,
-    ) -> Function:
-        """Deploy the function `name`.
-
-        Parameters
-        ----------
-        name: the function.
-        code: a directory, a zip, or a zip's bytes.
-        source: instead of `code`, the text of its one file, `index.py`.
-        handler, runtime, timeout, memory, env, retries, max_age, reserved_concurrency, settings: as for
-            `Client.deploy`; the runtime is the Python of the tests unless it is given.
-
-        """
-        if (code is None) == (not source):
-            raise ValueError("give code or source, one of them")
-        if code is None:
-            code = self._directory / name
-            code.mkdir(parents=True, exist_ok=True)
-            (code / "index.py").write_text(source, encoding="utf-8")
-        self._names.append(name)
-        return self._client.deploy(
-            name,
-            code,
-            handler=handler,
-            runtime=runtime,
-            timeout=timeout,
-            memory=memory,
-            env=env,
-            retries=retries,
-            max_age=max_age,
-            reserved_concurrency=reserved_concurrency,
-            settings=settings,
-        )
-
-    def template(self, path: str | os.PathLike[str], *, skip: Sequence[str] = ()) -> list[Wanted]:
-        """Deploy what a Serverless Devs file asks for; `skip` are keys of it to leave out.
-
-        Raises
-        ------
-        ManifestInvalid: the file has mistakes.
-
-        """
-        wanted = read_file(Path(path), Options(os.environ, lambda: self._account_id, frozenset(skip)))
-        for one in wanted:
-            self._names.append(one.function)
-            apply(self._client, plan(self._client, one))
-        return wanted
-
-    def close(self) -> None:
-        """Delete what was deployed."""
-        for name in reversed(self._names):
-            with contextlib.suppress(NotFound):
-                self._client.delete_function(name)
-        self._names.clear()

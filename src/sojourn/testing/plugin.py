@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from sojourn.client import Client
 
-    from .local import Deployer, LocalServer
+    from .deployer import Deployer
+    from .local import LocalServer
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +44,7 @@ def sojourn_client(sojourn_server: LocalServer) -> Iterator[Client]:
 @pytest.fixture
 def sojourn_deploy(sojourn_server: LocalServer, sojourn_client: Client, tmp_path: Path) -> Iterator[Deployer]:
     """`sojourn_deploy(name, source=…)` deploys a function that is deleted after the test."""
-    from .local import Deployer  # noqa: PLC0415 - see above
+    from .deployer import Deployer  # noqa: PLC0415 - see above
 
     deployer = Deployer(sojourn_client, tmp_path / "sojourn-code", sojourn_server.account_id)
     yield deployer

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
-from sojourn.api import answer, paging
+from sojourn.api import answer, paging, precondition
 from sojourn.api.answer import EMPTY, Answer
 from sojourn.api.call import Call, only
 from sojourn.configuration import check_reserved_concurrency
@@ -146,13 +147,21 @@ async def put_on_demand(call: Call) -> Answer:
     function, body = function_of(call), only(call.json(), "maximumInstanceCount", "qualifier")
     count = check_integer("maximumInstanceCount", body.get("maximumInstanceCount"), CONCURRENCY_BOUNDS)
     reserved = count * function.config.instance_concurrency
-    after = await call.backend.catalog.put_concurrency(call.account_id, function.name, reserved)
-    return answer.of_json(_on_demand(call, after))
+    change = partial(call.backend.catalog.put_concurrency, call.account_id, function.name, reserved)
+    after = await precondition.guarded(call, lambda: _on_demand(call, function_of(call)), change)
+    return precondition.shown(call, _on_demand(call, after))
 
 
 async def get_on_demand(call: Call) -> Answer:
     """GetFunctionOnDemandConfig."""
-    return answer.of_json(_on_demand(call, _reserved(call)))
+    return precondition.shown(call, _on_demand(call, _reserved(call)))
+
+
+async def delete_on_demand(call: Call) -> Answer:
+    """DeleteFunctionOnDemandConfig."""
+    change = partial(call.backend.catalog.put_concurrency, call.account_id, _reserved(call).name, None)
+    await precondition.guarded(call, lambda: _on_demand(call, _reserved(call)), change)
+    return EMPTY
 
 
 async def page_on_demand(call: Call) -> Answer:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import orjson
 
 from sojourn import older_signature
-from sojourn.api import answer, paging
+from sojourn.api import answer, paging, precondition
 from sojourn.api.answer import EMPTY, Answer
 from sojourn.api.call import Call, only
 from sojourn.archive import ARCHIVE_BYTES_MAX
@@ -61,14 +62,19 @@ async def update(call: Call) -> Answer:
     own = function.short_name if call.dialect.services else function.name
     if body.get("functionName") not in (None, own):
         raise InvalidArgument("functionName", body["functionName"], f"must be absent or {own}: a name is for ever")
-    return _shown(call, await call.backend.catalog.update_function(call.account_id, function.name, body))
+    change = partial(call.backend.catalog.update_function, call.account_id, function.name, body)
+    return _shown(call, await precondition.guarded(call, partial(_look, call), change))
 
 
 async def delete(call: Call) -> Answer:
     """Delete a function, with its versions and aliases; one that has triggers is refused."""
     function = function_of(call)
-    call.backend.timers.check_none(function)
-    await call.backend.catalog.delete_function(call.account_id, function.name)
+
+    async def change() -> None:
+        call.backend.timers.check_none(function)
+        await call.backend.catalog.delete_function(call.account_id, function.name)
+
+    await precondition.guarded(call, partial(_look, call), change)
     return EMPTY
 
 
@@ -191,5 +197,13 @@ def _tagged(function: Function, wanted: Mapping[str, str]) -> bool:
 
 
 def _shown(call: Call, function: Function) -> Answer:
+    return precondition.shown(call, _object(call, function))
+
+
+def _look(call: Call) -> dict[str, object]:
+    return _object(call, function_of(call))
+
+
+def _object(call: Call, function: Function) -> dict[str, object]:
     backend = call.backend
-    return answer.of_json(call.dialect.function(function, backend.settings.region, backend.runtimes.values()))
+    return call.dialect.function(function, backend.settings.region, backend.runtimes.values())

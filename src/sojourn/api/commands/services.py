@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from sojourn.api import answer, paging
+from sojourn.api import answer, paging, precondition
 from sojourn.api.answer import EMPTY, Answer
 from sojourn.api.call import Call
 from sojourn.errors import InvalidArgument
-from sojourn.refusals import PreconditionFailed
 from sojourn.service import Service
 from sojourn.times import rfc3339
 
@@ -17,14 +17,14 @@ from .named import service_of
 
 async def create(call: Call) -> Answer:
     """CreateService."""
-    return _shown(await call.backend.services.create(call.account_id, call.json()))
+    return _shown(call, await call.backend.services.create(call.account_id, call.json()))
 
 
 async def get(call: Call) -> Answer:
     """GetService; a version or an alias is shown with what the service is now."""
     service = service_of(call)
     call.backend.services.check_qualifier(service, call.dialect.qualifier(call) or "")
-    return _shown(service)
+    return _shown(call, service)
 
 
 async def update(call: Call) -> Answer:
@@ -32,15 +32,14 @@ async def update(call: Call) -> Answer:
     service, body = service_of(call), call.json()
     if body.get("serviceName") not in (None, service.name):
         raise InvalidArgument("serviceName", body["serviceName"], f"must be absent or {service.name}")
-    wanted = call.header(b"if-match")
-    if wanted is not None and wanted.strip('"') not in ("*", etag(service)):
-        raise PreconditionFailed
-    return _shown(await call.backend.services.update(call.account_id, service.name, body))
+    change = partial(call.backend.services.update, call.account_id, service.name, body)
+    return _shown(call, await precondition.guarded(call, partial(look, call), change))
 
 
 async def delete(call: Call) -> Answer:
     """DeleteService."""
-    await call.backend.services.delete(call.account_id, service_of(call).name)
+    change = partial(call.backend.services.delete, call.account_id, service_of(call).name)
+    await precondition.guarded(call, partial(look, call), change)
     return EMPTY
 
 
@@ -53,9 +52,9 @@ async def page(call: Call) -> Answer:
     return answer.of_json({"services": [service_object(each) for each in shown], "nextToken": token})
 
 
-def etag(service: Service) -> str:
-    """What changes whenever the service does."""
-    return f"{service.revision:x}-{service.modified_at:x}"
+def look(call: Call) -> dict[str, object]:
+    """The service that the path names, as it stands now."""
+    return service_object(service_of(call))
 
 
 def service_object(service: Service) -> dict[str, object]:
@@ -75,9 +74,8 @@ def service_object(service: Service) -> dict[str, object]:
     }
 
 
-def _shown(service: Service) -> Answer:
-    shown = answer.of_json(service_object(service))
-    return shown._replace(headers=((b"etag", etag(service).encode()),))
+def _shown(call: Call, service: Service) -> Answer:
+    return precondition.shown(call, service_object(service))
 
 
 def _tags(query: Mapping[str, str]) -> dict[str, str]:

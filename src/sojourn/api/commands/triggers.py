@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from urllib.parse import quote
 
-from sojourn.api import answer, paging
+from sojourn.api import answer, paging, precondition
 from sojourn.api.answer import EMPTY, Answer
 from sojourn.api.call import Call
 from sojourn.errors import InvalidArgument
@@ -32,12 +33,14 @@ async def update(call: Call) -> Answer:
     for field, own in (("triggerName", name), ("triggerType", call.backend.timers.trigger(function, name).type)):
         if body.get(field) not in (None, own):
             raise InvalidArgument(field, body[field], f"must be absent or {own}")
-    return _shown(call, function, await call.backend.timers.update(function, name, body))
+    change = partial(call.backend.timers.update, function, name, body)
+    return _shown(call, function, await precondition.guarded(call, partial(_look, call), change))
 
 
 async def delete(call: Call) -> Answer:
     """DeleteTrigger."""
-    await call.backend.timers.delete(function_of(call), call.path["trigger"])
+    change = partial(call.backend.timers.delete, function_of(call), call.path["trigger"])
+    await precondition.guarded(call, partial(_look, call), change, again=True)  # a timer that fires changes it, too
     return EMPTY
 
 
@@ -60,4 +63,9 @@ def _object(call: Call, function: Function, trigger: Trigger) -> dict[str, objec
 
 
 def _shown(call: Call, function: Function, trigger: Trigger) -> Answer:
-    return answer.of_json(_object(call, function, trigger))
+    return precondition.shown(call, _object(call, function, trigger))
+
+
+def _look(call: Call) -> dict[str, object]:
+    function = function_of(call)
+    return _object(call, function, call.backend.timers.trigger(function, call.path["trigger"]))

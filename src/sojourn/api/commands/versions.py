@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from sojourn.alias import VERSION
-from sojourn.api import answer, paging
+from sojourn.api import answer, paging, precondition
 from sojourn.api.answer import EMPTY, Answer
 from sojourn.api.call import Call, only
 from sojourn.errors import InvalidArgument
@@ -12,14 +14,16 @@ from sojourn.service import Service
 from sojourn.times import rfc3339
 
 from .named import function_of, service_of
+from .services import look
 
 
 async def publish(call: Call) -> Answer:
     """PublishFunctionVersion, PublishServiceVersion."""
     body, services = only(call.json(), "description"), call.backend.services
     if call.dialect.services:
-        service = service_of(call)
-        version = await services.publish(service, body.get("description"))
+        version = await precondition.guarded(
+            call, partial(look, call), lambda: services.publish(service_of(call), body.get("description"))
+        )
         made = service_of(call).versions[version]
         return answer.of_json(version_object(version, made.description, made.created_at))
     published = await services.publish_function(function_of(call), body.get("description"))
@@ -66,13 +70,12 @@ async def create_alias(call: Call) -> Answer:
     body = call.json()
     name = body.get("aliasName")
     made = await call.backend.services.put_alias(_owner(call), name if isinstance(name, str) else "", body, new=True)
-    return answer.of_json(alias_object(str(name), made))
+    return precondition.shown(call, alias_object(str(name), made))
 
 
 async def get_alias(call: Call) -> Answer:
     """GetAlias."""
-    name = call.path["alias"]
-    return answer.of_json(alias_object(name, call.backend.services.alias(_owner(call), name)))
+    return precondition.shown(call, _look(call))
 
 
 async def update_alias(call: Call) -> Answer:
@@ -80,14 +83,16 @@ async def update_alias(call: Call) -> Answer:
     name, body = call.path["alias"], call.json()
     if body.get("aliasName") not in (None, name):
         raise InvalidArgument("aliasName", body["aliasName"], f"must be absent or {name}: a name is for ever")
-    return answer.of_json(
-        alias_object(name, await call.backend.services.put_alias(_owner(call), name, body, new=False))
+    made = await precondition.guarded(
+        call, partial(_look, call), lambda: call.backend.services.put_alias(_owner(call), name, body, new=False)
     )
+    return precondition.shown(call, alias_object(name, made))
 
 
 async def delete_alias(call: Call) -> Answer:
     """DeleteAlias."""
-    await call.backend.services.delete_alias(_owner(call), call.path["alias"])
+    name, services = call.path["alias"], call.backend.services
+    await precondition.guarded(call, partial(_look, call), lambda: services.delete_alias(_owner(call), name))
     return EMPTY
 
 
@@ -120,6 +125,11 @@ def version_object(version: str, description: str, at: int) -> dict[str, object]
 
 def _of_function(each: Function) -> dict[str, object]:
     return version_object(each.version, each.version_description, each.created_at)
+
+
+def _look(call: Call) -> dict[str, object]:
+    name = call.path["alias"]
+    return alias_object(name, call.backend.services.alias(_owner(call), name))
 
 
 def _owner(call: Call) -> Service | Function:

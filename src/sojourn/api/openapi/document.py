@@ -27,6 +27,7 @@ Document = dict[str, Any]
 
 OWN_PATH = "/openapi.json"
 PROBLEM = "application/problem+json"
+PRECONDITION_FAILED = 412
 _GENERATIONS = {each.DIALECT.version: each for each in (v2023_03_30, v2021_04_06, v2016_08_15)}
 NAMES = (NATIVE.version, *_GENERATIONS)
 """The APIs that have a description."""
@@ -119,7 +120,7 @@ def document(api: str) -> Document:
         "paths": paths,
         "components": {
             "securitySchemes": _security(api),
-            "headers": _HEADERS,
+            "headers": _HEADERS | (_ETAG if dialect.etags else {}),
             "responses": responses,
             "schemas": _used({"paths": paths, "responses": responses}, schemas),
         },
@@ -145,6 +146,9 @@ def _operation(way: Way, dialect: Dialect, table: Mapping[Handler, Described]) -
             "responses": _refusals(ALWAYS),
         }
     facts = table[way.handler]
+    if dialect.etags and way.handler in operations.CONDITIONAL:
+        more = (*facts.parameters, parameters.REVISION)
+        facts = facts._replace(parameters=more, refusals=(*facts.refusals, PRECONDITION_FAILED))
     found: Document = {
         "operationId": (dialect.services and facts.older) or facts.name,
         "summary": _first_sentence(way.handler),
@@ -156,6 +160,9 @@ def _operation(way: Way, dialect: Dialect, table: Mapping[Handler, Described]) -
         **{str(status): _answer(body, way.handler.__name__ == "invoke") for status, body in facts.answers.items()},
         **_refusals((*ALWAYS, *facts.refusals)),
     }
+    if dialect.etags and way.handler in operations.TAGGED:
+        shown = found["responses"]["200"]
+        shown["headers"] = shown["headers"] | {"Etag": {"$ref": "#/components/headers/Etag"}}
     if dialect is NATIVE and way.path.startswith("/v1/code/"):
         found["security"] = [{"key": []}, {"url": []}]
     return found
@@ -291,6 +298,7 @@ def _security(api: str) -> Document:
     return {"key": key, "url": url} if api in ("v1", "2016-08-15") else {"key": key}
 
 
+_ETAG: Document = {"Etag": {"required": True, "schema": {"type": "string"}, "description": "for `If-Match`"}}
 _ID: Document = {"X-Fc-Request-Id": {"$ref": "#/components/headers/RequestId"}}
 _TEXT: Document = {"schema": {"type": "string"}}
 _HEADERS: Document = {

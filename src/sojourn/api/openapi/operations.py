@@ -48,6 +48,26 @@ class Described(NamedTuple):
     older: str = ""
 
 
+TAGGED: frozenset[Handler] = frozenset(
+    {
+        *(services.create, services.get, services.update),
+        *(functions.create, functions.get, functions.update),
+        *(versions.create_alias, versions.get_alias, versions.update_alias),
+        *(triggers.create, triggers.get, triggers.update),
+        *(configs.put_on_demand, configs.get_on_demand),
+    }
+)
+"""Commands whose answers have an ETag, in generations that have them."""
+CONDITIONAL: frozenset[Handler] = frozenset(
+    {
+        *(services.update, services.delete),
+        *(functions.update, functions.delete),
+        *(versions.publish, versions.update_alias, versions.delete_alias),
+        *(triggers.update, triggers.delete),
+        *(configs.put_on_demand, configs.delete_on_demand),
+    }
+)
+"""Commands that may have a condition there, and are refused with 412 when it does not hold."""
 OK, GONE = 200, {204: ""}
 FOUND, CHANGED = (404,), (404, 409)
 
@@ -89,9 +109,7 @@ def _shared() -> dict[Handler, Described]:
             "PutConcurrencyConfig", {OK: "ConcurrencyConfig"}, CHANGED, qualified, "PutConcurrencyInput"
         ),
         configs.get_concurrency: Described("GetConcurrencyConfig", {OK: "ConcurrencyConfig"}, FOUND, qualified),
-        configs.delete_concurrency: Described(
-            "DeleteConcurrencyConfig", GONE, CHANGED, qualified, older="DeleteFunctionOnDemandConfig"
-        ),
+        configs.delete_concurrency: Described("DeleteConcurrencyConfig", GONE, CHANGED, qualified),
         configs.page_concurrency: Described(
             "ListConcurrencyConfigs", {OK: "ConcurrencyConfigPage"}, (), (*PAGE, OF_FUNCTION, parameters.START)
         ),
@@ -99,6 +117,7 @@ def _shared() -> dict[Handler, Described]:
             "PutFunctionOnDemandConfig", {OK: "OnDemandConfig"}, CHANGED, qualified, "PutOnDemandConfigInput"
         ),
         configs.get_on_demand: Described("GetFunctionOnDemandConfig", {OK: "OnDemandConfig"}, FOUND, qualified),
+        configs.delete_on_demand: Described("DeleteFunctionOnDemandConfig", GONE, CHANGED, qualified),
         configs.page_on_demand: Described(
             "ListOnDemandConfigs", {OK: "OnDemandConfigPage"}, (), (*PAGE, parameters.START)
         ),
@@ -128,9 +147,7 @@ def _shared() -> dict[Handler, Described]:
         account.page_reserved: Described("ListReservedCapacities", {OK: "ReservedCapacityPage"}, (), PAGE[:1]),
         services.create: Described("CreateService", {OK: "Service"}, (409,), body="CreateServiceInput"),
         services.get: Described("GetService", {OK: "Service"}, FOUND, (QUALIFIER,)),
-        services.update: Described(
-            "UpdateService", {OK: "Service"}, (404, 409, 412), (parameters.REVISION,), "UpdateServiceInput"
-        ),
+        services.update: Described("UpdateService", {OK: "Service"}, CHANGED, body="UpdateServiceInput"),
         services.delete: Described("DeleteService", GONE, CHANGED),
         services.page: Described("ListServices", {OK: "ServicePage"}, (), (*NAMED_PAGE, parameters.TAG)),
     }

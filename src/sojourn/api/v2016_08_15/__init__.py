@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sojourn.api.commands import account, tags
 from sojourn.api.operation import small
-from sojourn.api.routing import Row
+from sojourn.api.routing import Row, left_out
 from sojourn.api.v2021_04_06 import SHARED
 
 from .dialect import V1
@@ -14,4 +14,10 @@ OPERATIONS: tuple[Row, ...] = (
     *SHARED,
     ("DELETE", "/tag", tags.untag, small),
     ("GET", "/reservedCapacities", account.page_reserved, small),
+    *left_out(
+        "GET /accountConfigs GetAccountConfigs",
+        "GET /tempBucketToken GetTempBucketToken",
+        "GET /services/{service}/tempCodeBucketToken GetTempCodeBucketToken",
+        "GET /layerarn/{arn} GetLayerVersionByArn",
+    ),
 )

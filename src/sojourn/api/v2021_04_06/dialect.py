@@ -28,6 +28,7 @@ class V2(Dialect):
     tasks = "invocations"
     task_prefix = "invocationIdPrefix"
     services = True
+    etags = True
 
     def service_name(self, call: Call) -> str:
         """The service in the path."""

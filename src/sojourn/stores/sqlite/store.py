@@ -188,9 +188,9 @@ class SqliteStore:
         """Create or replace a trigger of a function if it still stands at `epoch` (0: it must not exist yet)."""
         return await self._writer.write(lambda cursor: writes.put_trigger(cursor, trigger, epoch))
 
-    async def drop_trigger(self, function_id: int, name: str) -> None:
-        """Forget a trigger; forgetting one that is not there is fine."""
-        await self._writer.write(lambda cursor: writes.drop_trigger(cursor, function_id, name))
+    async def drop_trigger(self, function_id: int, name: str, epoch: int) -> bool:
+        """Forget a trigger if it still stands at `epoch`."""
+        return await self._writer.write(lambda cursor: writes.drop_trigger(cursor, function_id, name, epoch))
 
     async def triggers(self) -> Sequence[Trigger]:
         """All triggers of all functions, in the order of function and name."""

@@ -62,7 +62,7 @@ _UPDATE_TRIGGER = (
     f"UPDATE trigger_of_function SET ({rows.TRIGGER_COLUMNS}) = ({', '.join('?' * 11)}) "  # noqa: S608 - constant text
     "WHERE function_id = ? AND name = ? AND epoch = ?"
 )
-_DROP_TRIGGER = "DELETE FROM trigger_of_function WHERE function_id = ? AND name = ?"
+_DROP_TRIGGER = "DELETE FROM trigger_of_function WHERE function_id = ? AND name = ? AND epoch = ?"
 
 
 def insert_task(cursor: apsw.Cursor, task: Task) -> bool:
@@ -160,9 +160,10 @@ def put_trigger(cursor: apsw.Cursor, trigger: Trigger, epoch: int) -> bool:
     return bool(cursor.connection.changes())
 
 
-def drop_trigger(cursor: apsw.Cursor, function_id: int, name: str) -> None:
-    """Forget a trigger."""
-    cursor.execute(_DROP_TRIGGER, (function_id, name))
+def drop_trigger(cursor: apsw.Cursor, function_id: int, name: str, epoch: int) -> bool:
+    """Forget a trigger if it stands at `epoch`."""
+    cursor.execute(_DROP_TRIGGER, (function_id, name, epoch))
+    return bool(cursor.connection.changes())
 
 
 def put_webhook_secret(cursor: apsw.Cursor, account_id: str, before: str, secret: str) -> bool:
