@@ -178,7 +178,7 @@ async def a_failure_holds_nothing_up(on: Site) -> None:
 async def running(on: Site) -> tuple[Function, Document, Document]:
     """A function, a task that runs on an instance of it, and its list of instances."""
     function = await on.tasker("listed", maxAsyncRetryAttempts=0)
-    task = await on.until(function, await on.begin(function, {"do": "sleep", "seconds": 5}), {"Running"})
+    task = await on.until(function, await on.begin(function, {"do": "sleep", "seconds": 10}), {"Running"})
     return function, task, (await on.sure("instance.list", function)).document
 
 

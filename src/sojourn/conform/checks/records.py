@@ -35,7 +35,7 @@ CLOCKS_MS = 60_000
 async def running(on: Site) -> Document:
     """A task while it runs."""
     function = await worker(on)
-    return await on.until(function, await on.begin(function, {"do": "sleep", "seconds": 2}), {"Running"})
+    return await on.until(function, await on.begin(function, {"do": "sleep", "seconds": 8}), {"Running"})
 
 
 def _typed(field: str, kind: type, words: str) -> None:

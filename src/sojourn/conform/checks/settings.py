@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sojourn.conform.check import NEWEST, OLDER, Group
-from sojourn.conform.expect import holds, same
+from sojourn.conform.expect import holds, member, same
 from sojourn.conform.generations import Function
 from sojourn.conform.site import Site, exhibit
 from sojourn.conform.source import DOCUMENTED, OUR_CHOICE
@@ -57,10 +57,12 @@ async def enabled_it_is_called(on: Site) -> None:
 async def tasks_that_wait_go_on_waiting(on: Site) -> None:
     """A task that was submitted before does not begin while the function is disabled, and does when it is enabled."""
     function = await on.tasker("waits", maxAsyncRetryAttempts=0)
-    task_id = await on.begin(function, b"x", delay_seconds=1)
+    await on.cap(function, 0)  # so that it does not begin before the switch is thrown
+    task_id = await on.begin(function, b"x")
     await on.sure("invoke.disable", function, body={})
-    await asyncio.sleep(3)
-    same("the status while disabled", "Enqueued", (await on.task(function, task_id))["status"])
+    await on.sure("cap.delete", function)
+    await asyncio.sleep(2)
+    member("the status while disabled", ("Enqueued", "Dequeued"), (await on.task(function, task_id))["status"])
     await on.sure("invoke.enable", function, body={})
     same("the status then", "Succeeded", (await on.ended(function, task_id))["status"])
 
@@ -79,7 +81,7 @@ async def what_runs_can_be_aborted(on: Site) -> None:
 async def what_runs_is_left_alone_otherwise(on: Site) -> None:
     """Without it a running task goes on to its end."""
     function = await on.tasker("unharmed", maxAsyncRetryAttempts=0)
-    task_id = await on.begin(function, {"do": "sleep", "seconds": 2})
+    task_id = await on.begin(function, {"do": "sleep", "seconds": 5})
     await on.until(function, task_id, {"Running"})
     await on.sure("invoke.disable", function, body={})
     same("the status", "Succeeded", (await on.ended(function, task_id))["status"])
