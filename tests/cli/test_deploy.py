@@ -235,25 +235,13 @@ services:
         handler: index.handler
         memorySize: 128
         timeout: 60
-        environmentVariables:
-          A: b
-        asyncConfiguration:
-          statefulInvocation: true
-          maxAsyncRetryAttempts: 0
+        asyncConfiguration: {{statefulInvocation: true, maxAsyncRetryAttempts: 0}}
       triggers:
-        - name: httpTrigger
-          type: http
-          config:
-            authType: anonymous
-            methods:
-              - GET
+        - {{name: httpTrigger, type: http, config: {{authType: anonymous, methods: [GET]}}}}
         - name: timer
           type: timer
           qualifier: LATEST
-          config:
-            payload: awesome-fc
-            cronExpression: '@every 60m'
-            enable: true
+          config: {{payload: p, cronExpression: '@every 60m', enable: true}}
 """
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from alibabacloud_fc20230330 import models
 
 from end_to_end.functions import RUNTIME
-from end_to_end.generations import SERVICE, Document, Hooks, Refused, code_of, refusing
+from end_to_end.generation import Document, Hooks
+from end_to_end.generations import SERVICE, Refused, code_of, refusing
 from end_to_end.test_official_sdk import Sdk
 from live import LiveServer
 
@@ -24,7 +25,7 @@ NAMES = {
 
 
 class Newest:
-    """PyPI alibabacloud-fc20230330; see `generations.Generation`."""
+    """PyPI alibabacloud-fc20230330; see `generation.Generation`."""
 
     letter = ""
 

@@ -16,7 +16,8 @@ from typing import Any
 
 import npm
 from end_to_end.functions import HANDLER, RUNTIME
-from end_to_end.generations import SERVICE, AlreadyThere, Document, Hooks, Refused, code_of, hooks_in
+from end_to_end.generation import Document, Hooks
+from end_to_end.generations import SERVICE, AlreadyThere, Refused, code_of, hooks_in
 from live import LiveServer
 
 PACKAGES = {
@@ -35,7 +36,7 @@ def installed(cache: Path) -> Path:
 
 
 class Node:
-    """One of the clients; see `generations.Generation`."""
+    """One of the clients; see `generation.Generation`."""
 
     def __init__(self, which: str, cache: Path, server: LiveServer, *, key_id: str = "", secret: str = "") -> None:
         """The same client with other keys (`key_id`, `secret`)."""

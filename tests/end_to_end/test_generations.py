@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from end_to_end.functions import ECHO, FLAKY, SLEEPER
-from end_to_end.generations import SERVICE, Classic, Document, Generation, Open, Refused, have_service
+from end_to_end.generation import Document, Generation
+from end_to_end.generations import SERVICE, Classic, Open, Refused, have_service
 from end_to_end.newest import Newest
 from end_to_end.node_clients import PACKAGES, Node, installed
 from end_to_end.post import PRELUDE, Post
