@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reference_store import ReferenceStore
 from sojourn import audit, identity
 from sojourn.auditor import Auditor
+from sojourn.clock import SystemClock
 from sojourn.errors import IllegalFact, StoreFailed
 from sojourn.history import append_event, unpack_events
 from sojourn.store import Log
@@ -164,7 +165,7 @@ def test_a_database_is_read_beside_its_server(tmp_path: Path) -> None:
     async def run() -> None:
         store = SqliteStore(tmp_path)
         await store.open()
-        auditor = Auditor(store)
+        auditor = Auditor(store, SystemClock())
         for number in range(10, 40):
             found, kept = await asyncio.gather(auditor.audit(), store.insert_task(stored_task(number)))
             assert kept
@@ -193,7 +194,7 @@ def test_a_store_in_memory_has_records_too() -> None:
         store = ReferenceStore()
         await store.open()
         await store.insert_task(stored_task(1))
-        return await Auditor(store).audit()
+        return await Auditor(store, SystemClock()).audit()
 
     assert [str(violation) for violation in asyncio.run(run()).violations] == [
         "I3 task 1-00000000-00000001-" + identity.request_id(1).rpartition("-")[2] + ": there is no function 1"

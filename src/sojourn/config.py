@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,6 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     where records for message services go, as `mns=URL,eventbridge=URL`, and `webhook_private_addresses` lets webhooks
     reach addresses that are not public. `deliveries_max` bounds the records that are being sent at a time,
     `delivery_seconds` is how long one is tried.
+    Every `audit_seconds` (0: never) the store is looked at for broken invariants, and `metrics_token` lets somebody who
+    cannot sign read what is counted.
     `time_scale` lets delays, ages, waits between attempts and timeouts of functions pass so many times faster, for
     tests.
     """
@@ -59,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     deliveries_max: int = 256
     delivery_seconds: float = 1800.0
     time_scale: float = 1.0
+    audit_seconds: float = 3600.0
+    metrics_token: str = ""
     region: str = "local"
     node: str = ""
     account_id: str = ""
@@ -82,8 +87,11 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "delivery_seconds": (0, 604_800),
     "retry_base_seconds": (0, 86_400),
     "retry_cap_seconds": (0, 86_400),
+    "audit_seconds": (0, 604_800),
     "time_scale": (1, 1000),
 }
+_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/=]{16,}")
+"""What may stand behind `Bearer` (RFC 6750), and is not guessed."""
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "sandbox": ("auto", "bubblewrap", "process"),
     "network": NETWORKS,
@@ -166,6 +174,9 @@ def _check(settings: Settings) -> None:
     for name, choices in _CHOICES.items():
         if getattr(settings, name) not in choices:
             raise InvalidArgument(f"SOJOURN_{name.upper()}", getattr(settings, name), f"must be one of {choices}")
+    if settings.metrics_token and not _TOKEN.fullmatch(settings.metrics_token):
+        shown = f"{len(settings.metrics_token)} characters"  # a secret is not shown, wrong as it may be
+        raise InvalidArgument("SOJOURN_METRICS_TOKEN", shown, "must be at least 16 letters, digits or any of -._~+/=")
 
 
 def _memory_default_mb() -> int:

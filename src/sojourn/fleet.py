@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from . import instance, machine
 from .chronicle import Event, Events
+from .errors import IllegalFact
 from .function import Function
 from .instance import Status
 from .sandbox import Exit, Sandbox
@@ -39,6 +40,7 @@ class Instance:
         "initialized",
         "lingers",
         "on_call_over",
+        "on_illegal",
         "rested_at",
         "retired",
         "sandbox",
@@ -67,6 +69,7 @@ class Instance:
         self.rested_at = 0.0
         self.lingers = self.watched = self.starting = False
         self.on_call_over: Callable[[], None] | None = None
+        self.on_illegal: Callable[[], None] = lambda: None
         self.events = Events()
 
     @property
@@ -91,7 +94,11 @@ class Instance:
 
     def note(self, fact: object, now: int) -> None:
         """Walk the table."""
-        self.status = machine.step(instance.TRANSITIONS, self.status, fact)
+        try:
+            self.status = machine.step(instance.TRANSITIONS, self.status, fact)
+        except IllegalFact:  # a bug of ours: it must not pass unseen
+            self.on_illegal()
+            raise
         self.since = now
 
     def tell(self, now: int, name: str, detail: Mapping[str, object] | None = None) -> None:
@@ -127,6 +134,7 @@ class Fleet:
 
     `resting` holds those without an invocation (Idle, Freezing, Frozen), the one that has rested longest first.
     `memory_mb` counts every instance until it is destroyed; `going` and `going_mb` are those whose end has begun.
+    `illegal` counts the steps that our own loops tried and the table refused.
     """
 
     def __init__(self) -> None:
@@ -136,6 +144,7 @@ class Fleet:
         self.resting: dict[str, Instance] = {}
         self.sharing = 0
         self.memory_mb = self.going = self.going_mb = 0
+        self.illegal = 0
 
     def __len__(self) -> int:
         return len(self.instances)
@@ -143,6 +152,7 @@ class Fleet:
     def add(self, made: Instance) -> None:
         """One that begins to be made."""
         self.instances[made.id] = made
+        made.on_illegal = self._count_illegal
         group = self.groups.get(made.function.id)
         if group is None:
             group = self.groups[made.function.id] = Group()
@@ -151,6 +161,9 @@ class Fleet:
         made.starting = True
         self.accounts[made.function.account_id] += 1
         self.memory_mb += made.memory_mb
+
+    def _count_illegal(self) -> None:
+        self.illegal += 1
 
     def up(self, made: Instance) -> None:
         """It is made."""

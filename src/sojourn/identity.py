@@ -37,6 +37,11 @@ class Numbers:
         return number
 
 
+def made_at(number: int) -> int:
+    """About when a number was made, microseconds since 1970."""
+    return ((number >> _SHIFT) + EPOCH_MS) * 1_000
+
+
 @lru_cache(maxsize=4096)
 def request_id(number: int) -> str:
     """The request id of `number`, in the form of Function Compute's own (`1-…-…-…`)."""

@@ -58,6 +58,10 @@ class Line:
             heappop(self._later)
         return self._later[0][0] if self._later else None
 
+    def first(self, now: int) -> int | None:
+        """The id of the task that has been due longest; None when none is due."""
+        return self._due[0] if self.has_due(now) else None
+
     def take(self, now: int) -> int | None:
         """The id of the task that has been due longest, which stops waiting; None when none is due."""
         if not self.has_due(now):

@@ -10,17 +10,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 from . import identity
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
-from .errors import ResourceExhausted, ServiceUnavailable, StoreFailed, TaskAlreadyExists, TaskNotFound
+from .errors import (
+    IllegalFact,
+    ResourceExhausted,
+    ServiceUnavailable,
+    SojournError,
+    StoreFailed,
+    TaskAlreadyExists,
+    TaskNotFound,
+)
 from .function import AsyncConfig, Function
 from .line import Line
 from .store import Log, OpenTask, Store, TaskQuery
+from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
+
+E = TypeVar("E", bound=SojournError)
 
 FRESH_TASKS_MAX = 20_000
 FRESH_PAYLOAD_BYTES_MAX = 4096
@@ -56,6 +68,7 @@ class Queue:
         self._lines: dict[int, Line] = {}
         self._fresh: dict[int, Task] = {}
         self.incarnation = 0
+        self.tally = Tally()
         self._adopting: set[asyncio.Future[None]] = set()
         self.closed = False
         self._watchers: dict[int, list[Callable[[Task], None]]] = {}
@@ -75,6 +88,7 @@ class Queue:
         now = self._clock.now()
         async for row in self._store.open_tasks():
             self._open += 1
+            self.tally.open[row.status] += 1
             crashpoint("queue.load.row")
             if row.status in (Status.RUNNING, Status.STOPPING):
                 orphans.append(row)
@@ -143,6 +157,7 @@ class Queue:
         )
         self._submits_pending += 1
         crashpoint("queue.submit.before")
+        began = self._clock.monotonic()
         try:
             inserted = await self._store.insert_task(task)
         except asyncio.CancelledError:
@@ -153,9 +168,10 @@ class Queue:
         finally:
             self._submits_pending -= 1
         if not inserted:
-            raise TaskAlreadyExists(wire_name(task))
+            raise self._turned_away(TaskAlreadyExists(wire_name(task)))
         crashpoint("queue.submit.durable")
-        self._open += 1
+        self.tally.writes.observe(self._clock.monotonic() - began)
+        self._accepted()
         if len(payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
             self._fresh[task.id] = task
         self.wait(task)
@@ -172,9 +188,13 @@ class Queue:
                 await asyncio.sleep(STORE_RETRY_SECONDS)
                 continue
             if found is not None:
-                self._open += 1
+                self._accepted()
                 self.wait(task)
             return
+
+    def _accepted(self) -> None:
+        self._open += 1
+        self.tally.submitted()
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""
@@ -195,15 +215,16 @@ class Queue:
         StoreFailed: the store cannot make it durable; nothing is written.
 
         """
-        after, now = task, self._clock.now()
-        for fact in facts:
-            after = advance(after, fact, now)
+        after, path = self._after(task, facts)
         self._fresh.pop(task.id, None)
         delivery = self.delivery_of(after) if after.over else None
         crashpoint("queue.apply.before")
+        began = self._clock.monotonic()
         if not await self._store.apply(task.epoch, after, log, delivery):
             return None
         crashpoint("queue.apply.durable")
+        self.tally.writes.observe(self._clock.monotonic() - began)
+        self.tally.moved(task, after, path, facts)
         if after.over:
             self._open -= 1
         if self._watchers:
@@ -212,6 +233,18 @@ class Queue:
         if delivery is not None:
             self.on_delivery(delivery)
         return after
+
+    def _after(self, task: Task, facts: Sequence[Fact]) -> tuple[Task, list[Status]]:
+        """The task after `facts`, and the statuses that they lead it through."""
+        path, now = list[Status](), self._clock.now()
+        try:
+            for fact in facts:
+                task = advance(task, fact, now)
+                path.append(task.status)
+        except IllegalFact:  # a bug of ours, caught before it could do any harm: it must not pass unseen
+            self.tally.illegal += 1
+            raise
+        return task, path
 
     def watch(self, task_id: int, watcher: Callable[[Task], None]) -> Callable[[], None]:
         """Have every durable move of a task told to `watcher`, which must not raise; returns what ends that."""
@@ -249,8 +282,14 @@ class Queue:
 
     def _admit(self) -> None:
         if self.closed:
-            raise ServiceUnavailable("the server is draining and accepts no tasks")
+            raise self._turned_away(ServiceUnavailable("the server is draining and accepts no tasks"))
         if self._submits_pending >= self._submits_pending_max:
-            raise ResourceExhausted(f"{self._submits_pending_max} submits are waiting for the disk, try again shortly")
+            waiting = f"{self._submits_pending_max} submits are waiting for the disk, try again shortly"
+            raise self._turned_away(ResourceExhausted(waiting))
         if self._open + self._submits_pending >= self._tasks_open_max:
-            raise ResourceExhausted(f"{self._tasks_open_max} tasks are open, which is the limit of this server", 5)
+            full = f"{self._tasks_open_max} tasks are open, which is the limit of this server"
+            raise self._turned_away(ResourceExhausted(full, 5))
+
+    def _turned_away(self, error: E) -> E:
+        self.tally.refused[error.code] += 1
+        return error

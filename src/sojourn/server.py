@@ -103,6 +103,7 @@ class Server:
             self.pool.change(function)
         self.deliveries.start()
         self.timers.start()
+        self.auditor.start(settings.audit_seconds)
         self._serve_http(listener)
         owner = self._owner()
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
@@ -142,6 +143,7 @@ class Server:
         drain = asyncio.ensure_future(self.dispatcher.drain(self.settings.drain_seconds))
         hurry = asyncio.ensure_future(self._hurry.wait())
         await self.timers.close()
+        await self.auditor.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
             each.cancel()
@@ -235,6 +237,7 @@ class Server:
         )
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         await self.timers.load()
+        self.auditor = Auditor(self.store, unscaled(clock))
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
         self.deliveries = Deliveries(
@@ -301,7 +304,7 @@ class Server:
             settings=self.settings,
             isolation=self.isolation,
             ready=lambda: self._ready,
-            audit=Auditor(self.store).audit,
+            auditor=self.auditor,
             url=self.url,
         )
         self._http = _Http(

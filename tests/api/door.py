@@ -186,7 +186,7 @@ class Caller:
         """Send a request below `/2023-03-30`, or at `path` itself when it begins with another version."""
         data = body if isinstance(body, bytes) else orjson.dumps(body)
         text = query if isinstance(query, str) else signature.encode_query(query.items())
-        whole = path if path.startswith(("/v1", "/20", "/http/", "/openapi.json")) else VERSION + path
+        whole = path if path.startswith(("/v1", "/20", "/http/", "/openapi.json", "/metrics")) else VERSION + path
         signed = self.signed(method, whole, text, data, headers)
         request = httpx.Request(
             method, self.door.url + whole + (f"?{text}" if text else ""), headers=signed, content=data
@@ -229,11 +229,11 @@ class Caller:
 class Door:
     """The server; `with Door(directory) as door` runs it."""
 
-    def __init__(self, directory: Path, clock: Clock | None = None) -> None:
+    def __init__(self, directory: Path, clock: Clock | None = None, **settings: Any) -> None:
         self.store = ReferenceStore()
         self.clock = clock or SystemClock()
         self.ready = True
-        self._directory = directory
+        self._directory, self._settings = directory, settings
         self._started = threading.Event()
         self._thread = threading.Thread(target=lambda: uvloop.run(self._serve()), daemon=True)
 
@@ -342,12 +342,12 @@ class Door:
                 runtimes={"python": self.runtime},
                 clock=clock,
                 numbers=numbers,
-                settings=Settings(data_dir=self._directory, region=REGION, node="node-1"),
+                settings=Settings(data_dir=self._directory, region=REGION, node="node-1", **self._settings),
                 isolation=Capabilities(
                     driver="process", level=0, works=True, text="nothing separates accounts", limits="a guard looks"
                 ),
                 ready=lambda: self.ready,
-                audit=Auditor(self.store).audit,
+                auditor=Auditor(self.store, clock),
             )
         )
         config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, server_header=False)

@@ -51,7 +51,7 @@ class Way(NamedTuple):
     @property
     def native(self) -> bool:
         """Whether its errors are problem documents."""
-        return self.path.startswith(("/v1/", "/openapi.json"))
+        return self.path.startswith(("/v1/", "/openapi.json", "/metrics"))
 
     @property
     def fields(self) -> dict[str, Any]:

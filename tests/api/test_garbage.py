@@ -116,7 +116,7 @@ class Target:
         assert answer.headers["x-fc-request-id"]
         assert "x-injected" not in answer.headers
         if answer.status >= 400:
-            native = target.startswith(("/v1/", "/openapi.json"))
+            native = target.startswith(("/v1/", "/openapi.json", "/metrics"))
             is_refusal(answer, native=native, bodiless=way.method == "HEAD")
         return answer
 

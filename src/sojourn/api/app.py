@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from sojourn.clock import unscaled
 from sojourn.errors import PathNotSupported
 
-from . import addresses, answer, errors, health, routing, v1, v2016_08_15, v2021_04_06, v2023_03_30
+from . import addresses, answer, errors, health, metrics, routing, v1, v2016_08_15, v2021_04_06, v2023_03_30
 from .answer import Answer
 from .authentication import Authentication
 from .backend import Backend
@@ -63,6 +63,7 @@ def build(backend: Backend) -> Paths:
             *route.routes(partial(operation, problem=True)),
             *addresses.routes(backend, authentication),
             *health.routes(backend),
+            *metrics.routes(backend, partial(operation, problem=True)),
         ],
         exception_handlers={HTTPException: not_routed, Exception: surprised},
     )

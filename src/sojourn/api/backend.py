@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sojourn import identity
-from sojourn.audit import Report
+from sojourn.auditor import Auditor
 from sojourn.catalog import Catalog
 from sojourn.clock import Clock
 from sojourn.config import Settings
@@ -26,7 +26,7 @@ class Backend:
     """The loops and facts that handlers use.
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
-    server takes work: not while it starts, not while it drains. `audit()` looks at all that the store holds. `url` is
+    server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds. `url` is
     where the server listens.
     """
 
@@ -44,7 +44,7 @@ class Backend:
     settings: Settings
     isolation: Capabilities
     ready: Callable[[], bool]
-    audit: Callable[[], Awaitable[Report]]
+    auditor: Auditor
     url: str = ""
 
     def number(self) -> int:

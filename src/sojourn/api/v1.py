@@ -77,7 +77,7 @@ async def get_isolation(call: Call) -> Answer:
 async def get_integrity(call: Call) -> Answer:
     """Whether everything that the store holds could have come about without a broken promise."""
     _owner_only(call, "see the state of the store")
-    report = await call.backend.audit()
+    report = await call.backend.auditor.audit()
     return answer.of_json(
         {
             "invariantViolations": report.violations_count,

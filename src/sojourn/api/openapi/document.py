@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from sojourn import __version__
-from sojourn.api import addresses, health, v1, v2016_08_15, v2021_04_06, v2023_03_30
+from sojourn.api import addresses, health, metrics, v1, v2016_08_15, v2021_04_06, v2023_03_30
 from sojourn.api.dialect import NATIVE, Dialect
 from sojourn.api.operation import Handler
 from sojourn.api.routing import LeftOut
@@ -236,6 +236,7 @@ def _others(dialect: Dialect) -> dict[str, Document]:
     return {
         **{path: {"get": _health(path)} for path in health.PATHS},
         OWN_PATH: {"get": _own()},
+        metrics.PATH: {"get": _metrics()},
         **_address(addresses.OWN_PATH, dialect),
     }
 
@@ -279,6 +280,15 @@ def _address(path: str, dialect: Dialect) -> dict[str, Document]:
     return found
 
 
+def _metrics() -> Document:
+    return {
+        "operationId": "GetMetrics",
+        "summary": "What this server counts, as Prometheus reads it.",
+        "security": [{"key": []}, {"token": []}],
+        "responses": {"200": _answer("text/plain", invoked=False), **_refusals(ALWAYS)},
+    }
+
+
 # Components -----------------------------------------------------------------------------------------------------------
 
 
@@ -295,7 +305,9 @@ def _security(api: str) -> Document:
         "name": "x-fc-signature",
         "description": "A signed URL, with `x-fc-access-key-id`, `x-fc-expires` and maybe `x-fc-security-token`.",
     }
-    return {"key": key, "url": url} if api in ("v1", "2016-08-15") else {"key": key}
+    token = {"type": "http", "scheme": "bearer", "description": "The token of the setting `SOJOURN_METRICS_TOKEN`."}
+    more = {"v1": {"url": url, "token": token}, "2016-08-15": {"url": url}}
+    return {"key": key, **more.get(api, {})}
 
 
 _ETAG: Document = {"Etag": {"required": True, "schema": {"type": "string"}, "description": "for `If-Match`"}}
