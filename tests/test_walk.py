@@ -187,6 +187,7 @@ def test_every_row_of_the_table_is_walked_by_the_pool(cells: set[Cell]) -> None:
             walk = Walk(world, random.Random(seed))
             for _ in range(300):
                 await walk.step()
+            await asyncio.gather(*walk.calls, return_exceptions=True)  # or the drain's refusal is never looked at
             await world.pool.close()
 
     everything: set[Cell] = {(status, fact.__name__) for status, fact in TRANSITIONS}
