@@ -58,7 +58,7 @@ test: check
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-full: $(VENV)/.dev
-	$(BIN)/python -m pytest tests/full
+	$(BIN)/python -m pytest -n $(WORKERS) tests/full
 	$(BIN)/python -m proof
 
 bench: $(VENV)/.dev

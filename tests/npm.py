@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +16,9 @@ from pathlib import Path
 import pytest
 
 ANSWER_SECONDS_MAX = 10
-INSTALL_SECONDS_MAX = 100
+INSTALL_SECONDS_MAX = 75
+RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID", str(os.getpid()))
+"""This run of the tests, in all its processes."""
 _QUESTION = ("--fetch-retries=0", f"--fetch-timeout={ANSWER_SECONDS_MAX * 500}")
 
 
@@ -23,8 +26,14 @@ def installed(cache: Path, *packages: str) -> Path:
     """`cache`, in which `packages` are installed by now; other test processes wait for that meanwhile."""
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        given_up = (
+            cache / f"given-up-{RUN}"
+        )  # by another process of this run, which had waited as long as anybody shall
+        if given_up.exists():
+            pytest.skip(given_up.read_text(encoding="utf-8"))
         if not (cache / "complete").exists():
             if why := _missing(cache, packages):
+                given_up.write_text(why, encoding="utf-8")
                 pytest.skip(why)
             (cache / "complete").touch()
     return cache

@@ -64,12 +64,16 @@ class Driven(NamedTuple):
 
 def drive(order: Order) -> Driven:
     """Drive a store through as many examples as are ordered, or until there is a difference."""
+    heard = logging.root.manager.disable
     logging.disable(logging.CRITICAL)  # a start that fails is logged, and here it fails on purpose
-    if not order.planted:
-        return Driven(order.store, "", *_drive(order, (Phase.generate, Phase.shrink)))
-    assert mutants.MODULES  # noqa: S101 - importing them makes the list
-    with applied(order.planted):
-        return Driven(order.store, order.planted, *_drive(order, (Phase.generate,)))
+    try:
+        if not order.planted:
+            return Driven(order.store, "", *_drive(order, (Phase.generate, Phase.shrink)))
+        assert mutants.MODULES  # noqa: S101 - importing them makes the list
+        with applied(order.planted):
+            return Driven(order.store, order.planted, *_drive(order, (Phase.generate,)))
+    finally:
+        logging.disable(heard)
 
 
 def _drive(order: Order, phases: Iterable[Phase]) -> tuple[Counter[str], str]:

@@ -73,9 +73,11 @@ def test_tasks_of_an_image(server: LiveServer, app: str) -> None:
     task_id = client.submit("app", b"wait").task_id
     until(lambda: "waits" in output(client, "app", task_id), SECONDS, "busy")
     client.stop_task("app", task_id)
-    assert client.wait("app", task_id, timeout=SECONDS).status == Status.STOPPED
+    ended = client.wait("app", task_id, timeout=SECONDS)
+    assert ended.status == Status.STOPPED
     assert f"/pre-stop /pre-stop stop {task_id}" in output(client, "app", task_id)
-    assert containers(mark(server)) == []
+    # Where a call came by while an instance was being frozen, that one is there still.
+    assert not [name for name in containers(mark(server)) if name.endswith(ended.instance_id)]
     stopped = client.get_task("app", task_id).events[-1].event_detail
     assert json.loads(stopped)["processesLeft"] == 0
 
