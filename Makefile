@@ -1,4 +1,4 @@
-# Two commands do all the set-up: `make demo` runs the main job, `make test` runs everything that CI runs.
+# Two commands do all the set-up: `make demo` runs the main job, `make test` runs all tests; CI runs test-full as well.
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +19,7 @@ STORE := sqlite
 
 help:
 	@echo 'make demo    install into .venv and run the main job on real input'
-	@echo 'make test    install the development dependencies and run everything that CI runs'
+	@echo 'make test    install the development dependencies and run all tests'
 	@echo 'make test-full  what make test leaves out: the descriptions and the conformance kit at full scale, and make proof'
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make serve   run a server on 127.0.0.1:9000'
