@@ -24,7 +24,7 @@ from .elsewhere import Place, factories
 from .rules import Machine
 
 EXAMPLES, STEPS = 300, 60
-EXAMPLES_PLANTED = 120
+EXAMPLES_PLANTED = 600
 """Examples within which a planted fault has to show."""
 PLANTED = (
     "an age is not looked at before a start",
