@@ -18,7 +18,7 @@ from sojourn.initializing import Initializing
 from sojourn.instance import Status
 from sojourn.pool import Pool
 from sojourn.resting import Resting
-from sojourn.sandbox import Exit, HookOutcome, InstanceDied
+from sojourn.sandbox import Exit, HookOutcome, InstanceDied, Sandbox
 from sojourn.sandboxes.agent_sandbox import AgentSandbox
 
 from .mutant import Patch, idle, mutant, nothing, swap, wrap
@@ -140,9 +140,19 @@ def _() -> Iterable[Patch]:
 
 @mutant("a sandbox that collapses takes its successor's instances off the books")
 def _() -> Iterable[Patch]:
-    def lost(_: Any, self: Pool, account_id: str) -> None:
-        for each in self.fleet.of_account(account_id):
+    def lost(_: Any, self: Pool, sandbox: Sandbox) -> None:
+        for each in self.fleet.of_account(sandbox.account_id):
             if each.gone is None and each.sandbox is not None:
+                self._forget(each, {"why": "mutant"})
+
+    yield wrap(Pool, "_lost", lost)
+
+
+@mutant("a sandbox that is gone takes the instances of one that still collapses off the books")
+def _() -> Iterable[Patch]:
+    def lost(_: Any, self: Pool, sandbox: Sandbox) -> None:
+        for each in self.fleet.of_account(sandbox.account_id):
+            if each.gone is None and each.sandbox is not None and not each.sandbox.alive:
                 self._forget(each, {"why": "mutant"})
 
     yield wrap(Pool, "_lost", lost)

@@ -33,7 +33,7 @@ class SimEnclosure:
     async def end(self, *, deaf: bool = False) -> None:
         """End everything; on return no process is left."""
         del deaf
-        await asyncio.sleep(self._agent.chance.spread("collapse takes", 0.001, 1.5))
+        await asyncio.sleep(self._agent.chance.spread("collapse takes", 0.005, 8.0))
         self._agent.end()
 
     def hold(self, _pid: int) -> bool:

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from .crashpoint import crashpoint
@@ -57,7 +57,7 @@ class Homes:
         self._sandboxes: dict[tuple[str, bool], asyncio.Future[Sandbox]] = {}
         self._closing = False
         self.on_exit: Callable[[str, Exit], None] = lambda *_: None
-        self.on_lost: Callable[[str], None] = lambda _: None
+        self.on_lost: Callable[[Sandbox], None] = lambda _: None
 
     def admit(self, place: int, account: Account) -> None:
         """Make an account known: `place` counts accounts from 1 in the order they were made, and never changes."""
@@ -134,18 +134,23 @@ class Homes:
             uid=self._users.of(place) if self._users is not None else None,
         )
         crashpoint("sandbox.start.before")
-        return await driver.start(spec, self._exited, lambda: self._gone(account_id, contained))
+        started = list[Sandbox]()
+        sandbox = await driver.start(spec, self._exited, lambda: self._gone(account_id, contained, started))
+        started.append(sandbox)
+        return sandbox
 
     def _exited(self, instance_id: str, exit_: Exit) -> None:
         self.on_exit(instance_id, exit_)
 
-    def _gone(self, account_id: str, contained: bool) -> None:  # noqa: FBT001 - the parts of a key
+    def _gone(self, account_id: str, contained: bool, started: Sequence[Sandbox]) -> None:  # noqa: FBT001 - of a key
+        """Nothing of a sandbox is left; `started` is empty when it went away while it was being started."""
         if not self._closing:
             log.warning("the sandbox of account %s went away; the next execution starts another one", account_id)
             begun = self._sandboxes.get((account_id, contained))
             if begun is not None and not _usable(begun):  # else another one was started while this one collapsed
                 del self._sandboxes[account_id, contained]
-        self.on_lost(account_id)
+        for sandbox in started:
+            self.on_lost(sandbox)
 
 
 def _usable(begun: asyncio.Future[Sandbox]) -> bool:

@@ -30,7 +30,7 @@ from .instance import Status
 from .minimum import Minimum
 from .output import Output
 from .resting import Resting
-from .sandbox import Exit, HookOutcome, InstanceDied, Invocation, LogSink, Reply, Usage
+from .sandbox import Exit, HookOutcome, InstanceDied, Invocation, LogSink, Reply, Sandbox, Usage
 
 __all__ = ["Instance", "Pool"]
 
@@ -340,10 +340,13 @@ class Pool:
                 self.minimum.failed(found.function.id, "the instance ended before it was used")
             self._ending.by_itself(found, exit_)
 
-    def _lost(self, account_id: str) -> None:
-        """A sandbox went away, and every instance in it; the account may have another one by now."""
-        for each in self.fleet.of_account(account_id):
-            if each.gone is None and each.sandbox is not None and not each.sandbox.alive:
+    def _lost(self, sandbox: Sandbox) -> None:
+        """A sandbox went away, and every instance in it.
+
+        The account may have another one by now, and one before may still be collapsing: what runs there is not gone.
+        """
+        for each in self.fleet.of_account(sandbox.account_id):
+            if each.gone is None and each.sandbox is sandbox:
                 self._forget(each, {"why": "the sandbox went away"})
 
     def _forget(self, used: Instance, why: dict[str, object]) -> None:
