@@ -20,7 +20,7 @@ STORE := sqlite
 help:
 	@echo 'make demo    install into .venv and run the main job on real input'
 	@echo 'make test    install the development dependencies and run all tests'
-	@echo 'make test-full  what make test leaves out: the descriptions and the conformance kit at full scale, and make proof'
+	@echo 'make test-full  what make test leaves out: the descriptions and the conformance kit at full scale'
 	@echo 'make check   ruff, mypy --strict, import-linter'
 	@echo 'make serve   run a server on 127.0.0.1:9000'
 	@echo 'make bench   measure, beside yardsticks of the same run'
@@ -59,7 +59,6 @@ test: check
 
 test-full: $(VENV)/.dev
 	$(BIN)/python -m pytest -n $(WORKERS) tests/full
-	$(BIN)/python -m proof
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

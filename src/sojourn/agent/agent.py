@@ -220,6 +220,7 @@ class Agent:
             resident.memory.peak_bytes = max(resident.memory.peak_bytes, int(message["peak_bytes"]))
             self._ended(resident, int(message["status"]), lost=False)
         else:
+            resident.cause = "SandboxLost"  # no memory, no more processes, a kill: never the function's fault
             resident.message = "the instance could not be forked: " + str(message.get("failed"))
             self._ended(resident, None, lost=False)
 
@@ -230,6 +231,7 @@ class Agent:
         if resident.ready:
             self._host.send(resident.exit_frame(status, lost=lost))
         else:
+            resident.cut_short(status)
             self._host.send(resident.created_frame())
         resident.close()
         del self._residents[resident.number]

@@ -150,6 +150,12 @@ class Resident:
         }
         return frames.pack(frames.EXIT, 0, self.number, json.dumps(body).encode())
 
+    def cut_short(self, status: int | None) -> None:
+        """It ended before it was ready: when it was killed, and not by us, that says nothing of the function."""
+        killed = status is not None and exited(status)[1] == signal.SIGKILL
+        if killed and not (self.message or self.cause or self.oom or self.asked_at):
+            self.cause, self.message = "SandboxLost", "the instance was killed while it was being made"
+
     def created_frame(self) -> bytes:
         """The parts of its start in milliseconds, or why there was none."""
         now = time.monotonic()
