@@ -39,7 +39,7 @@ def test_without_differences_it_ends_with_0(capsys: pytest.CaptureFixture[str], 
     assert re.fullmatch(
         r"2023-03-30: 2 assertions, 2 kept, 0 differ, 0 not applicable \(\d+ requests, \d+ s\)", lines[0]
     )
-    assert [suite.get("name") for suite in ET.parse(junit).getroot()] == ["2023-03-30", "2021-04-06", "2016-08-15"]  # noqa: S314
+    assert [suite.get("name") for suite in ET.parse(junit).getroot()] == ["2023-03-30", "2021-04-06", "2016-08-15"]  # noqa: S314 - our own
 
 
 def test_differences_are_a_table_and_end_with_1(local: LocalServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,7 +96,7 @@ def test_true_is_not_one() -> None:
 
 def _check(name: str, look: object = None, **more: object) -> Check:
     group = Group("noun.other")
-    group.add(name, f"The sentence of {name}", DOCUMENTED, look, **more)  # type: ignore[arg-type]
+    group.add(name, f"The sentence of {name}", DOCUMENTED, look, **more)  # type: ignore[arg-type]  # more is of any kind
     return group.checks[0]
 
 
