@@ -41,6 +41,7 @@ def initialize(context):
 
 def handler(event, context):
     if event:
+        tell("handler")
         time.sleep(600)
     return "".join(state)
 
@@ -210,6 +211,7 @@ def test_stops_of_what_is_made_ready_and_of_what_is_stopped_already(
 
     stopping = client.submit(hooked, b"wait")
     reach(client, hooked, stopping, "Running")
+    post.wait("handler")  # while Initializer runs the task is Running too, and there would be no PreStop
     post.hold("preStop")
     client.stop(hooked, stopping)
     post.wait("preStop")

@@ -43,6 +43,9 @@ SOURCE = """
     def handler(event, context):
         HANDLER
 """
+GRACE_SECONDS = 0.2
+PATIENT_SECONDS = 20.0
+"""The grace of what ends by SIGTERM: how long a loaded machine may take to deliver it."""
 OK, RAISED, LATE = (True, False), (False, False), (False, True)
 TERM, KILL = ("SIGTERM",), ("SIGTERM", "SIGKILL")
 
@@ -77,7 +80,7 @@ def test_a_hostile_function_is_ended_all_the_same(level: str, kind: str) -> None
             log, last = Output(), Output()
             call = asyncio.ensure_future(live.call(name, b"", log))
             await log.until("on\n")
-            ended = await live.stop(name, 0.2, last)
+            ended = await live.stop(name, PATIENT_SECONDS if signals == TERM else GRACE_SECONDS, last)
             with pytest.raises(InstanceDied) as died:
                 await call
 
@@ -106,7 +109,7 @@ def test_a_frozen_function_with_a_bad_pre_stop_is_ended(level: str, hook: str) -
             assert (await live.call(name)).ok
             await live.freeze(name)
             last = Output()
-            ended = await live.stop(name, 0.2, last)
+            ended = await live.stop(name, GRACE_SECONDS, last)
 
             assert ended.pre_stop is not None
             assert ended.pre_stop.ok == (hook == "pass")

@@ -21,10 +21,14 @@ def test_a_start_whose_zygote_is_killed_is_lost(level: str, ready: bool) -> None
 
     async def body() -> None:
         async with Live(level) as live:
+            held = 0
             if ready:
                 await live.make("def handler(event, context): pass")
                 os.kill(live.pid_of("zygote"), signal.SIGSTOP)
+                held = _descriptors(live)
             made = asyncio.ensure_future(live.make("def handler(event, context): return event"))
+            if ready:
+                await asyncio.to_thread(until, lambda: _descriptors(live) > held, 10.0, "the zygote was asked")
             await asyncio.to_thread(until, lambda: _killed(live), 10.0, "the zygote is there and killed")
             with pytest.raises(InstanceStartFailed) as failed:
                 await made
@@ -34,6 +38,11 @@ def test_a_start_whose_zygote_is_killed_is_lost(level: str, ready: bool) -> None
             assert reply.payload == b"again"
 
     run(body)
+
+
+def _descriptors(live: Live) -> int:
+    """How many the agent holds: more from the moment on in which it asks a zygote for an instance."""
+    return len(os.listdir(f"/proc/{live.pid_of('agent')}/fd"))
 
 
 def _killed(live: Live) -> bool:
