@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_a_start_whose_zygote_is_killed_is_lost(level: str, ready: bool) -> None
 
 def _descriptors(live: Live) -> int:
     """How many the agent holds: more from the moment on in which it asks a zygote for an instance."""
-    return len(os.listdir(f"/proc/{live.pid_of('agent')}/fd"))
+    return len(list(Path(f"/proc/{live.pid_of('agent')}/fd").iterdir()))
 
 
 def _killed(live: Live) -> bool:
