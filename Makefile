@@ -1,4 +1,4 @@
-# Two commands do all the set-up: `make demo` runs the main job, `make test` runs all tests; CI runs test-full as well.
+# Two commands do all the set-up: `make demo` runs the main job, `make test` runs all tests; CI runs test-full and proof as well.
 SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin

@@ -1,4 +1,4 @@
-"""`python -m proof [PART…]`: run the parts of the proof, one summary line each.
+"""`python -m proof [PART…]`: run the parts of the proof, one summary line each, several at a time.
 
 Exit status 0 when every part that ran is in order, 1 when one is not, 2 when a part is asked for that is not there.
 """
@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import parts
+from . import lanes, parts
 from .result import Result, Scale
 
 SCALES = {"tiny": 0.01, "ci": 1.0, "night": 25.0}
@@ -31,6 +31,8 @@ def main() -> int:
             known = ", ".join(parts.MODULES)
             print(f"proof: there is no part {name!r}; there are {known}", file=sys.stderr)
             return 2
+    if len(names) > 1:
+        return lanes.run(names, [word for word in sys.argv[1:] if word not in arguments.part])
     base = arguments.dir or (MEMORY if os.access(MEMORY, os.W_OK) else None)
     kept = True
     sys.path.append(str(TESTS))

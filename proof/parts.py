@@ -26,6 +26,8 @@ MODULES: Mapping[str, str] = {
 }
 ASKED = frozenset({"soak"})
 """Those that only run when they are named: they say nothing in the time that a run of all parts has."""
+WAITING = frozenset({"crash-points", "chaos", "soak"})
+"""Those that wait for disks, processes and the clock more than they compute."""
 
 
 def run(name: str, scale: Scale) -> Result:

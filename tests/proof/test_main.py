@@ -54,6 +54,30 @@ def test_a_part_that_fails_is_told(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_parts_that_run_at_a_time_keep_their_lines_together(tmp_path: Path) -> None:
+    """Each says what it says alone, with the options of all; where it keeps data nothing is left."""
+    done = proof("--scale", "tiny", "--dir", str(tmp_path), "instances", "storage-faults")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(line.partition(":")[0] for line in done.stdout.splitlines()) == ["instances", "storage faults"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_part_of_several_that_fails_is_told() -> None:
+    """The others are run all the same, whichever lane they are in."""
+    script = (
+        "import subprocess, sys\n"
+        "from proof import lanes, parts\n"
+        "parts.WAITING = frozenset({'instances'})\n"
+        "sys.exit(lanes.run(['instances', 'storage-faults'], ['--scale', 'tiny', '--dir', '/nowhere/at/all']))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 1
+    assert done.stdout.count("FAILED") == 0
+    assert done.stderr.count("FileNotFoundError") >= 2
+
+
 def test_a_part_that_is_not_there_is_refused() -> None:
     """What there is is told; nothing is run."""
     unknown = proof("model", "nonsense")
