@@ -40,7 +40,7 @@ class Listener:
 
     async def __aenter__(self) -> Self:
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._socket.setblocking(False)  # noqa: FBT003 - the name says it
+        self._socket.setblocking(False)
         self.port: int = self._socket.getsockname()[1]
         self._accepting = asyncio.create_task(self._accept())
         return self
