@@ -20,6 +20,8 @@ from pathlib import Path
 
 import msgspec
 
+from sojourn.crashpoint import crashpoint
+
 log = logging.getLogger(__name__)
 
 PROC = Path("/proc/self")
@@ -75,6 +77,7 @@ class Estate:
     def remove(self) -> None:
         """Remove what is left of its groups; its processes are gone."""
         if _withdraw(self.places):
+            crashpoint("groups.removed")
             self._record.unlink(missing_ok=True)
 
 
@@ -113,6 +116,7 @@ def delegate(offer: Offer, mark: str, name: str, uid: int | None, directory: Pat
     entrance = None
     try:
         (directory / FILE).write_bytes(msgspec.json.encode([str(path.parent) for path in set(places.values())]))
+        crashpoint("groups.named")
         for path in dict.fromkeys(places.values()):
             path.mkdir(parents=True)
             if uid is not None:
@@ -124,6 +128,7 @@ def delegate(offer: Offer, mark: str, name: str, uid: int | None, directory: Pat
         log.warning("sandbox %s gets no control groups, a guard looks at memory instead: %s", name, error)
         _withdraw(places)
         return None
+    crashpoint("groups.made")
     return Estate(offer.version, places, entrance, directory / FILE)
 
 
@@ -136,6 +141,7 @@ def reap(directory: Path, mark: str) -> None:
             found = []
         ours = [path for path in found if path.name == mark]
         if remove(ours) and len(ours) == len(found):
+            crashpoint("groups.reaped")
             file.unlink(missing_ok=True)
 
 
