@@ -33,8 +33,8 @@ RUNTIMES = (
     "../runtimes/test_node.py",
 )
 NOBODY, NOBODY_ELSE = 65534, 65533
-"""Two, because both runs may be under way at once: a test that starts as many processes as a user may have would take
-them from the other run, where they are the same user's."""
+"""Two, because both runs may be under way at once, and what one of them uses up (a test starts as many processes as a
+user may have) would be missing in the other."""
 ASKED = "import msgspec, pytest, sojourn.sandboxes.process, live_sandbox"
 
 
