@@ -35,7 +35,7 @@ def _directories(mark: str) -> list[Path]:
 def test_every_attempt_tells_duration_memory_and_cold_start(server: LiveServer) -> None:
     """Success, error, crash and timeout alike; the first on an instance was a cold start, the next was not."""
     client = server.client()
-    client.deploy("notes", archive(SOURCE), handler=HANDLER, runtime=RUNTIME, timeout=1, memory=128, retries=0)
+    client.deploy("notes", archive(SOURCE), handler=HANDLER, runtime=RUNTIME, timeout=3, memory=128, retries=0)
     seen = []
     for event, status in (
         (b"", Status.SUCCEEDED),

@@ -47,9 +47,9 @@ def test_a_life_from_initializer_to_pre_stop(server: LiveServer) -> None:
         timeout=60,
         settings={
             "instanceLifecycleConfig": {
-                "initializer": {"handler": "index.initialize", "timeout": 10},
-                "preFreeze": {"handler": "index.pre_freeze", "timeout": 5},
-                "preStop": {"handler": "index.pre_stop", "timeout": 5},
+                "initializer": {"handler": "index.initialize", "timeout": 30},
+                "preFreeze": {"handler": "index.pre_freeze", "timeout": 30},
+                "preStop": {"handler": "index.pre_stop", "timeout": 30},
             }
         },
     )
