@@ -29,6 +29,9 @@ FILE = "groups.json"
 """Where a sandbox's directory names its groups, for a server that runs in another group than the one before."""
 _UNIFIED = 2
 CONTROLLERS = ("memory", "pids", "cpu")
+TRIAL = "trial-"
+"""How the mark of a trial begins, by which a driver finds whether it works."""
+_TRIAL_SECONDS_MAX = 300.0
 _LEAF = "sojourn-server"
 """With version 2 a group that has processes gives no controllers to those below: the server steps aside into this."""
 _AGENT = "agent"
@@ -143,6 +146,15 @@ def reap(directory: Path, mark: str) -> None:
         if remove(ours) and len(ours) == len(found):
             crashpoint("groups.reaped")
             file.unlink(missing_ok=True)
+
+
+def sweep(offer: Offer) -> None:
+    """Remove the groups of trials that ended with their server: no directory of any server names these."""
+    for base in set(offer.places.values()):
+        with contextlib.suppress(OSError):
+            for path in base.glob(f"{TRIAL}*"):
+                if time.time() - path.stat().st_mtime > _TRIAL_SECONDS_MAX:
+                    remove([path])
 
 
 def remove(paths: Iterable[Path]) -> bool:
