@@ -10,6 +10,7 @@ import atexit
 import functools
 import json
 import os
+import socket
 import tempfile
 import textwrap
 import uuid
@@ -93,6 +94,40 @@ class Output:
         while words not in self.text:
             self.grew.clear()
             await self.grew.wait()
+
+
+class Wire:
+    """A connection from user code to its test, by which it is let go and says how far it is; needs the host's network.
+
+    `port` is where to connect to, as user code reads it.
+    """
+
+    async def __aenter__(self) -> Self:
+        """Listen."""
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.setblocking(False)
+        self.port = b"%d" % self._listener.getsockname()[1]
+        self._taken: asyncio.Future[socket.socket] = asyncio.ensure_future(self._take())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Listen no more."""
+        self._taken.cancel()
+        if self._taken.done() and not self._taken.cancelled():
+            self._taken.result().close()
+        self._listener.close()
+
+    async def let_go(self) -> None:
+        """Send the byte that user code waits for."""
+        await asyncio.get_running_loop().sock_sendall(await self._taken, b"x")
+
+    async def said(self) -> None:
+        """Wait for the byte that user code sends."""
+        assert await asyncio.get_running_loop().sock_recv(await self._taken, 1) == b"x"
+
+    async def _take(self) -> socket.socket:
+        taken, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+        return taken
 
 
 class Live:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import re
 import runpy
@@ -147,13 +148,34 @@ def test_every_make_verb_of_the_readme_exists() -> None:
 
 
 def test_every_guarantee_names_a_test_that_exists() -> None:
-    """A promise is shown by a file of the suite, or says that it is only planned."""
+    """A promise is shown by a test, or by a whole file of them, or says that it is only planned."""
     shown = [row for row in rows(text("docs/guarantees.md"), 2) if row[1] != "planned"]
-    missing = [name for row in shown for name in re.findall(r"`(.+?)`", row[1]) if not (ROOT / name).is_file()]
+    named = [name.partition("::") for row in shown for name in re.findall(r"`(.+?)`", row[1])]
+    missing = [(file, test) for file, _, test in named if not (ROOT / file).is_file() or test not in {"", *tests(file)}]
 
-    assert shown
+    assert len(shown) > 50
     assert missing == []
-    assert [row for row in shown if not re.fullmatch(r"`tests/[\w/]+\.py`(, `tests/[\w/]+\.py`)*", row[1])] == []
+    assert all(tests(file) for file, _, _ in named)
+    assert [
+        row for row in shown if not re.fullmatch(r"`tests/[\w/]+\.py(::\w+)?`(, `tests/[\w/]+\.py(::\w+)?`)*", row[1])
+    ] == []
+
+
+def test_every_test_that_the_guarantees_mention_exists() -> None:
+    """Also in the text around the tables; what a page says of a test that is gone is no evidence."""
+    mentioned = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text("docs/guarantees.md"))
+
+    assert [
+        (file, test) for file, test in mentioned if not (ROOT / file).is_file() or test not in {"", *tests(file)}
+    ] == []
+
+
+@functools.cache
+def tests(file: str) -> frozenset[str]:
+    """The names of the tests in a file of the suite; also those that a class of conformance holds."""
+    module = ast.parse(text(file))
+    found = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return frozenset(node.name for node in found if node.name.startswith("test_"))
 
 
 def test_every_wire_choice_says_how_it_was_established() -> None:

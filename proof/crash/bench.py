@@ -13,10 +13,10 @@ import fastcrc
 import msgspec
 
 from live import LiveServer
-from sojourn.client import Client, ClientError, NotFound, Retries, Task
+from sojourn.client import Client, ClientError, NotFound, Retries, Task, documents
 from sojourn.client.call import Answer, Call
 
-from .functions import HANDLER, RUNTIME, code
+from .functions import HANDLER, RUNTIME, code, program
 from .journal import HOLD, Journal
 from .receiver import Receiver
 from .record import Asked, Record
@@ -33,10 +33,11 @@ class Died(Exception):
 
 
 class Bench:
-    """One server's outside; `server` outlives its processes."""
+    """One server's outside; `server` outlives its processes. `image` holds the program, "" when there are no images."""
 
-    def __init__(self, server: LiveServer, directory: Path, patience_seconds: float) -> None:
+    def __init__(self, server: LiveServer, directory: Path, patience_seconds: float, image: str = "") -> None:
         self.server, self.record, self.patience_seconds = server, Record(), patience_seconds
+        self.image = image
         self.journal, self.receiver = Journal(directory / "executions"), Receiver()
         self.armed_by = directory / "armed"
         self._clients: dict[str, Client] = {}
@@ -102,7 +103,8 @@ class Bench:
         self, name: str, *, version: str = "1", account: str = "", config: dict[str, object] | None = None, **more: Any
     ) -> None:
         """Create or change a function; its code answers `version`. `config` is its asynchronous configuration."""
-        archive = code(version)
+        program_too = more.get("runtime") == "custom"
+        archive = program() if program_too else code(version)
         digest = sha256(archive).hexdigest()
         self.record.archives[digest] = archive
         self.record.versions[str(fastcrc.crc64.xz(archive))] = version
@@ -112,14 +114,25 @@ class Bench:
                 name,
                 archive,
                 handler=HANDLER,
-                runtime=RUNTIME,
                 memory=128,
                 env={"JOURNAL": str(self.journal.port)},
-                **{"timeout": 20, **more},
+                **{"runtime": RUNTIME, "timeout": 20, **more},
             )
         if config is not None:
             path = f"{NEW}/functions/{name}/async-invoke-config"
             self.ask("PUT", path, {"maxAsyncRetryAttempts": 3, **config}, account)
+
+    def contain(self, name: str) -> None:
+        """Create a function that is the image."""
+        body = {
+            "functionName": name,
+            "runtime": "custom-container",
+            "timeout": 20,
+            "memorySize": 256,
+            "customContainerConfig": {"image": self.image},
+            "environmentVariables": {"JOURNAL": str(self.journal.port)},
+        }
+        self.client().ask(documents.create_function(body))
 
     def delete(self, name: str) -> None:
         """Delete a function of the owner."""
@@ -146,10 +159,10 @@ class Bench:
         self.client(asked.account).stop_task(asked.function, asked.name)
         asked.stopped = True
 
-    def held(self, function: str) -> Asked:
+    def held(self, function: str, kind: str = HOLD) -> Asked:
         """A task that runs, and goes on running until the server has died."""
         self.journal.hold()
-        asked = self.submit(function, "hold")
+        asked = self.submit(function, kind)
         self.until(lambda: self.journal.said(asked.request_id, HOLD), "running")
         return asked
 

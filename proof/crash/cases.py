@@ -75,6 +75,8 @@ TASKS: tuple[Case, ...] = (
     *_in(does.REFUSE, ONCE, "task.refuse.before", "task.refuse.durable"),
     *_in(does.STOP, ONCE, "task.stop.before", "task.stop.durable", "task.stop.proved", "task.stop.over"),
     *_in(does.STOP, ONCE, "instance.stop.before", "instance.stop.pre_stop", "instance.stop.done"),
+    *_in(does.GIVE_UP, ONCE, "instance.cancel.before", "instance.cancel.done"),
+    *_in(does.NOT_GIVEN_UP, ONCE, "instance.cancel.refused"),
     *_in(does.FRESH, TWICE, "task.claim.durable", "task.start.before"),
     *_in(does.FRESH, ONCE, "instance.create.before", "instance.create.done"),
     *_in(does.FRESH, TWICE, "instance.initialize.before", "instance.initialize.done"),
@@ -116,6 +118,20 @@ NAMES: tuple[Case, ...] = (
     *_in(does.FIRE, ONCE, "timer.fire.over"),
 )
 """While things with names come and go."""
+
+GROUPS: tuple[Case, ...] = (
+    *_in(does.STRANGER, ONCE, "groups.named", "groups.made"),
+    *_in(does.DRAIN, ONCE, "groups.removed"),
+    *_at_start(does.leave_running, ONCE, "groups.reaped"),
+)
+"""Where a sandbox gets control groups."""
+
+CONTAINERS: tuple[Case, ...] = (
+    *_in(does.CONTAIN, ONCE, "instance.create.before", "instance.create.done"),
+    *_in(does.STOP_CONTAINED, ONCE, "container.ended", "container.forgotten"),
+    *_at_start(does.leave_contained, ONCE, "container.reaped"),
+)
+"""Where functions are images."""
 
 CONFINED: tuple[Case, ...] = tuple(
     Case(case.point, 1, case.operation)

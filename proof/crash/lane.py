@@ -17,7 +17,7 @@ from live import LiveServer, until
 from sojourn.client import ClientError
 from sojourn.crashpoint import STATUS, VARIABLE, WHEN_VARIABLE
 
-from . import judge
+from . import judge, machine
 from .bench import LOOK_SECONDS, PATIENCE_SECONDS, Bench, Died
 from .cases import Case
 from .stores import HOMES
@@ -45,6 +45,7 @@ class Lane:
     sandbox: the isolation.
     prelude: a fault to plant, see `LiveServer`.
     patience_seconds: how long anything may take but a start.
+    image: one with the program of functions, "" when there are no images.
 
     """
 
@@ -56,12 +57,14 @@ class Lane:
         sandbox: str = "process",
         prelude: str = "",
         patience_seconds: float = PATIENCE_SECONDS,
+        image: str = "",
     ) -> None:
         directory.mkdir(parents=True)
         self._server = LiveServer(sandbox=sandbox, settings=SETTINGS, prelude=prelude)
         self._home = HOMES[store](self._server.data)
         self._server.settings |= {**self._home.settings, "TMPDIR": str(directory)}
-        self._bench = Bench(self._server, directory, patience_seconds)
+        self._server.settings |= machine.variables() if image else {}
+        self._bench = Bench(self._server, directory, patience_seconds, image)
         self._furnished = False
         self._patience_seconds = patience_seconds
         self.visited: list[Case] = []
@@ -181,6 +184,8 @@ class Lane:
         if status := self._server.terminate():
             self.wrong.append(f"{judge.ILLEGAL} the last server ended with {status}")
         self._down()
+        mark = (self._server.data / "mark").read_text(encoding="utf-8").strip()
+        self.wrong += [f"{ORPHAN} {each}" for each in machine.left(mark, containers=bool(self._bench.image))]
         if "Traceback" in self._server.log():
             self.wrong.append(f"{judge.ILLEGAL} a server said: {_trace(self._server.log())}")
 

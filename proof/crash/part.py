@@ -7,6 +7,7 @@ anything that was acknowledged and is lost, anything illegal, and any process th
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,8 @@ from proof.result import Result, Scale
 
 from sojourn.sandboxes.bubblewrap import BubblewrapDriver
 
-from .cases import CONFINED, FRESH, NAMES, STARTS, TASKS, Case
+from . import machine
+from .cases import CONFINED, CONTAINERS, FRESH, GROUPS, NAMES, STARTS, TASKS, Case
 from .stores import installed, points_of
 
 TRIPS_AT_A_TIME = 3
@@ -26,11 +28,12 @@ LANE_CASES = 25
 
 
 class Trip(NamedTuple):
-    """Cases that share a data directory."""
+    """Cases that share a data directory; `images` is whether functions are images in them."""
 
     store: str
     sandbox: str
     cases: Sequence[Case]
+    images: bool = False
 
 
 def trips(store: str, share: float = 1.0) -> list[Trip]:
@@ -44,7 +47,9 @@ def trips(store: str, share: float = 1.0) -> list[Trip]:
         busy, fresh = busy[::step], fresh[::step]
     made = [Trip(store, "process", lane) for lane in _lanes(busy)]
     if whole and asyncio.run(BubblewrapDriver().probe()).works:
-        made.append(Trip(store, "bubblewrap", CONFINED))
+        made.append(Trip(store, "bubblewrap", CONFINED if machine.unmet("groups.") else (*CONFINED, *GROUPS)))
+    if whole and not machine.unmet("container."):
+        made.append(Trip(store, "process", CONTAINERS, images=True))
     return [*made, Trip(store, "process", fresh)]
 
 
@@ -57,8 +62,9 @@ def travel(trip: Trip, directory: Path, **more: Any) -> tuple[list[Case], list[s
     """Run a trip; returns the cases that were visited, and what is wrong. `more` is for `Lane`."""
     from .lane import Lane  # noqa: PLC0415 - it stands on the test kit, which is on the path by now
 
-    lane = Lane(trip.store, directory, sandbox=trip.sandbox, **more)
-    lane.run(trip.cases)
+    with machine.image() if trip.images else contextlib.nullcontext("") as image:
+        lane = Lane(trip.store, directory, sandbox=trip.sandbox, image=image, **more)
+        lane.run(trip.cases)
     return lane.visited, [f"{text} ({trip.store}, {trip.sandbox})" for text in lane.wrong]
 
 
@@ -72,7 +78,7 @@ def run(scale: Scale) -> Result:
     wrong = [text for _, found in done for text in found]
     exits = sum(len(visited) for visited, _ in done)
     points = {(trip.store, case.point) for trip, (visited, _) in zip(plan, done, strict=True) for case in visited}
-    wanted = {(store, point) for store in stores for point in points_of(store)}
+    wanted = {(store, point) for store in stores for point in points_of(store) if not machine.unmet(point)}
     if scale.share < 1.0:
         wanted &= {(trip.store, case.point) for trip in plan for case in trip.cases}
     wrong += [f"unvisited: {point} on {store}" for store, point in sorted(wanted - points)]
@@ -82,5 +88,6 @@ def run(scale: Scale) -> Result:
         f"crash points: {len(points)}/{len(wanted)} × {len(stores)} store{'s' if len(stores) > 1 else ''}, "
         f"{exits} exits, {counts['lost']} lost, {counts['illegal']} illegal, {counts['orphan']} orphans; "
         f"{confined or 'none'} of them at level 2"
+        + "".join(f"; not here: {prefix}* ({why})" for prefix, why in machine.all_unmet().items())
     )
     return Result(line=line, ok=not wrong, details=tuple(wrong))

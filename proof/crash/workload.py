@@ -14,6 +14,7 @@ from .functions import HOOKS
 from .record import ANY, Asked
 
 WORK, HOOKED, BRIEF, CLOSED, TOLD, CHAINED, SINK = "work", "hooked", "brief", "closed", "told", "chained", "sink"
+SHARED, CONTAINED = "shared", "contained"
 FLOOD, FLOOD_BYTES = 40, 120_000
 """Tasks and bytes of each that a store of pages of a usual size wants to copy back."""
 
@@ -36,6 +37,9 @@ def furnish(bench: Bench) -> None:
     bench.deploy(BRIEF, timeout=1)
     bench.deploy(CLOSED, config={"maxAsyncEventAgeInSeconds": 1}, reserved_concurrency=0)
     bench.deploy(SINK)
+    bench.deploy(SHARED, runtime="custom", settings={"instanceConcurrency": 2})
+    if bench.image:
+        bench.contain(CONTAINED)
     account = bench.server.credentials["accountId"]
     for name, target in ((TOLD, bench.receiver.url), (CHAINED, f"acs:fc:local:{account}:functions/{SINK}")):
         where = {"onSuccess": {"destination": target}}
@@ -74,6 +78,26 @@ def _stop(function: str) -> Operation:
         bench.over(asked)
 
     return Operation(act)
+
+
+def _give_up(kind: str) -> Operation:
+    """Stop one of two tasks that share an instance, and let the other come to its end."""
+
+    def act(bench: Bench) -> None:
+        other = bench.held(SHARED)
+        asked = bench.held(SHARED, kind)
+        bench.stop(asked)
+        bench.over(asked)
+        bench.journal.let_go()
+        bench.over(other)
+
+    return Operation(act)
+
+
+def _contained(bench: Bench) -> None:
+    name = f"contained{bench.record.number()}"
+    bench.contain(name)
+    bench.over(bench.submit(name, "quick"))
 
 
 def _refuse(bench: Bench) -> None:
@@ -138,6 +162,8 @@ BURST = Operation(_burst)
 LARGE, BIG, FLAKY, DIE = run(WORK, "quick", fill=3_000), run(WORK, "big"), run(WORK, "flaky"), run(WORK, "die")
 FRESH = Operation(_fresh)
 STOP = _stop(HOOKED)
+GIVE_UP, NOT_GIVEN_UP = _give_up("hold"), _give_up("deaf")
+CONTAIN, STOP_CONTAINED = Operation(_contained), _stop(CONTAINED)
 TIMEOUT = Operation(_outlast)
 EXPIRE = run(CLOSED, "quick")
 REFUSE = Operation(_refuse)
@@ -267,6 +293,11 @@ def leave_running(bench: Bench) -> None:
     stopped = bench.held(HOOKED)
     bench.stop(stopped)
     bench.submit(CLOSED, "quick")
+
+
+def leave_contained(bench: Bench) -> None:
+    """A task that runs in a container."""
+    bench.held(CONTAINED)
 
 
 def leave_code(bench: Bench) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from proof.result import Result, Scale
 
-from . import api, archives, frames, manifests, older_signatures, schedules, signatures
+from . import api, archives, frames, logs, manifests, older_signatures, schedules, signatures
 from .target import ROUND_EXAMPLES, Target, fuzz
 
 TARGETS: tuple[Target, ...] = (
@@ -12,6 +12,7 @@ TARGETS: tuple[Target, ...] = (
     *older_signatures.TARGETS,
     *frames.TARGETS,
     *archives.TARGETS,
+    *logs.TARGETS,
     *manifests.TARGETS,
     *schedules.TARGETS,
     *api.TARGETS,

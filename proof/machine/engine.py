@@ -12,20 +12,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from proof.simulation.node import SimCode
+from proof.engine import Below, Bounds
 
+from proof import engine
 from scripted import Call, Script, ScriptedRuntime
 from sojourn import identity
-from sojourn.catalog import Catalog
-from sojourn.dispatcher import Dispatcher
 from sojourn.errors import SojournError
 from sojourn.function import AccessKey
-from sojourn.homes import Homes
-from sojourn.pool import Pool
-from sojourn.queue import Queue
 from sojourn.sandbox import Reply
 from sojourn.store import PAGE_LIMIT_MAX, Store, TaskQuery
-from sojourn.task import Backoff, Task
+from sojourn.task import Task
 from virtual_time import VirtualClock, VirtualLoop
 
 from .elsewhere import Elsewhere, Place, Reopen
@@ -33,6 +29,14 @@ from .elsewhere import Elsewhere, Place, Reopen
 ACCOUNT = "1234567890"
 REST_SECONDS = 0.001
 TIMEOUT_SECONDS = 40
+BOUNDS = Bounds(
+    memory_mb=1 << 20,
+    instances_max=1000,
+    idle_seconds=2,
+    grace_seconds=1,
+    submits_pending_max=100,
+    tasks_open_max=1000,
+)
 
 
 class Loop(VirtualLoop):
@@ -51,7 +55,7 @@ class Loop(VirtualLoop):
         return done
 
 
-class Engine:
+class Engine(engine.Engine):
     """One server after another on the same data."""
 
     def __init__(self, reopen: Reopen, place: Place, directory: Path) -> None:
@@ -68,38 +72,12 @@ class Engine:
         self.script.create_seconds = self.slow_seconds
         self.store: Store = Elsewhere(self._reopen(), self._place)
         incarnation = await self.store.open()
-        self.homes = Homes(
-            self.script,
-            [ScriptedRuntime()],
-            self._directory / "sandboxes",
-            lambda account_id: self._directory / account_id,
-            mark="mark",
-            network="host",
-            network_others="none",
-            region="local",
+        below = Below(
+            store=self.store, driver=self.script, runtime=ScriptedRuntime(), clock=clock, directory=self._directory
         )
-        self.catalog = Catalog(
-            self.store,
-            SimCode(),  # type: ignore[arg-type]  # all that is asked of it
-            clock,
-            check_runtime=lambda _: None,
-            multi_account=True,
-        )
-        self.catalog.on_account = self.homes.admit
-        await self.catalog.load()
-        if not self.catalog.accounts():
-            await self.catalog.create_account(ACCOUNT, AccessKey(id="k", secret="s", account_id=ACCOUNT, created_at=1))  # noqa: S106 - of nobody
-        numbers = identity.Numbers(last=self._last)
-        self.pool = Pool(
-            self.homes, clock, numbers, memory_mb=1 << 20, instances_max=1000, idle_seconds=2, grace_seconds=1
-        )
-        self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=1000)
-        self.dispatcher = Dispatcher(
-            self.queue, self.pool, clock, function_of=self.catalog.by_id, backoff=Backoff(), rng=random.Random(1)
-        )
-        self.catalog.on_change = self._changed
-        await self.dispatcher.recover(await self.queue.load(incarnation))
-        self.dispatcher.start()
+        self.assemble(below, BOUNDS, random.Random(1), last=self._last)
+        await self.admit(AccessKey(id="k", secret="s", account_id=ACCOUNT, created_at=1))  # noqa: S106 - of nobody
+        await self.go_on(incarnation)
 
     async def end(self, *, crash: bool) -> None:
         """The server is gone: with a crash, whatever it was doing."""
@@ -114,10 +92,6 @@ class Engine:
             await self.dispatcher.close()
         await self.store.close()
         self.calls.clear()
-
-    def _changed(self, function: Any) -> None:
-        self.pool.change(function)
-        self.dispatcher.look_again()
 
     async def _behave(self, call: Call) -> Reply:
         number = identity.number_of(call.invocation.request_id)

@@ -37,6 +37,11 @@ PLANTED = (
     "no timeout",
     "what was waiting is not loaded",
 )
+WORDS = (
+    *("submit", "stop", "create", "delete", "update", "configure", "limit"),
+    *("restart", "crash", "tick", "come about", "page"),
+)
+"""What a whole run has done at least once, or it has looked at less than it says."""
 PROCESSES = 2
 SHARE_OF_PROCESSES = 0.05
 """From which share on it is worth starting processes."""
@@ -128,8 +133,11 @@ def run(scale: Scale) -> Result:
             continue
         done.update(driven.done)
         wrong += [driven.difference] if driven.difference else []
+    differences = len(wrong) - len(planted) + noticed
+    if scale.share >= 1.0:
+        wrong += [f"never done: {word}" for word in WORDS if not done[word]]
     line = (
         f"machine: {examples:,} examples × {steps} steps × {len(stores)} stores, {sum(done.values()):,} rules, "
-        f"{len(wrong) - len(planted) + noticed} differences; {noticed}/{len(planted)} planted faults noticed"
+        f"{differences} differences; {noticed}/{len(planted)} planted faults noticed"
     )
     return Result(line=line, ok=not wrong, details=(*wrong, str(dict(done.most_common()))))

@@ -77,10 +77,10 @@ def _() -> Iterable[Patch]:
 
 @mutant("Initializer twice")
 def _() -> Iterable[Patch]:
-    async def run(original: Any, self: Initializing, used: Instance, request_id: str, sink: Any) -> Any:
+    async def run(original: Any, self: Initializing, used: Instance, request_id: str, sink: Any, *more: Any) -> Any:
         if used.sandbox is not None and used.status is Status.INITIALIZING:
             await used.sandbox.initialize(used.id, request_id, sink)
-        return await original(self, used, request_id, sink)
+        return await original(self, used, request_id, sink, *more)
 
     yield wrap(Initializing, "run", run)
 
@@ -190,9 +190,9 @@ def _() -> Iterable[Patch]:
 
 @mutant("accounts share a sandbox")
 def _() -> Iterable[Patch]:
-    async def sandbox(original: Any, self: Homes, account_id: str) -> Any:
+    async def sandbox(original: Any, self: Homes, account_id: str, **more: Any) -> Any:
         del account_id
-        return await original(self, next(iter(self._places)))
+        return await original(self, next(iter(self._places)), **more)
 
     yield wrap(Homes, "sandbox", sandbox)
 

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import hashlib
 import random
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sojourn import identity
-from sojourn.catalog import Catalog
+from proof.engine import Below, Bounds, Engine
+
 from sojourn.deliveries import Deliveries
 from sojourn.destination import Deferred, Delivered, Refused, Verdict
-from sojourn.dispatcher import Dispatcher
 from sojourn.errors import SojournError, StoreFailed
-from sojourn.function import AccessKey, Account, Code, Function
-from sojourn.homes import Homes
-from sojourn.pool import Pool
-from sojourn.queue import Queue
+from sojourn.function import AccessKey, Function
 from sojourn.stores.sqlite import reader
 from sojourn.target import Reach
 from sojourn.task import Backoff
@@ -70,22 +65,6 @@ class SimClock:
         return self._loop.time()
 
 
-class SimCode:
-    """Code that is its own digest. It stands for a `CodeStore`."""
-
-    def directory(self, account_id: str) -> Path:
-        """Nothing is there."""
-        return Path("/nonexistent", account_id)
-
-    def put(self, account_id: str, archive: bytes) -> Code:
-        """Keep it, so to speak."""
-        del account_id
-        return Code(digest=hashlib.sha256(archive).hexdigest(), size=len(archive), checksum="1")
-
-    def collect(self, account_id: str, keep: Collection[str]) -> None:
-        """Nothing is there."""
-
-
 class Gone(Exception):
     """The server did not answer: it is not there, it was killed, or the answer was lost."""
 
@@ -129,7 +108,7 @@ class Surroundings:
         return Delivered()
 
 
-class Node:
+class Node(Engine):
     """One start of a server."""
 
     def __init__(self, around: Surroundings) -> None:
@@ -192,65 +171,39 @@ class Node:
         incarnation = await self.store.open()
         await around.driver.reap(around.directory, "mark")
         self._build(style)
-        await self.catalog.load()
-        for place, account_id in enumerate(ACCOUNTS, 1):
-            if account_id not in {each.id for each in self.catalog.accounts()}:
-                key = AccessKey(id=f"key{place}", secret="s", account_id=account_id, created_at=around.clock.now())  # noqa: S106 - of nobody
-                await self.catalog.create_account(account_id, key)
-            self.homes.admit(place, Account(id=account_id, created_at=0, owner=place == 1))
+        now = around.clock.now()
+        await self.admit(
+            *(
+                AccessKey(id=f"key{place}", secret="s", account_id=account_id, created_at=now)  # noqa: S106 - of nobody
+                for place, account_id in enumerate(ACCOUNTS, 1)
+            )
+        )
         for function in reader.functions(around.database.connection):
             known = around.observer.functions.get(function.id)
             if known is None or known.revision != function.revision:
                 around.observer.changed(function)
-        await self.dispatcher.recover(await self.queue.load(incarnation))
-        self.dispatcher.start()
-        for function in self.catalog.with_minimum():
-            self.pool.change(function)
+        await self.go_on(incarnation)
         self.deliveries.start()
 
     def _build(self, style: Style) -> None:
         around, clock = self.around, self.around.clock
-        numbers = identity.Numbers(last=max(around.observer.rows, default=0))
         reach = Reach(private_addresses=True)
-        self.homes = Homes(
-            around.driver,
-            [SimRuntime()],
-            around.directory,
-            lambda account_id: around.directory / account_id,
-            mark="mark",
-            network="host",
-            network_others="none",
-            region="local",
-        )
-        self.catalog = Catalog(
-            self.store,
-            SimCode(),  # type: ignore[arg-type]  # all that is asked of it
-            clock,
-            check_runtime=lambda _: None,
-            multi_account=True,
-            reach=reach,
-        )
-        self.pool = Pool(
-            self.homes,
-            clock,
-            numbers,
+        bounds = Bounds(
             memory_mb=style.memory_mb,
             instances_max=style.instances_max,
             idle_seconds=style.idle_seconds,
             grace_seconds=style.grace_seconds,
             linger_seconds=style.linger_seconds,
             headroom=style.headroom,
-        )
-        self.queue = Queue(self.store, clock, numbers, submits_pending_max=1000, tasks_open_max=100_000)
-        self.numbers = numbers
-        self.dispatcher = Dispatcher(
-            self.queue,
-            self.pool,
-            clock,
-            function_of=self.catalog.by_id,
+            submits_pending_max=1000,
+            tasks_open_max=100_000,
             backoff=Backoff(base_seconds=style.retry_base_seconds, cap_seconds=30.0),
-            rng=random.Random(style.seed * 1000 + around.started),
         )
+        below = Below(
+            store=self.store, driver=around.driver, runtime=SimRuntime(), clock=clock, directory=around.directory
+        )
+        chance = random.Random(style.seed * 1000 + around.started)
+        self.assemble(below, bounds, chance, last=max(around.observer.rows, default=0), reach=reach)
         self.deliveries = Deliveries(
             self.store,
             self.queue,
@@ -264,14 +217,13 @@ class Node:
             at_a_time=16,
             rng=random.Random(style.seed * 1000 + around.started + 500),
         )
-        self.catalog.on_change = self._function_changed
 
     async def _secret_of(self, account_id: str) -> str:
         return f"secret of {account_id}"
 
-    def _function_changed(self, function: Function) -> None:
-        self.pool.change(function)
-        self.dispatcher.look_again()
+    def changed(self, function: Function) -> None:
+        """See `Engine`; the observer hears of it too."""
+        super().changed(function)
         self.around.observer.changed(function)
 
     def _disk_failed(self, _error: SojournError) -> None:

@@ -20,6 +20,7 @@ from .birth import Birth
 from .capacity import Capacity
 from .chronicle import Remembered
 from .clock import MICROSECONDS_PER_SECOND, Clock, real_timeout_seconds, unscaled
+from .crashpoint import crashpoint
 from .ending import Ending
 from .errors import InstanceStartFailed
 from .fleet import Fleet, Instance
@@ -236,11 +237,14 @@ class Pool:
             return None
         if others and used.gone is None and used.sandbox is not None:
             deadline = self._clock.monotonic() + self._grace_seconds
+            crashpoint("instance.cancel.before")
             if await used.sandbox.cancel(used.id, request_id, self._grace_seconds):
+                crashpoint("instance.cancel.done")
                 used.tell(self._clock.now(), "InvocationCanceled", {"requestId": request_id, "reason": reason})
                 return None
             used.retired = True
             self.fleet.share(used)
+            crashpoint("instance.cancel.refused")
             await self._ending.alone(used, request_id, deadline)
         return await self.stop(used, reason, task_name, output)
 

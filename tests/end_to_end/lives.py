@@ -101,6 +101,11 @@ def reach(client: Client, instance_id: str, *statuses: str) -> dict[str, Any]:
     return seen
 
 
+def rests(client: Client, name: str) -> None:
+    """Wait until all instances of a function are Frozen: while one is being frozen, the next task gets a new one."""
+    until(lambda: {one["status"] for one in instances(client, name)} <= {"Frozen"}, SECONDS, f"{name} rests")
+
+
 def events(client: Client, instance_id: str) -> list[dict[str, Any]]:
     """What happened to an instance."""
     found: list[dict[str, Any]] = get(client, f"/v1/instances/{instance_id}/events")["events"]

@@ -16,7 +16,7 @@ from live import LiveServer, until
 from sojourn.client import Client, Refused, Status, documents
 
 SECONDS = 60.0
-HOOKS = {"initializer": {"handler": "initialize", "timeout": 20}, "preStop": {"handler": "preStop", "timeout": 5}}
+HOOKS = {"initializer": {"handler": "initialize", "timeout": 20}, "preStop": {"handler": "preStop", "timeout": 30}}
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from end_to_end.functions import HANDLER, RUNTIME, SLEEPER
+from end_to_end.lives import deploy
+from end_to_end.post import Post
 from live import LiveServer, archive, until
 from sojourn.client import Client, Conflict, Status, Task, Throttled
 from sojourn.task import INSTANCE_LOST
@@ -46,15 +48,19 @@ def refuses(client: Client) -> bool:
     return False
 
 
-def test_a_drain_lets_the_running_end_and_keeps_the_queued(draining: LiveServer) -> None:
+def test_a_drain_lets_the_running_end_and_keeps_the_queued(draining: LiveServer, post: Post) -> None:
     """Submits are refused meanwhile; queries and stops are answered; the next start runs what was queued."""
     client = draining.client()
-    first = running(client, 1.5)
+    deploy(client, post, "sleeper", handler="tell(event.decode())")
+    post.hold("first")
+    first = client.submit("sleeper", "first").task_id
+    post.wait("first")
     queued, unwanted = client.submit("sleeper", "0").task_id, client.submit("sleeper", "0").task_id
     draining.signal(signal.SIGTERM)
     until(lambda: refuses(client), 30, "draining")
     assert client.get_task("sleeper", first).status is Status.RUNNING
     client.stop_task("sleeper", unwanted)
+    post.let_go()
     assert draining.wait() == 0, draining.log()
     ended_ms = time.time_ns() // 1_000_000
     assert draining.processes() == []

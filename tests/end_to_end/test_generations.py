@@ -30,7 +30,7 @@ PYTHON: dict[str, type[Open | Classic | Newest]] = {
     "pypi-aliyun-fc2": Classic,
 }
 CLIENTS = (*PYTHON, *(f"npm-{name}" for name in PACKAGES))
-HOOKS = {"initializer": ("index.initialize", 7), "preStop": ("index.pre_stop", 5)}
+HOOKS = {"initializer": ("index.initialize", 70), "preStop": ("index.pre_stop", 50)}
 HOOKED = """
 import time
 

@@ -146,7 +146,7 @@ def deploy(client: Client, post: Post, directory: Path, name: str, files: dict[s
 
 def program(client: Client, post: Post, directory: Path, name: str, **settings: Any) -> str:
     """A custom function with PreStop."""
-    hooks = {"preStop": {"handler": "preStop", "timeout": 1}, "preFreeze": {"handler": "preFreeze", "timeout": 1}}
+    hooks = {"preStop": {"handler": "preStop", "timeout": 30}, "preFreeze": {"handler": "preFreeze", "timeout": 30}}
     hooks.update(settings.pop("hooks", {}))
     more = {"runtime": "custom", "handler": "index.handler", "instanceLifecycleConfig": hooks, **settings}
     return deploy(client, post, directory, name, {"bootstrap": SERVER}, **more)
@@ -168,7 +168,7 @@ def test_a_hostile_node_function_is_stopped(
         {"index.js": source},
         runtime="nodejs20",
         handler="index.handler",
-        instanceLifecycleConfig={"preStop": {"handler": "index.preStop", "timeout": 2}},
+        instanceLifecycleConfig={"preStop": {"handler": "index.preStop", "timeout": 30 if hooked else 1}},
         idleTimeout=0,
     )
     run(client, name)
@@ -229,7 +229,7 @@ def test_a_program_whose_pre_stop_is_hostile_is_stopped(
     server: LiveServer, client: Client, post: Post, directory: Path, hook: str
 ) -> None:
     """It costs its time at most."""
-    only = {"preFreeze": {"handler": ""}}
+    only = {"preFreeze": {"handler": ""}, "preStop": {"handler": "preStop", "timeout": 1}}
     variables = {"HANDLER": "time.sleep(3600)", "HOOK": hook}
     name = program(client, post, directory, "rude", hooks=only, env=variables, idleTimeout=0)
     task_id = client.submit(name, "x").task_id
@@ -319,7 +319,7 @@ def test_a_caller_who_leaves_one_of_several_calls(
     other = client.submit(name, "b").task_id
     post.wait("handler b")
     with pytest.raises(Exception, match="did not answer in time"):
-        client.invoke(name, "a", timeout=2)
+        client.invoke(name, "a", timeout=5)
     post.wait("DELETE")
     with ThreadPoolExecutor(4) as threads:
         others = [server.client() for _ in range(4)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from end_to_end.functions import HANDLER, RUNTIME
+from end_to_end.lives import rests
 from live import LiveServer, archive, until
 from sojourn.client import Status
 from sojourn.sandboxes import groups
@@ -34,7 +35,7 @@ def _directories(mark: str) -> list[Path]:
 def test_every_attempt_tells_duration_memory_and_cold_start(server: LiveServer) -> None:
     """Success, error, crash and timeout alike; the first on an instance was a cold start, the next was not."""
     client = server.client()
-    client.deploy("notes", archive(SOURCE), handler=HANDLER, runtime=RUNTIME, timeout=1, memory=128, retries=0)
+    client.deploy("notes", archive(SOURCE), handler=HANDLER, runtime=RUNTIME, timeout=3, memory=128, retries=0)
     seen = []
     for event, status in (
         (b"", Status.SUCCEEDED),
@@ -49,6 +50,7 @@ def test_every_attempt_tells_duration_memory_and_cold_start(server: LiveServer) 
         assert float(str(detail["durationMs"])) > 0
         assert float(str(detail["maxMemoryUsageMB"])) > 0
         seen.append(detail["isColdStart"])
+        rests(client, "notes")
 
     assert seen == [True, False, False, True]
 

@@ -47,9 +47,9 @@ def test_a_life_from_initializer_to_pre_stop(server: LiveServer) -> None:
         timeout=60,
         settings={
             "instanceLifecycleConfig": {
-                "initializer": {"handler": "index.initialize", "timeout": 10},
-                "preFreeze": {"handler": "index.pre_freeze", "timeout": 5},
-                "preStop": {"handler": "index.pre_stop", "timeout": 5},
+                "initializer": {"handler": "index.initialize", "timeout": 30},
+                "preFreeze": {"handler": "index.pre_freeze", "timeout": 30},
+                "preStop": {"handler": "index.pre_stop", "timeout": 30},
             }
         },
     )
@@ -61,7 +61,7 @@ def test_a_life_from_initializer_to_pre_stop(server: LiveServer) -> None:
     def frozen() -> bool:
         return [one.status for one in client.instances("hooked")] == ["Frozen"]
 
-    until(frozen, 10, "the instance frozen")
+    until(frozen, 60, "the instance frozen")
     (one,) = client.instances("hooked")
     assert one.id == first.instance_id
     assert one.memory_bytes
@@ -69,7 +69,7 @@ def test_a_life_from_initializer_to_pre_stop(server: LiveServer) -> None:
     assert b'"initialized": 1' in again.result
 
     task_id = client.submit("hooked", b"hang").task_id
-    until(lambda: client.get_task("hooked", task_id).status is Status.RUNNING, 10, "the task running")
+    until(lambda: client.get_task("hooked", task_id).status is Status.RUNNING, 60, "the task running")
     client.stop_task("hooked", task_id)
     stopped = client.wait("hooked", task_id)
     assert stopped.status is Status.STOPPED

@@ -49,7 +49,7 @@ def hooks(*names: str) -> dict[str, Any]:
     initializer, pre_stop = names
     return {
         "initializer": {"handler": initializer, "timeout": 20},
-        "preStop": {"handler": pre_stop, "timeout": 5},
+        "preStop": {"handler": pre_stop, "timeout": 30},
     }
 
 

@@ -18,6 +18,7 @@ from end_to_end.lives import (
     path,
     put,
     reach,
+    rests,
     run,
     stopped,
 )
@@ -124,6 +125,7 @@ def test_a_minimum_is_made_initialized_and_replaced(server: LiveServer, client: 
 
     until(lambda: len(ready()) == 2, 60, "two made ahead")
     before = ready()
+    rests(client, name)
     assert post.said() == ["initializer"] * 2
     task = run(client, name)
     assert task.instance_id in before

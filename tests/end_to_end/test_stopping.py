@@ -12,7 +12,8 @@ from end_to_end.post import Post
 from live import LiveServer, until
 from sojourn.client import Client, Conflict, Status
 
-HOOKS = {"preStop": 1}
+HOOKS, BRIEF = {"preStop": 30}, {"preStop": 1}
+"""PreStop that returns has the time of a loaded machine, one that cannot run or does not return costs a second."""
 HOSTILE = {
     "loops": "while True: pass",
     "sleeps": "time.sleep(3600)",
@@ -93,7 +94,8 @@ def test_a_hostile_handler_is_stopped(server: LiveServer, client: Client, post: 
     until(lambda: instances(client, "prepared")[0]["status"] == "Frozen", 60, "frozen")
     known = before(server)
     handler = "tell('handler')\n" + HOSTILE[kind].replace("\n        ", "\n")
-    name = deploy(client, post, "hostile", HOOKS, handler=handler, preStop="tell('preStop')\nprint('bye')")
+    hooks = BRIEF if kind in NO_HOOK else HOOKS
+    name = deploy(client, post, "hostile", hooks, handler=handler, preStop="tell('preStop')\nprint('bye')")
     task_id = client.submit(name).task_id
     post.wait("handler")
     if kind == "scatters its family":
@@ -147,7 +149,7 @@ def test_a_hostile_pre_stop_does_not_block_the_stop(server: LiveServer, client: 
         client,
         post,
         "rude",
-        HOOKS,
+        BRIEF if wanted["timedOut"] else HOOKS,
         module="import threading\nfree = threading.Event()\n",
         handler="tell('handler')\nfree.wait()\nprint('handler is free')",
         preStop="print('first words', flush=True)\n" + body,

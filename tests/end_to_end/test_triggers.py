@@ -19,12 +19,15 @@ from darabonba.runtime import RuntimeOptions
 
 from end_to_end.functions import ECHO, SLEEPER
 from end_to_end.generations import SERVICE, Classic, Open, Refused, have_service
+from end_to_end.lives import rests
 from end_to_end.test_official_sdk import OVER, Sdk, refused
 from live import LiveServer, archive, until
 from programs import SHEBANG
 from sojourn import signature
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # one client leaves the archive that it reads open
 
 SAYS = """
 import json, os
@@ -108,13 +111,14 @@ def make_trigger(sdk: Sdk, name: str, kind: str, config: dict[str, object], **mo
     return sdk.client.create_trigger(name, models.CreateTriggerRequest(body=body)).body
 
 
-def test_versions_have_code_and_instances_of_their_own(sdk: Sdk) -> None:
+def test_versions_have_code_and_instances_of_their_own(server: LiveServer, sdk: Sdk) -> None:
     """A task runs the version that its alias meant when it was submitted; an update of LATEST touches no other."""
     sdk.create("many", SAYS % "one")
     one = publish(sdk, "many")
     alias = models.CreateAliasInput(alias_name="prod", version_id=one)
     sdk.client.create_alias("many", models.CreateAliasRequest(body=alias))
     before = ask(sdk, "many", "prod")
+    rests(server.client(), "many")  # while it is being frozen nobody gets it: the task would have a new one
     change(sdk, "many", SAYS % "two")
     two = publish(sdk, "many")
     sdk.reserve("many", 0)

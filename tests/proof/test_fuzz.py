@@ -14,7 +14,7 @@ from proof.fuzz import part, signatures
 from proof.fuzz.target import CORPUS, Target, fuzz, regressions
 from proof.result import Scale
 
-from sojourn import archive, cron, signature
+from sojourn import archive, cron, output, signature
 from sojourn.agent import frames
 from sojourn.api import call
 from sojourn.channel import Channel
@@ -61,6 +61,7 @@ PLANTED: dict[str, tuple[object, str, Any]] = {
     "archive": (archive, "_path", lambda name: tuple(name.split("/"))),
     "s.yaml": (document, "DEPTH_MAX", 1_000_000),
     "older": (hmac, "compare_digest", lambda *_: True),
+    "log": (output, "TAIL_BYTES_MAX", 1 << 20),
     "cron": (cron.Every, "after", lambda _, now: now),
     "api": (call, "decode_object", orjson.loads),
 }

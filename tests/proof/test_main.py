@@ -16,6 +16,7 @@ from proof.mutants import instances as instance_mutants
 from proof.mutants.mutant import MUTANTS
 
 from proof import parts
+from sojourn.crashpoint import POINTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,6 +100,7 @@ def test_the_page_of_guarantees_knows_every_part_and_invariant() -> None:
     assert {f"`{name}`" for name in parts.MODULES} <= set(cells)
     assert f"{len(GUARDS)}: " in cells["`model`"]
     assert f"{len(instances.GUARDS)}: " in cells["`instances`"]
+    assert f" {len(POINTS)} named points" in cells["`crash-points`"]
     assert all((durable, instance_mutants, lives))
     assert f"{len(MUTANTS)}: " in cells["`mutants`"]
     assert f"{len(PLANTS)}: " in cells["`chaos`"]

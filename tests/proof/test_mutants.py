@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from proof.mutants import part
 from proof.mutants.mutant import MUTANTS, applied, swap
 from proof.mutants.part import kill
+from proof.result import Scale
 from proof.simulation.seed import run
 
-from sojourn import task
+from sojourn import executor, task
 
 SOON = (
     "no epoch check in apply",
@@ -52,6 +56,18 @@ def test_a_guard_that_moved_makes_its_mutant_fail() -> None:
     """A patch of something that is not there is no mutant."""
     with pytest.raises(AttributeError), swap(task, "no_such_guard", None):
         pass
+
+
+def test_a_mutant_whose_own_code_fails_is_no_kill(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A product that was changed under it would make it look noticed."""
+    for name in list(MUTANTS):
+        monkeypatch.delitem(MUTANTS, name)
+    monkeypatch.setitem(MUTANTS, "stale", lambda: [swap(executor, "judge", lambda: None)])
+    result = part.run(Scale(share=0.01, directory=tmp_path))
+
+    assert result.line.startswith("mutants: 0/1; ")
+    assert not result.ok
+    assert "stale does not fit the product any more" in result.details[0]
 
 
 def test_without_a_mutant_the_seeds_hold() -> None:

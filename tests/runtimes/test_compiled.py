@@ -28,12 +28,12 @@ def test_a_program_that_polls_is_a_function(level: str) -> None:
 
     async def body() -> None:
         async with Live(level) as live:
-            name, log = await made(live, hooks={"initializer": 20, "pre_freeze": 5, "pre_stop": 3}), Output()
+            name, log = await made(live, hooks={"initializer": 20, "pre_freeze": 20, "pre_stop": 30}), Output()
             assert (await live.initialize(name, log)).ok
             reply = await live.call(name, b"\x00event", log)
             failed = await live.call(name, b"fail", log)
             frozen = await live.freeze(name, log)
-            exit_ = await live.stop(name, 5.0, log)
+            exit_ = await live.stop(name, 20.0, log)
         assert (reply.ok, reply.payload) == (True, b"\x00event")
         assert (failed.ok, failed.type, failed.message) == (False, "InkError", "out of ink")
         assert frozen is not None

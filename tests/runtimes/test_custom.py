@@ -37,7 +37,7 @@ def test_an_event_goes_in_as_it_is_and_the_body_comes_out(level: str) -> None:
             name, log = await made(live), Output()
             first = await live.call(name, b"\x00binary", log)
             peers = [(await live.call(name, b"peer")).payload for _ in range(3)]
-            exit_ = await live.stop(name, 5.0)
+            exit_ = await live.stop(name, 20.0)
         assert (first.ok, first.payload) == (True, b"\x00binary")
         assert "1-test got \x00binary\n" in log.text
         assert len(set(peers)) == 1
@@ -51,7 +51,7 @@ def test_the_headers_tell_of_function_and_execution() -> None:
 
     async def body() -> None:
         async with Live("process") as live:
-            name = await made(live, hooks={"initializer": 20, "pre_stop": 3})
+            name = await made(live, hooks={"initializer": 20, "pre_stop": 30})
             assert (await live.initialize(name)).ok
             headers = json.loads((await live.call(name, b"headers")).payload)
         told = {key.lower(): value for key, value in headers.items() if key.lower().startswith("x-fc-")}
@@ -146,14 +146,14 @@ def test_hooks_reach_the_program_also_while_it_is_busy(level: str) -> None:
 
     async def body() -> None:
         async with Live(level) as live:
-            name = await made(live, hooks={"initializer": 20, "pre_freeze": 5, "pre_stop": 3})
+            name = await made(live, hooks={"initializer": 20, "pre_freeze": 20, "pre_stop": 30})
             log = Output()
             assert (await live.initialize(name, log)).ok
             frozen = await live.freeze(name, log)
             live.sandbox.thaw(name)
             busy = asyncio.ensure_future(live.call(name, b"wait", log))
             await log.until("waits")
-            exit_ = await live.stop(name, 5.0, log, task_id="t-1")
+            exit_ = await live.stop(name, 20.0, log, task_id="t-1")
             await asyncio.gather(busy, return_exceptions=True)
         assert frozen is not None
         assert frozen.ok
@@ -162,7 +162,7 @@ def test_hooks_reach_the_program_also_while_it_is_busy(level: str) -> None:
         lines = log.text.splitlines()
         assert "initializing" in lines
         assert "/pre-freeze /pre-freeze - - -" in lines
-        assert "/pre-stop /pre-stop stop t-1 3000" in lines
+        assert "/pre-stop /pre-stop stop t-1 30000" in lines
 
     run(body)
 

@@ -9,12 +9,15 @@ import pytest
 
 from live_sandbox import BOTH, Live, run
 from programs import FACTS, SERVER, SHEBANG
-from sojourn.agent import serving
+from sojourn.agent import ports, serving
 from sojourn.agent.failure import StartFailed
 from sojourn.agent.program import Program
 from sojourn.errors import InstanceStartFailed
 from sojourn.function import CustomRuntime, HealthCheck
 from sojourn.sandbox import InstanceDied, Reply
+
+PATIENT = HealthCheck(http_get_url="/health", period_seconds=1, timeout_seconds=3, failure_threshold=30)
+"""For a program that gets healthy: how long that takes is the machine's business."""
 
 
 async def made(live: Live, source: str = SERVER, custom: CustomRuntime | None = None, **more: object) -> str:
@@ -114,8 +117,9 @@ def test_a_program_that_always_listens_on_one_port_waits_for_it() -> None:
 
     async def body() -> None:
         async with Live("process") as live:
-            with socket.create_server(("", 0)) as free:
-                port = free.getsockname()[1]
+            held = next(filter(None, (ports._take(number) for number in range(20_000, 30_000))))
+            held.release()  # the kernel gives it to no outgoing connection of whatever else runs here
+            port = held.number
             fixed, custom = {"FIXED_PORT": str(port)}, CustomRuntime(port=port)
             first = await made(live, custom=custom, environment=fixed)
             second = asyncio.ensure_future(made(live, custom=custom, environment=fixed))
@@ -174,6 +178,7 @@ def test_a_health_check_must_hold_before_the_first_invocation() -> None:
             custom = CustomRuntime(health_check_config=check)
             said = await refused(live, custom=custom)
             assert said.startswith("FunctionNotStarted: Function instance health check failed on port ")
+            custom = CustomRuntime(health_check_config=PATIENT)
             name = await made(live, custom=custom, environment={"HEALTHY": "1"})
             assert (await live.call(name, b"x")).ok
 
@@ -186,14 +191,14 @@ def test_a_health_check_waits_for_initializer() -> None:
     async def body() -> None:
         async with Live("bubblewrap") as live:
             check = HealthCheck(http_get_url="/health", period_seconds=1, failure_threshold=1)
-            custom = CustomRuntime(health_check_config=check)
+            custom = CustomRuntime(health_check_config=PATIENT)
             heals = SERVER.replace(
                 'print("initializing"', 'open("/tmp/healthy", "w").close()\n            print("initializing"'
             )
             name = await made(live, heals, custom, hooks={"initializer": 20})
             assert (await live.initialize(name)).ok
             assert (await live.call(name, b"x")).ok
-            name = await made(live, SERVER, custom, hooks={"initializer": 20})
+            name = await made(live, SERVER, CustomRuntime(health_check_config=check), hooks={"initializer": 20})
             outcome = await live.initialize(name)
         assert (outcome.ok, outcome.type) == (False, "FunctionNotStarted")
 

@@ -244,7 +244,7 @@ exports.initializer = (context, callback) => { ready = context.requestId; consol
 exports.pre_freeze = async (context) => { console.log('freezing'); };
 exports.pre_stop = async (context) => {
     const left = context.remainingMilliseconds;
-    console.log(context.stopReason, context.taskId, left > 0 && left <= 3000);
+    console.log(context.stopReason, context.taskId, left > 0 && left <= 30000);
 };
 exports.handler = async (event) => {
     if (event.length) { console.log('busy'); await new Promise(() => {}); }
@@ -260,14 +260,14 @@ def test_hooks_run_and_pre_stop_runs_while_a_handler_waits(level: str) -> None:
     async def body() -> None:
         async with room(level) as live:
             log = Output()
-            name = await made(live, HOOKED, hooks={"initializer": 20, "pre_freeze": 5, "pre_stop": 3})
+            name = await made(live, HOOKED, hooks={"initializer": 20, "pre_freeze": 20, "pre_stop": 30})
             assert (await live.initialize(name, log)).ok
             assert (await live.call(name)).payload == b"1-initialize"
             frozen = await live.freeze(name, log)
             live.sandbox.thaw(name)
             busy = asyncio.ensure_future(live.call(name, b"x", log))
             await log.until("busy")
-            exit_ = await live.stop(name, 5.0, log, task_id="t-1")
+            exit_ = await live.stop(name, 20.0, log, task_id="t-1")
             with pytest.raises(InstanceDied):
                 await busy
         assert frozen is not None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 
 import pytest
 
-from live_sandbox import BOTH, Live, Output, run
+from live_sandbox import BOTH, Live, Output, Wire, run
 from sojourn.errors import InstanceStartFailed
 from sojourn.sandbox import InstanceDied, Reply
 
@@ -205,23 +206,23 @@ def test_output_between_two_calls_belongs_to_neither(level: str) -> None:
 
     async def body() -> None:
         source = """
-            import threading, time
-            wrote = threading.Event()
-            def later():
-                time.sleep(0.05)
-                print("stray")
-                wrote.set()
+            import socket, threading
+            def later(wire):
+                wire.recv(1)
+                print("stray", flush=True)
+                wire.sendall(b"x")
             def handler(event, context):
-                if event:
-                    wrote.wait()
-                    print("second")
+                if event.isdigit():
+                    wire = socket.create_connection(("127.0.0.1", int(event)))
+                    threading.Thread(target=later, args=(wire,)).start()
                 else:
-                    threading.Thread(target=later).start()
+                    print("second")
         """
-        async with Live(level) as live:
+        async with Live(level) as live, Wire() as wire:
             name = await live.make(source)
-            await live.call(name)
-            await asyncio.sleep(0.2)
+            await live.call(name, wire.port)
+            await wire.let_go()
+            await wire.said()
             log = Output()
             await live.call(name, b"x", log)
 
@@ -293,20 +294,32 @@ def test_a_cancelled_call_leaves_the_channel_whole(level: str) -> None:
     """The late answer of a cancelled call goes nowhere, and the instance takes the next call after it."""
 
     async def body() -> None:
-        source = "import time\ndef handler(event, context):\n    print('on')\n    time.sleep(0.3)\n    return event\n"
-        async with Live(level) as live:
+        source = """
+            import socket
+            def handler(event, context):
+                if event.isdigit():
+                    print("on", flush=True)
+                    socket.create_connection(("127.0.0.1", int(event))).recv(1)
+                return event
+        """
+        async with Live(level) as live, Wire() as wire:
             name = await live.make(source)
             log = Output()
-            call = asyncio.ensure_future(live.call(name, b"first", log))
+            call = asyncio.ensure_future(live.call(name, wire.port, log))
             await log.until("on")
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
             with pytest.raises(RuntimeError, match="runs something already"):
                 await live.call(name, b"second")
-            await asyncio.sleep(0.5)
+            await wire.let_go()
+            third = None
+            while third is None:
+                with contextlib.suppress(RuntimeError):
+                    third = await live.call(name, b"third")
+                await asyncio.sleep(0)
 
-            assert (await live.call(name, b"third")).payload == b"third"
+            assert third.payload == b"third"
 
     run(body)
 

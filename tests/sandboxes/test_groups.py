@@ -149,6 +149,19 @@ def test_no_directory_is_no_group_and_no_error(tmp_path: Path) -> None:
     assert groups.delegate(offer, "mark", "a", None, tmp_path) is None
 
 
+def test_what_a_trial_has_left_is_swept_away_when_it_must_be_over(tmp_path: Path) -> None:
+    """A server that is killed while it tries out leaves groups that no directory of a server names."""
+    old, young, other = (tmp_path / name for name in (f"{groups.TRIAL}1", f"{groups.TRIAL}2", "mark"))
+    for place in (old, young, other):
+        (place / "sandbox" / "1").mkdir(parents=True)
+    for place in (old, other):
+        os.utime(place, (0, 0))
+    groups.sweep(groups.Offer(version=1, places={"memory": tmp_path, "pids": tmp_path}))
+
+    assert sorted(tmp_path.iterdir()) == sorted([young, other])
+    groups.sweep(groups.Offer(version=1, places={"memory": tmp_path / "not there"}))
+
+
 def test_the_probe_on_this_machine_makes_nothing_that_stays() -> None:
     """Whatever it is, asking twice gives the same and leaves no group."""
     first = groups.probe()

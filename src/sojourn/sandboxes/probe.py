@@ -13,6 +13,7 @@ from pathlib import Path
 from sojourn.errors import SojournError
 from sojourn.sandbox import InstanceDied, InstanceSpec, Invocation, SandboxDriver, SandboxSpec
 
+from . import groups
 from .start import own_interpreter
 
 TRIAL_UID = 199_999
@@ -36,7 +37,7 @@ async def try_out(driver: SandboxDriver, *, network: str) -> str:
             code=root / "code",
             directory=root / "sandbox",
             interpreters=(own_interpreter(),),
-            mark=f"trial-{os.getpid()}",
+            mark=f"{groups.TRIAL}{os.getpid()}",
             network=network,
             uid=TRIAL_UID if os.geteuid() == 0 else None,
         )
