@@ -229,10 +229,29 @@ def test_a_stop_of_a_starting_instance_waits_for_it_and_ends_it() -> None:
             world.script.create_seconds = 0.5
             made = world.pool.acquire(world.deploy("f", answers()))
             assert made is not None
+            while made.sandbox is None:
+                await asyncio.sleep(0)
             await world.pool.stop(made, "stop")
 
             assert len(world.script.made) == 1
             assert world.script.living() == []
+            assert world.leaks() == []
+
+    run(main())
+
+
+def test_a_stop_before_there_is_a_sandbox_makes_nothing() -> None:
+    """Else a program that never serves would be started and waited for, after it was stopped."""
+
+    async def main() -> None:
+        async with World() as world:
+            world.script.create_seconds = 500.0
+            made = world.pool.acquire(world.deploy("f", answers()))
+            assert made is not None
+            assert made.sandbox is None
+            await world.pool.stop(made, "stop")
+
+            assert world.script.made == []
             assert world.leaks() == []
 
     run(main())

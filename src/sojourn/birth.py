@@ -52,6 +52,8 @@ class Birth:
         try:
             sandbox = await self._homes.sandbox(function.account_id, contained=function.config.contained)
             placed = self._clock.monotonic()
+            if made.gone is not None:  # it was to end before there was a sandbox to tell: nothing of it begins
+                raise InstanceStartFailed("InstanceLost", f"{made.id} was ended before it was made", lost=True)
             made.sandbox = sandbox
             crashpoint("instance.create.before")
             parts = await sandbox.create(spec_of(function, made.id, self._homes))
