@@ -229,8 +229,7 @@ def test_a_stop_of_a_starting_instance_waits_for_it_and_ends_it() -> None:
             world.script.create_seconds = 0.5
             made = world.pool.acquire(world.deploy("f", answers()))
             assert made is not None
-            while made.sandbox is None:
-                await asyncio.sleep(0)
+            await _placed(made)
             await world.pool.stop(made, "stop")
 
             assert len(world.script.made) == 1
@@ -279,3 +278,12 @@ def test_closing_ends_everything_and_gives_nothing_out() -> None:
             assert isinstance((await asyncio.gather(call, return_exceptions=True))[0], InstanceDied)
 
     run(main())
+
+
+async def _placed(made: Instance) -> None:
+    """Wait until an instance has a sandbox, which is a matter of the loop's turns."""
+    for _ in range(100):
+        if made.sandbox is not None:
+            return
+        await asyncio.sleep(0)
+    raise AssertionError(made.id)

@@ -52,8 +52,7 @@ class Birth:
         try:
             sandbox = await self._homes.sandbox(function.account_id, contained=function.config.contained)
             placed = self._clock.monotonic()
-            if made.gone is not None:  # it was to end before there was a sandbox to tell: nothing of it begins
-                raise InstanceStartFailed("InstanceLost", f"{made.id} was ended before it was made", lost=True)
+            _must_be_wanted(made)
             made.sandbox = sandbox
             crashpoint("instance.create.before")
             parts = await sandbox.create(spec_of(function, made.id, self._homes))
@@ -78,3 +77,9 @@ class Birth:
             **{name: value for name, value in parts.items() if name != "totalMs"},
         }
         self._born(made)
+
+
+def _must_be_wanted(made: Instance) -> None:
+    """When it was to end before there was a sandbox to tell, nothing of it begins."""
+    if made.gone is not None:
+        raise InstanceStartFailed("InstanceLost", f"{made.id} was ended before it was made", lost=True)
