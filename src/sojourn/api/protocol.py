@@ -66,9 +66,7 @@ class Protocol(HttpToolsProtocol):
                 if self._frame_bytes > HEAD_BYTES_MAX + FRAME_BYTES_MAX * self._body_bytes:
                     self._refuse(431, f"what frames a body must hold at most {HEAD_BYTES_MAX} bytes")
             return
-        if (
-            was_in_head and heads == self._heads
-        ):  # else it begins somewhere in `data`, short enough by itself
+        if was_in_head and heads == self._heads:  # else it begins somewhere in `data`, short enough by itself
             self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(431, f"the head of a request must hold at most {HEAD_BYTES_MAX} bytes")
