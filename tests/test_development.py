@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from live import COMMAND, until
@@ -171,6 +172,38 @@ resources:
         (code / "s.yaml").write_text(text.replace("timeout: 5", "timeout: 7"))
         running.hears(r"greeter │ deployed again \((?=.*timeout)")
         assert client.get_function("greeter").timeout == 7
+
+
+def test_addresses_are_told(code: Path, dev: Callable[..., Dev], tmp_path: Path) -> None:
+    """At the start, also on data where it is deployed already, and when one is opened; one that is closed is not."""
+    text = f"""\
+edition: 3.0.0
+resources:
+  greeter:
+    component: fc3
+    props:
+      functionName: greeter
+      runtime: {HERE}
+      handler: index.handler
+      code: .
+      triggers:
+        - {{triggerName: web, triggerType: http, triggerConfig: {{authType: anonymous}}}}
+        - {{triggerName: tick, triggerType: timer, triggerConfig: {{cronExpression: '@every 9h'}}}}
+"""
+    (code / "s.yaml").write_text(text)
+    running = dev(code, "--data-dir", str(tmp_path / "data"))
+    url = running.hears(r"greeter │ reached at (http://127\.0\.0\.1:\d+/http/\d+/greeter/)\n")
+    running.hears("Files are watched")
+    assert httpx.get(url, trust_env=False, timeout=SECONDS_MAX).content == b"first"
+    assert running.end() == 0, running.said
+
+    running = dev(code, "--data-dir", str(tmp_path / "data"))
+    running.hears("Files are watched")
+    assert running.said.count("reached at") == 1
+    (code / "s.yaml").write_text(text.replace("authType: anonymous", "authType: anonymous, disableURLInternet: true"))
+    running.hears(r"greeter │ deployed again \(.*triggers.web.triggerConfig.disableURLInternet\)")
+    (code / "s.yaml").write_text(text.replace("anonymous", "function"))
+    running.hears(r"greeter │ reached at", 2)
 
 
 def test_time_can_run_faster(code: Path, dev: Callable[..., Dev]) -> None:

@@ -223,16 +223,16 @@ def test_what_cannot_be_is_refused(tmp_path: Path, fields: dict[str, object], fi
 
 
 def test_a_name_is_taken_once(tmp_path: Path) -> None:
-    """And a function has one address."""
+    """And LATEST has one address."""
 
     async def work() -> None:
         desk = Desk(tmp_path)
         function = await desk.open()
         await desk.timers.create(function, trigger())
         await desk.timers.create(function, {"triggerName": "web", "triggerType": "http"})
-        for name, kind in (("tick", "timer"), ("other", "http")):
+        for taken in (trigger(), {"triggerName": "other", "triggerType": "http"}):
             with pytest.raises(TriggerAlreadyExists):
-                await desk.timers.create(function, trigger(triggerName=name, triggerType=kind))
+                await desk.timers.create(function, taken)
         await desk.timers.close()
 
     run(work())

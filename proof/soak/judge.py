@@ -3,7 +3,7 @@
 Growth is the slope of a robust line (Theil and Sen: the median of the slopes between pairs) through the samples after
 the warm-up, so that a few odd samples do not decide. What a server remembers on purpose fills up meanwhile: the nonces
 of a quarter of an hour, the last 512 instances. The pages of the database that it keeps are counted and taken off. A
-run that is not well beyond that cannot tell a MiB an hour: there only a coarse bound holds, which finds what leaks fast.
+run that is not well beyond that cannot tell a MiB an hour: there a coarse bound holds, which finds what leaks fast.
 """
 
 from __future__ import annotations

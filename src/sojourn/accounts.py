@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from .clock import MICROSECONDS_PER_SECOND, Clock
+from .clock import MICROSECONDS_PER_SECOND, Clock, unscaled
 from .crashpoint import crashpoint
 from .errors import AccessDenied, AccountAlreadyExists, AccountNotFound, ResourceExhausted
 from .function import AccessKey, Account, check_account_id, check_integer
@@ -49,7 +49,7 @@ class Accounts:
         for place, account in enumerate(await self._store.accounts(), start=1):
             self._accounts[account.id] = account
             self.on_account(place, account)
-        await self._store.drop_access_keys(self._clock.now())
+        await self._store.drop_access_keys(unscaled(self._clock).now())
         self._keys = {key.id: key for key in await self._store.access_keys()}
 
     def key(self, access_key_id: str) -> AccessKey | None:
@@ -81,7 +81,7 @@ class Accounts:
 
         """
         check_integer("durationSeconds", seconds, TEMPORARY_SECONDS_BOUNDS, "seconds")
-        now = self._clock.now()
+        now = unscaled(self._clock).now()  # as signatures have it
         over = [key.id for key in self._keys.values() if key.expires_at and key.expires_at <= now]
         if over:
             await self._store.drop_access_keys(now)

@@ -22,13 +22,15 @@ from sojourn.client import Client, ClientError, Connection
 from sojourn.client.archive import IGNORED
 from sojourn.config import Settings
 from sojourn.errors import SojournError
-from sojourn.manifest import Step, Wanted, apply, plan
+from sojourn.manifest import Step, Wanted, addresses, apply, plan
 from sojourn.sandboxes.overheard import Listener
 from sojourn.server import Server
 
 QUIET_MILLISECONDS = 200
 """How long files must have been left alone: an editor writes in several steps."""
 STEP_MILLISECONDS = 50
+LOOK_MILLISECONDS = 1000
+"""When a watch is on it takes one look: a file may have changed while it was put up."""
 PREFIX = "sojourn-dev-"
 
 
@@ -41,6 +43,10 @@ class Teller(Listener, Protocol):
 
     def deployed(self, step: Step) -> None:
         """A function was deployed, or deployed again."""
+        ...
+
+    def reached(self, function: str, url: str) -> None:
+        """A function has an address: what its HTTP trigger is reached at."""
         ...
 
     def failed(self, error: SojournError | OSError) -> None:
@@ -79,7 +85,7 @@ async def develop(project: Project, settings: Settings, teller: Teller) -> int:
     await server.start()
     try:
         with Client(_connection(server)) as client:
-            await asyncio.to_thread(_deploy, client, wanted, teller)
+            await asyncio.to_thread(_deploy, client, wanted, teller, first=True)
             teller.ready(client.connection, settings.data_dir, wanted)
             watching = asyncio.create_task(_watch(project, client, wanted, teller))
             serving = asyncio.create_task(server.run())
@@ -110,17 +116,25 @@ async def _watch(project: Project, client: Client, wanted: list[Wanted], teller:
 
 
 async def _changes(places: Collection[Path]) -> AsyncIterator[object]:
-    """Whenever something changes; by looking again and again where the system has no room for another watch."""
+    """Whenever something changes, and once when the watch is on.
+
+    It looks again and again where the system has no room for another watch.
+    """
     for polling in (False, True):
+        looked = False
         try:
             async for changes in awatch(
                 *places,
                 watch_filter=lambda _, path: _matters(Path(path), places),
                 debounce=QUIET_MILLISECONDS,
                 step=STEP_MILLISECONDS,
+                rust_timeout=LOOK_MILLISECONDS,
+                yield_on_timeout=True,
                 force_polling=polling or None,
             ):
-                yield changes
+                if changes or not looked:
+                    yield changes
+                looked = True
         except OSError:
             if polling:
                 raise
@@ -147,17 +161,19 @@ def _places(project: Project, wanted: Iterable[Wanted]) -> set[Path]:
     return places
 
 
-def _deploy(client: Client, wanted: Iterable[Wanted], teller: Teller) -> None:
+def _deploy(client: Client, wanted: Iterable[Wanted], teller: Teller, *, first: bool = False) -> None:
+    """Do what differs; addresses are told when they are new, all of them the `first` time."""
     for one in wanted:
         step = plan(client, one)
-        if step.action == "none":
-            continue
         try:
-            apply(client, step)
+            if step.action != "none":
+                apply(client, step)
+                teller.deployed(step)
+            for url in addresses(client, one.function, one.triggers if first else step.triggers):
+                teller.reached(one.function, url)
         except ClientError as error:
             error.add_note(f"function {one.function}")
             raise
-        teller.deployed(step)
 
 
 def _connection(server: Server) -> Connection:

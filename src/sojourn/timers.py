@@ -18,7 +18,7 @@ from .catalog import Catalog
 from .clock import MICROSECONDS_PER_SECOND, Clock, real_seconds
 from .crashpoint import crashpoint
 from .errors import Conflict, NotFound, SojournError, TaskAlreadyExists
-from .function import Function
+from .function import LATEST, Function
 from .queue import Queue
 from .refusals import FunctionNotEmpty, TriggerAlreadyExists, TriggerNotFound
 from .store import Store
@@ -45,6 +45,7 @@ class Timers:
         self._store, self._clock, self._catalog, self._queue = store, clock, catalog, queue
         self._triggers: dict[int, dict[str, Trigger]] = {}
         self._wake = asyncio.Event()
+        self._writing = asyncio.Lock()
         self._loop: asyncio.Task[None] | None = None
         self.on_fired: Callable[[Trigger], None] = lambda _: None
 
@@ -79,35 +80,42 @@ class Timers:
         return [found[name] for name in sorted(found) if name.startswith(prefix)]
 
     def address(self, function: Function, qualifier: str = "") -> Trigger | None:
-        """The trigger by which requests reach a function, preferably under that qualifier."""
+        """The trigger by which requests reach a function under a qualifier; without one, LATEST's or another."""
         found = [each for each in self.triggers(function) if each.type == HTTP]
-        named = [each for each in found if qualifier in ("", each.qualifier or "LATEST")]
-        return next(iter(named), None)
+        named = [each for each in found if qualifier in ("", _qualified(each))]
+        return min(named, key=lambda each: _qualified(each) != LATEST, default=None)
 
     async def create(self, function: Function, body: Mapping[str, object]) -> Trigger:
         """Create a trigger (FC: CreateTriggerInput)."""
         name, kind = check_trigger_name(body.get("triggerName")), check_trigger_type(body.get("triggerType"))
-        held = self._triggers.get(function.id, {})
-        if name in held:
+        if name in self._triggers.get(function.id, {}):
             raise TriggerAlreadyExists(function.name, name)
-        if kind == HTTP and any(each.type == HTTP for each in held.values()):
-            raise TriggerAlreadyExists(function.name, f"{HTTP}, of which a function has one")
         now = self._clock.now()
         made = Trigger(function_id=function.id, name=name, type=kind, config="", id=f"{now:x}", created_at=now)
         made = changed_trigger(made, {"triggerConfig": "{}", **_given(body)}, now)
-        self._catalog.check_qualifier(function, made.qualifier)
-        crashpoint("trigger.create.before")
-        if not await self._store.put_trigger(made, 0):
-            raise TriggerAlreadyExists(function.name, name)
-        crashpoint("trigger.create.durable")
-        return self._keep(made)
+        async with self._writing:
+            self._check(function, made)
+            crashpoint("trigger.create.before")
+            if not await self._store.put_trigger(made, 0):
+                raise TriggerAlreadyExists(function.name, name)
+            crashpoint("trigger.create.durable")
+            return self._keep(made)
 
     async def update(self, function: Function, name: str, body: Mapping[str, object]) -> Trigger:
         """Change a trigger (FC: UpdateTriggerInput)."""
         before = self.trigger(function, name)
         after = changed_trigger(before, _given(body), self._clock.now())
-        self._catalog.check_qualifier(function, after.qualifier)
-        return await self._replace(before, after)
+        async with self._writing:
+            self._check(function, after)
+            return await self._replace(before, after)
+
+    def _check(self, function: Function, made: Trigger) -> None:
+        """See that what a trigger runs is there, and has no other address."""
+        self._catalog.check_qualifier(function, made.qualifier)
+        for each in self.triggers(function) if made.type == HTTP else ():
+            if each.type == HTTP and each.name != made.name and _qualified(each) == _qualified(made):
+                one = f"{each.name}, and {_qualified(made)} has one {HTTP} trigger"
+                raise TriggerAlreadyExists(function.name, one)
 
     async def delete(self, function: Function, name: str) -> None:
         """Forget a trigger; `Conflict` when it was changed, or fired, meanwhile."""
@@ -202,6 +210,10 @@ class Timers:
         if each.type == TIMER:
             self._wake.set()
         return each
+
+
+def _qualified(each: Trigger) -> str:
+    return each.qualifier or LATEST
 
 
 def _given(body: Mapping[str, object]) -> dict[str, object]:

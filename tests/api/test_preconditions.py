@@ -101,6 +101,21 @@ def test_a_deletion_and_a_change_of_the_same_sight_exclude_each_other(things: Ca
     assert (put, deleted) in ((200, 412), (404, 204), (412, 204)), (put, deleted)
 
 
+def test_a_provision_configuration_is_put_to_what_was_seen(things: Caller) -> None:
+    """Under the ETag of a look, which stays while its instances come; a rival's put makes it an old one."""
+    paths = [f"{version}/services/s/functions/f/provision-config" for version in (OPEN, CLASSIC)]
+    one = {"qualifier": "1"}
+    seen = things("PUT", paths[0], one, body={"target": 1}).headers["etag"]
+    things.door.settled(things.account_id)
+    for path in paths:
+        look = things("GET", path, one)
+        assert (look.headers["etag"], look.json["current"]) == (seen, 1)
+    assert things("PUT", paths[1], one, body={"target": 2}, headers={"if-match": seen}).status == 200
+    things("PUT", paths[0], one, body={"target": 3}, headers={"if-match": seen}).refused(412, "PreconditionFailed")
+    assert things("GET", paths[0], one).json["target"] == 2
+    assert things("PUT", paths[0], one, body={"target": 0}).status == 200
+
+
 def test_what_is_not_shown_is_not_in_an_etag(things: Caller) -> None:
     """An alias of a service, a configuration of a function, or a timer that fires makes no sight an old one."""
     paths = ("/services/s", "/services/s/functions/f", "/services/s/functions/f/triggers/tick")

@@ -183,6 +183,51 @@ def test_a_request_within_a_body_is_a_body(wire: Wire) -> None:
     assert wire.door.store.data.tasks[max(wire.door.store.data.tasks)].payload == inner
 
 
+UPGRADES = {
+    "HTTP/2": ("connection: Upgrade, HTTP2-Settings", "upgrade: h2c", "http2-settings: AAMAAABkAAQAAP__"),
+    "a web socket": (
+        "connection: upgrade",
+        "upgrade: websocket",
+        "sec-websocket-version: 13",
+        "sec-websocket-key: AA==",
+    ),
+}
+
+
+@pytest.mark.parametrize("pieces", [1, 2])
+@pytest.mark.parametrize("name", UPGRADES)
+def test_what_asks_for_another_protocol_keeps_its_body(wire: Wire, name: str, pieces: int) -> None:
+    """However the body is framed and sent; it is the event, never the next request, and what follows is answered."""
+    inner = wire.head("content-length: 0", body=b"")
+    before = wire.tasks()
+    for framing, event, body in (
+        (f"content-length: {len(inner)}", inner, inner),
+        ("transfer-encoding: chunked", inner, b"%x\r\n%b\r\n0\r\n\r\n" % (len(inner), inner)),
+        ("content-length: 0", b"", b""),
+    ):
+        head = wire.head(*UPGRADES[name], framing, body=event)
+        behind = wire.head(*UPGRADES[name], "content-length: 10") + BODY
+        last = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", wire.door.port), timeout=20) as line:
+            for piece in (head, body + behind + last) if pieces > 1 else (head + body + behind + last,):
+                line.sendall(piece)
+                assert wire.door.http.get(f"{wire.door.url}/livez").status_code == 200  # it was read meanwhile
+            found = answers(b"".join(iter(lambda line=line: line.recv(65536), b"")))  # type: ignore[misc]  # bound on purpose
+        assert [answer.status for answer in found] == [202, 202, 200]
+        tasks = wire.door.store.data.tasks
+        assert [tasks[each].payload for each in sorted(tasks)[-2:]] == [event, BODY]
+    assert wire.tasks() - before == 6
+
+
+@pytest.mark.parametrize("more", [b"", b"connection: upgrade\r\nupgrade: h2c\r\n"])
+def test_thousands_in_a_row_are_answered(wire: Wire, more: bytes) -> None:
+    """All of them sent at once, more than the head of one may hold; also when each asks for another protocol."""
+    one = b"GET /livez HTTP/1.1\r\nhost: x\r\n%b\r\n" % more
+    last = b"GET /livez HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    found = answers(wire.raw(one * 5000 + last))
+    assert [answer.status for answer in found] == [200] * 5001
+
+
 @pytest.mark.parametrize("wrong", ["signature", "digest", "path", "method", "syntax"])
 def test_requests_behind_a_refused_one(wire: Wire, wrong: str) -> None:
     """The refused one leaves the connection in order, or ends it: the next is answered as itself or not at all."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from datetime import datetime
 
 import pytest
 
@@ -66,6 +68,13 @@ def test_timeouts_come_sooner_but_leave_a_second(client: Client, deploy: Deploye
 
     assert b"timed out after 60" in late.result
     assert good.result == b"done"
+
+
+def test_keys_for_a_time_last_as_long_as_anywhere(client: Client) -> None:
+    """Their end is told, and comes, by the clock that signatures go by."""
+    made = [client.issue_key(seconds=900) for _ in range(2)]
+    ends = [datetime.fromisoformat(each.expiration).timestamp() for each in made]
+    assert all(890 < end - time.time() <= 901 for end in ends)
 
 
 def test_the_scale_is_told_at_the_start(client: Client) -> None:

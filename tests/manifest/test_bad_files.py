@@ -121,7 +121,7 @@ FILES: dict[str, str] = {
     "triggers, together": props(
         "triggers:",
         "  - {triggerName: a, triggerType: http}",
-        "  - {triggerName: b, triggerType: http} #! triggers[1] is a second http trigger",
+        "  - {triggerName: b, triggerType: http} #! triggers[1] is a second http trigger of LATEST",
         "  - {triggerName: a, triggerType: timer, triggerConfig: {cronExpression: '@every 1h'}} #! 'a' a second time",
         "  - {triggerType: http} #! triggers[3].triggerName must start with a letter",
         "  - {triggerName: c, triggerType: timer} #! triggers[4].triggerConfig.cronExpression is required",
@@ -184,6 +184,15 @@ FILES: dict[str, str] = {
     "2.0 domain": FC2.replace("name: svc", "name: 1svc #! would be named")
     + "      customDomains: [a] #! there are no domains\n",
     "2.0 instance type": FC2 + "        instanceType: g1 #! must be one of e1, c1, got 'g1'\n",
+    "2.0 image without its runtime": FC2
+    + "        customContainerConfig: {image: a/b} #! goes with custom-container, not python3.12\n",
+    "2.0 image": FC2.replace("python3.12", "custom-container")
+    + "        customContainerConfig:\n"
+    + "          image: a/b\n"
+    + "          args: '[1' #! function.customContainerConfig.args must be a list of words\n"
+    + "          webServerMode: false #! function.customContainerConfig.webServerMode must be true, got False\n"
+    + "          instanceID: cri-1 #! instanceID is not supported: images come from the server's machine\n"
+    + "          entrypoint: [a] #! is not a key that is known here\n",
     "2.0 port": FC2 + "        caPort: 9000 #! goes with a custom runtime\n",
     "2.0 retries": FC2
     + "        asyncConfiguration:\n          maxAsyncRetryAttempts: 9 #! asyncConfiguration.maxAsyncRetryAttempts\n",

@@ -166,6 +166,42 @@ def test_a_file_of_the_older_form(tmp_path: Path) -> None:
     assert other.settings == {"runtime": "custom", "customRuntimeConfig": {"command": ["./x"], "port": 8080}}
 
 
+def test_an_image_of_the_older_form(tmp_path: Path) -> None:
+    """Words as a list or as JSON; port and health check stand beside it; code is not needed."""
+    text = """
+edition: 1.0.0
+services:
+  web:
+    component: fc
+    props:
+      service: {name: svc}
+      function:
+        name: web
+        runtime: custom-container
+        caPort: 8080
+        customHealthCheckConfig: {httpGetUrl: /health}
+        customContainerConfig:
+          image: registry.example/team/web:1
+          command: '["/bin/web", "-v"]'
+          args: [--port, "8080"]
+          webServerMode: true
+          accelerationType: ""
+          instanceID:
+"""
+    (web,) = wanted(text, tmp_path)
+    assert (web.function, web.code) == ("svc$web", None)
+    assert web.settings == {
+        "runtime": "custom-container",
+        "customContainerConfig": {
+            "image": "registry.example/team/web:1",
+            "entrypoint": ["/bin/web", "-v"],
+            "command": ["--port", "8080"],
+            "port": 8080,
+            "healthCheckConfig": {"httpGetUrl": "/health"},
+        },
+    }
+
+
 def test_keys_can_be_left_out(tmp_path: Path) -> None:
     """By name or by path, also those that would be refused."""
     text = FC3.replace("layers: []", "layers: [x]\n      role: r").replace(

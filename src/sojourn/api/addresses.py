@@ -1,7 +1,7 @@
 """Addresses: requests to functions that have an HTTP trigger.
 
-`/http/ACCOUNT/FUNCTION/…` reaches a function of any generation, `/2016-08-15/proxy/SERVICE[.QUALIFIER]/FUNCTION/…` is
-what official clients of that generation call. The trigger says which methods there are and whether a caller has to
+`/http/ACCOUNT/FUNCTION[.QUALIFIER]/…` reaches a function of any generation, what official clients of 2016-08-15 call is
+`/2016-08-15/proxy/SERVICE[.QUALIFIER]/FUNCTION/…`. The trigger says which methods there are and whether a caller has to
 sign. A call is synchronous unless its header says `Async`; then it is a task, whose payload is the request as an event.
 """
 
@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope
 
 from sojourn.agent import frames
-from sojourn.errors import FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
+from sojourn.errors import AccessDenied, FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
 from sojourn.function import AccessKey, Function
 from sojourn.httpevent import Request, Response, clean, event_of, response_of
 from sojourn.older_signature import ACCESS_KEY
@@ -50,12 +50,14 @@ class Address(Operation):
         headers = single_headers(scope["headers"])
         names = scope["path_params"]
         account_id = names.get("account") or self._account_of(scope, headers)
-        service, _, qualifier = names.get("service", "").partition(".")
-        name = f"{service}${names['function']}" if service else names["function"]
+        service, _, qualifier = names["service" if "service" in names else "function"].partition(".")
+        name = f"{service}${names['function']}" if "service" in names else service
         trigger = self._trigger(account_id, name, qualifier)
         key, digest = self._caller(scope, headers, trigger, account_id)
         if trigger is None or key.account_id != account_id:  # to others, what is not theirs is not there
             raise TriggerNotFound(name, "http")
+        if trigger.http.disable_url_internet:
+            raise AccessDenied("access denied: the address of this function is closed (disableURLInternet)")
         if scope["method"] not in trigger.http.methods:
             raise PathNotSupported(scope["method"], scope["path"][:200], 405)
         what, limit_bytes = self._limit(headers)

@@ -57,7 +57,7 @@ def instance_object(call: Call, each: Instance, usage: Usage | None) -> dict[str
     return {
         "id": each.id,
         "function": each.function.name,
-        "qualifier": "LATEST",
+        "qualifier": each.function.qualifier,
         "status": each.status.value,
         "since": rfc3339(each.since),
         "createdTime": rfc3339(each.created_at),

@@ -23,7 +23,7 @@ from .call import Call
 T = TypeVar("T")
 Document = Mapping[str, object]
 
-_UNTOLD = ("lastModifiedTime", "urlInternet", "urlIntranet", "runtimeNote")
+_UNTOLD = ("lastModifiedTime", "urlInternet", "urlIntranet", "runtimeNote", "current", "currentError")
 """What may differ between two looks at the same thing."""
 
 

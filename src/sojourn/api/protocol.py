@@ -1,9 +1,9 @@
-"""HTTP/1.1 as uvicorn speaks it, with three of its ends tied up.
+"""HTTP/1.1 as uvicorn speaks it, with some of its ends tied up.
 
 What is not HTTP at all is answered in JSON, like every other error. A caller gets a bounded time and a bounded number
 of bytes for a request's head, so that one who sends it letter by letter, or for ever, holds nothing. And so it is
 behind the head: what frames a chunked body is bounded, trailers are read past, and a body that is answered already has
-to end soon.
+to end soon. A request that asks for another protocol is a request like any other (`upgrade`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from .errors import document
+from .upgrade import Parser
 
 HEAD_SECONDS_MAX = 30.0
 HEAD_BYTES_MAX = 64 * 1024
@@ -32,6 +33,7 @@ class Protocol(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.parser: Parser = Parser(self)  # type: ignore[assignment]  # it has all that is asked of it
         self._in_head = True
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -64,7 +66,7 @@ class Protocol(HttpToolsProtocol):
                 if self._frame_bytes > HEAD_BYTES_MAX + FRAME_BYTES_MAX * self._body_bytes:
                     self._refuse(431, f"what frames a body must hold at most {HEAD_BYTES_MAX} bytes")
             return
-        if was_in_head:  # else the head begins somewhere in `data`, which is short enough by itself
+        if was_in_head and heads == self._heads:  # else it begins somewhere in `data`, short enough by itself
             self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(431, f"the head of a request must hold at most {HEAD_BYTES_MAX} bytes")
@@ -96,6 +98,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """A request is complete."""
+        if self.parser.switching:
+            return
         self._in_body = False
         self._forget_late()
         super().on_message_complete()

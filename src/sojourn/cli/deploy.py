@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sojourn.client import Client, ClientError, Refused
 from sojourn.client.connection import account_id
-from sojourn.manifest import Change, ManifestInvalid, Options, Step, Wanted, apply, plan, read_file
+from sojourn.manifest import Change, ManifestInvalid, Options, Step, Wanted, addresses, apply, plan, read_file
 from sojourn.manifest.reading import NAMES, find
 
 from . import exits
@@ -145,9 +145,8 @@ def _apply(client: Client, step: Step, path: Path) -> None:
 
 
 def _print_addresses(client: Client, step: Step) -> None:
-    for name, body in step.triggers.items():
-        if body["triggerType"] == "http" and (url := client.get_trigger(step.wanted.function, name).url):
-            print(f"{step.wanted.function} is reached at {url}")
+    for url in addresses(client, step.wanted.function, step.triggers):
+        print(f"{step.wanted.function} is reached at {url}")
 
 
 def _agreed(count: int, *, yes: bool) -> bool:

@@ -198,6 +198,10 @@ class Told:
         said = "deployed" if step.action == "create" else f"deployed again ({', '.join(changes[:5])})"
         self._say(step.wanted.function, said, "bold")
 
+    def reached(self, function: str, url: str) -> None:
+        """See `Teller`."""
+        self._say(function, f"reached at {url}", "bold")
+
     def failed(self, error: SojournError | OSError) -> None:
         """See `Teller`."""
         text = error.message if isinstance(error, SojournError) else str(error)

@@ -6,7 +6,7 @@ older form into the newer one, `plan` compares with what the server has, and `ap
 prints; that is left to the command line.
 """
 
-from .apply import apply
+from .apply import addresses, apply
 from .plan import Change, Step, plan
 from .problem import ManifestInvalid, Problem
 from .reading import Options, read, read_file
@@ -19,6 +19,7 @@ __all__ = [
     "Problem",
     "Step",
     "Wanted",
+    "addresses",
     "apply",
     "plan",
     "read",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from sojourn.client import Client, Conflict, NotFound, documents
 from sojourn.client.call import Progress
+from sojourn.trigger import HTTP
 
 from .plan import Step
 from .wanted import CONFIGS
@@ -30,6 +33,19 @@ def apply(client: Client, step: Step, progress: Progress | None = None) -> None:
             client.ask(documents.update_trigger(name, body))
         except NotFound:
             client.ask(documents.create_trigger(name, body))
+
+
+def addresses(client: Client, function: str, triggers: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
+    """Where requests reach a function by those of `triggers` that are open to them.
+
+    Raises
+    ------
+    ClientError: the server does not answer, or does not have them.
+
+    """
+    for name, body in triggers.items():
+        if body["triggerType"] == HTTP and (url := client.get_trigger(function, name).url):
+            yield url
 
 
 def _create(client: Client, step: Step, progress: Progress | None) -> None:

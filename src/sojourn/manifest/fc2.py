@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sojourn.function import FUNCTION_NAME
+import msgspec
+
+from sojourn.function import CONTAINER, FUNCTION_NAME
 
 from .document import Node
 from .problem import Problem
@@ -31,6 +33,8 @@ SAME = (
 TRIGGER_NAMES = {"name": "triggerName", "type": "triggerType", "config": "triggerConfig"}
 ASYNC_SAME = ("maxAsyncRetryAttempts", "maxAsyncEventAgeInSeconds")
 INSTANCE_TYPES = ("e1", "c1")
+IMAGE_NAMES = {"command": "entrypoint", "args": "command"}
+"""Keys of an image that have other names in the newer form."""
 
 
 def converted(props: Node, path: str, file: str, *, without_services: bool) -> tuple[Node, list[Problem]]:
@@ -58,7 +62,7 @@ def converted(props: Node, path: str, file: str, *, without_services: bool) -> t
     if "internetAccess" in service.fields:
         fields["internetAccess"] = replace(service.fields["internetAccess"], named=f"{path}.service.internetAccess")
     _hooks(fields, known)
-    _program(fields, known)
+    problems += _program(fields, known, file)
     if "asyncConfiguration" in known:
         fields["asyncInvokeConfig"] = _async(known["asyncConfiguration"])
     if "triggers" in props.fields:
@@ -102,15 +106,54 @@ def _hooks(fields: dict[str, Node], known: Mapping[str, Node]) -> None:
     fields["instanceLifecycleConfig"] = replace(hooks, value={"initializer": initializer} | hooks.fields)
 
 
-def _program(fields: dict[str, Node], known: Mapping[str, Node]) -> None:
-    program = known.get("customRuntimeConfig")
-    parts = dict(program.fields) if program else {}
-    for key, name in (("caPort", "port"), ("customHealthCheckConfig", "healthCheckConfig")):
-        if key in known and known[key].value is not None:
-            parts[name] = known[key]
-            program = program or known[key]
-    if program is not None and (parts or not isinstance(program.value, dict)):
-        fields["customRuntimeConfig"] = replace(program, value=parts) if parts else program
+def _program(fields: dict[str, Node], known: Mapping[str, Node], file: str) -> list[Problem]:
+    """The program or the image, with the keys that the older form has beside it."""
+    contained = "runtime" in known and known["runtime"].value == CONTAINER
+    beside = {
+        name: known[key]
+        for key, name in (("caPort", "port"), ("customHealthCheckConfig", "healthCheckConfig"))
+        if key in known and known[key].value is not None
+    }
+    problems = []
+    for key, theirs in (("customRuntimeConfig", not contained), ("customContainerConfig", contained)):
+        whole = known.get(key)
+        parts = dict(whole.fields) if whole else {}
+        if whole and key == "customContainerConfig":
+            problems += _web_server(whole, file)
+            parts = _image(whole)
+        if theirs and beside:
+            parts |= beside
+            whole = whole or next(iter(beside.values()))
+        if whole is not None and (parts or not isinstance(whole.value, dict)):
+            fields[key] = replace(whole, value=parts) if parts else whole
+    return problems
+
+
+def _image(image: Node) -> dict[str, Node]:
+    """An image's keys under their newer names; a list of words may be JSON text, as the API of 2.0 has it."""
+    parts = {}
+    for key, node in image.fields.items():
+        if key == "webServerMode" or node.value in (None, ""):
+            continue
+        named = replace(node, named=f"{image.named}.{key}")
+        parts[IMAGE_NAMES.get(key, key)] = _words(named) if key in IMAGE_NAMES else named
+    return parts
+
+
+def _words(node: Node) -> Node:
+    try:
+        words = msgspec.json.decode(node.value, type=list[str]) if isinstance(node.value, str) else None
+    except (msgspec.DecodeError, UnicodeError):
+        return node  # no list, which is told where lists are checked
+    return node if words is None else replace(node, value=[Node(node.line, word) for word in words])
+
+
+def _web_server(image: Node, file: str) -> list[Problem]:
+    mode = image.fields.get("webServerMode", Node(image.line, None))
+    if mode.value in (None, True):
+        return []
+    said = f"{image.named}.webServerMode must be true, got {mode.value!r}: a container answers HTTP here"
+    return [Problem(file, mode.line, said)]
 
 
 def _triggers(triggers: Node) -> Node:

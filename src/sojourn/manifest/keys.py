@@ -69,6 +69,14 @@ IMAGE = {
     "accelerationType": refused("images come from the server's machine"),
     "registryConfig": refused("images come from the server's machine"),
 }
+OLDER_IMAGE = {
+    "image": IMAGE["image"],
+    "command": applied("`entrypoint`, a list of words or one in JSON"),
+    "args": applied("`command`, a list of words or one in JSON"),
+    "webServerMode": noted("true: a container answers HTTP; any other value is refused"),
+    "instanceID": refused("images come from the server's machine"),
+    "accelerationType": refused("images come from the server's machine"),
+}
 DESTINATION = {"destination": applied("an ARN or a URL")}
 ASYNC = {
     "asyncTask": applied("kept and shown: task mode is always on"),
@@ -212,11 +220,11 @@ FC2_FUNCTION: Mapping[str, Key] = {
     "instanceLifecycleConfig": applied(
         "hooks", {"preFreeze": HOOKS["preFreeze"], "preStop": HOOKS["preStop"], "initializer": HOOKS["initializer"]}
     ),
-    "caPort": applied("`customRuntimeConfig.port`"),
+    "caPort": applied("`port` of `customRuntimeConfig` or of `customContainerConfig`"),
     "customRuntimeConfig": applied(
         "the program of a custom runtime", {"command": CUSTOM["command"], "args": CUSTOM["args"]}
     ),
-    "customHealthCheckConfig": applied("`customRuntimeConfig.healthCheckConfig`", HEALTH),
+    "customHealthCheckConfig": applied("`healthCheckConfig` of either", HEALTH),
     "asyncConfiguration": applied(
         "`asyncInvokeConfig`",
         {
@@ -230,7 +238,7 @@ FC2_FUNCTION: Mapping[str, Key] = {
         },
     ),
     "layers": refused("there are no layers: put the files beside the code"),
-    "customContainerConfig": refused("images need the newer form, `fc3`"),
+    "customContainerConfig": applied("the image of a custom container", OLDER_IMAGE),
     "customDNS": refused(_NETWORK),
     "gpuMemorySize": refused("there are no GPUs"),
 }

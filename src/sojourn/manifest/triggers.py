@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from sojourn.errors import InvalidArgument
+from sojourn.function import LATEST
 from sojourn.trigger import HTTP, Trigger
 from sojourn.triggering import changed_trigger, check_trigger_name, check_trigger_type
 
@@ -39,11 +40,11 @@ class Triggers:
             body = self._one(item, f"{self._path}[{number}]")
             if body is None:
                 continue
-            name, others = str(body["triggerName"]), [each["triggerType"] for each in found.values()]
+            name, others = str(body["triggerName"]), [_address(each) for each in found.values()]
             if name in found:
                 self._say(item, f"{self._path}[{number}] is {name!r} a second time")
-            elif body["triggerType"] == HTTP and HTTP in others:
-                self._say(item, f"{self._path}[{number}] is a second http trigger: a function has one address")
+            elif (one := _address(body)) and one in others:
+                self._say(item, f"{self._path}[{number}] is a second http trigger of {one}: each has one address")
             found[name] = body
         return found
 
@@ -88,9 +89,14 @@ def after(
     return {
         "triggerType": kind,
         "triggerConfig": msgspec.json.decode(made.config),
-        "qualifier": made.qualifier or "LATEST",
+        "qualifier": made.qualifier or LATEST,
         "description": made.description,
     }
+
+
+def _address(body: Mapping[str, object]) -> str:
+    """Which version or alias gets an address, "" for none."""
+    return str(body.get("qualifier") or LATEST) if body["triggerType"] == HTTP else ""
 
 
 def _plain(item: Node) -> dict[str, object]:

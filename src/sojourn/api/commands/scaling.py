@@ -6,9 +6,10 @@ FC has two configurations for one thing, an older and a newer one; a function th
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from sojourn import function as functions
-from sojourn.api import answer
+from sojourn.api import answer, precondition
 from sojourn.api.answer import EMPTY, Answer
 from sojourn.api.call import Call
 from sojourn.errors import ProvisionConfigNotFound, ScalingConfigNotFound
@@ -23,13 +24,13 @@ from .named import version_of
 async def put_provision(call: Call) -> Answer:
     """PutProvisionConfig."""
     wanted = new_provision(call.json())
-    after = await call.backend.catalog.put_provision(version_of(call), wanted)
-    return answer.of_json(provision_object(call, after))
+    look, change = partial(_provision_now, call), partial(_put_provision, call, wanted)
+    return precondition.shown(call, provision_object(call, await precondition.guarded(call, look, change)))
 
 
 async def get_provision(call: Call) -> Answer:
     """GetProvisionConfig."""
-    return answer.of_json(provision_object(call, _provisioned(call)))
+    return precondition.shown(call, provision_object(call, _provisioned(call)))
 
 
 async def delete_provision(call: Call) -> Answer:
@@ -97,6 +98,14 @@ def scaling_object(call: Call, function: Function) -> dict[str, object]:
         "horizontalScalingPolicies": [],
         "scheduledPolicies": [],
     }
+
+
+def _provision_now(call: Call) -> dict[str, object]:
+    return provision_object(call, version_of(call))
+
+
+async def _put_provision(call: Call, wanted: functions.Provision) -> Function:
+    return await call.backend.catalog.put_provision(version_of(call), wanted)
 
 
 def _shown(

@@ -9,7 +9,7 @@ from sojourn.api import answer, paging, precondition
 from sojourn.api.answer import EMPTY, Answer
 from sojourn.api.call import Call
 from sojourn.errors import InvalidArgument
-from sojourn.function import Function
+from sojourn.function import LATEST, Function
 from sojourn.trigger import HTTP, Trigger
 
 from .named import function_of
@@ -52,13 +52,15 @@ async def page(call: Call) -> Answer:
     return answer.of_json({"triggers": [_object(call, function, each) for each in shown], "nextToken": token})
 
 
-def address(call: Call, function: Function) -> str:
-    """Where requests reach a function that has an HTTP trigger."""
-    return f"{call.origin}/http/{quote(function.account_id)}/{quote(function.name, safe='$')}/"
+def address(call: Call, function: Function, qualifier: str) -> str:
+    """Where requests reach a function that has an HTTP trigger for that version or alias."""
+    behind = f".{qualifier}" if qualifier not in ("", LATEST) else ""
+    return f"{call.origin}/http/{quote(function.account_id)}/{quote(function.name, safe='$')}{quote(behind)}/"
 
 
 def _object(call: Call, function: Function, trigger: Trigger) -> dict[str, object]:
-    url = address(call, function) if trigger.type == HTTP and not trigger.http.disable_url_internet else ""
+    reached = trigger.type == HTTP and not trigger.http.disable_url_internet
+    url = address(call, function, trigger.qualifier) if reached else ""
     return call.dialect.trigger(trigger, function, call.backend.settings.region, url)
 
 

@@ -55,6 +55,7 @@ TAGGED: frozenset[Handler] = frozenset(
         *(versions.create_alias, versions.get_alias, versions.update_alias),
         *(triggers.create, triggers.get, triggers.update),
         *(configs.put_on_demand, configs.get_on_demand),
+        *(scaling.put_provision, scaling.get_provision),
     }
 )
 """Commands whose answers have an ETag, in generations that have them."""
@@ -64,7 +65,7 @@ CONDITIONAL: frozenset[Handler] = frozenset(
         *(functions.update, functions.delete),
         *(versions.publish, versions.update_alias, versions.delete_alias),
         *(triggers.update, triggers.delete),
-        *(configs.put_on_demand, configs.delete_on_demand),
+        *(configs.put_on_demand, configs.delete_on_demand, scaling.put_provision),
     }
 )
 """Commands that may have a condition there, and are refused with 412 when it does not hold."""

@@ -125,7 +125,7 @@ async def a_warm_instance_is_used_again(on: Site) -> None:
 async def an_instance_runs_one_at_a_time(on: Site) -> None:
     """Calls at the same time run on different instances."""
     function = await on.create("apart")
-    order = {"do": "sleep", "seconds": 1}
+    order = {"do": "sleep", "seconds": 3}  # long enough that they meet on a slow endpoint too
     answers = await asyncio.gather(*(on.invoke(function, order) for _ in range(3)))
     same("instances", 3, len({answer.headers["x-fc-instance-id"] for answer in answers}))
 

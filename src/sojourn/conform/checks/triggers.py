@@ -257,7 +257,7 @@ async def a_wrong_signature_does_not(on: Site) -> None:
 
 @http(DOCUMENTED)
 async def a_second_one_of_a_function_is_refused(on: Site) -> None:
-    """A function has one HTTP trigger."""
+    """LATEST of a function has one HTTP trigger."""
     function, _ = await anonymous(on)
     member(
         "the status",
