@@ -151,11 +151,13 @@ def test_every_guarantee_names_a_test_that_exists() -> None:
     """A promise is shown by a test, or by a whole file of them, or says that it is only planned."""
     shown = [row for row in rows(text("docs/guarantees.md"), 2) if row[1] != "planned"]
     named = [name.partition("::") for row in shown for name in re.findall(r"`(.+?)`", row[1])]
-    missing = [(file, test) for file, _, test in named if not (ROOT / file).is_file() or test not in {"", *tests_of(file)}]
+    missing = [
+        (file, test) for file, _, test in named if not (ROOT / file).is_file() or test not in {"", *names_in(file)}
+    ]
 
     assert len(shown) > 50
     assert missing == []
-    assert all(tests_of(file) for file, _, _ in named)
+    assert all(names_in(file) for file, _, _ in named)
     assert [
         row for row in shown if not re.fullmatch(r"`tests/[\w/]+\.py(::\w+)?`(, `tests/[\w/]+\.py(::\w+)?`)*", row[1])
     ] == []
@@ -166,12 +168,12 @@ def test_every_test_that_the_guarantees_mention_exists() -> None:
     mentioned = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text("docs/guarantees.md"))
 
     assert [
-        (file, test) for file, test in mentioned if not (ROOT / file).is_file() or test not in {"", *tests_of(file)}
+        (file, test) for file, test in mentioned if not (ROOT / file).is_file() or test not in {"", *names_in(file)}
     ] == []
 
 
 @functools.cache
-def tests_of(file: str) -> frozenset[str]:
+def names_in(file: str) -> frozenset[str]:
     """The names of the tests in a file of the suite; also those that a class of conformance holds."""
     module = ast.parse(text(file))
     found = [node for node in ast.walk(module) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
