@@ -13,6 +13,8 @@ import json
 import os
 import socket
 import threading
+import time
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler
 from typing import Any, cast
 
@@ -24,6 +26,8 @@ from .reported import error_document
 _BASE = "/2020-11-11/runtime"
 _TYPES = {"initializer": 1, "pre_stop": 2, "pre_freeze": 3}
 _INVOCATION = 0
+_LOOKS_MAX, _LOOK_SECONDS = 20, 0.005
+"""How often it is looked who connects before it is nobody."""
 
 
 class _Item:
@@ -124,7 +128,7 @@ class RuntimeApi:
 
     def _serve(self, connection: socket.socket, address: tuple[str, int]) -> None:
         with connection, contextlib.suppress(OSError, ValueError):  # what it sent is no HTTP, or it hung up
-            if _user_of(address) == os.getuid():
+            if _user_of(address, connection.getsockname()) == os.getuid():
                 _Conversation(connection, address, cast("Any", self))
 
 
@@ -215,16 +219,37 @@ class _Conversation(BaseHTTPRequestHandler):
         self.wfile.write(b"\r\n".join(lines) + b"\r\n\r\n" + body)
 
 
-def _user_of(address: tuple[str, int]) -> int:
-    """The user whose socket `address` (of this machine's loopback) is, as this namespace numbers users; -1 for none."""
-    host, port = address
-    wanted = "{:08X}:{:04X}".format(int.from_bytes(socket.inet_aton(host), "little"), port)
-    try:
-        with open("/proc/net/tcp", encoding="ascii") as file:  # noqa: PTH123 - pathlib is not loaded here
-            for line in file:
-                fields = line.split()
-                if fields[1] == wanted:
-                    return int(fields[7])
-    except (OSError, ValueError, IndexError):
-        pass
+def _user_of(address: tuple[str, int], here: tuple[str, int]) -> int:
+    """The user whose connection from `address` to `here` is, as this namespace numbers users; -1 for none.
+
+    The kernel's list is read in pieces, and while others come and go it may leave out one that is there.
+    """
+    for _ in range(_LOOKS_MAX):
+        try:
+            with open("/proc/net/tcp", encoding="ascii") as file:  # noqa: PTH123 - pathlib is not loaded here
+                found = listed_user(file, address, here)
+        except OSError:
+            return -1
+        if found is not None:
+            return found
+        time.sleep(_LOOK_SECONDS)
     return -1
+
+
+def listed_user(lines: Iterable[str], address: tuple[str, int], here: tuple[str, int]) -> int | None:
+    """The user of the connection from `address` to `here` in the kernel's list; None when it is not there.
+
+    The same port may have been another connection's, which is over and listed as root's.
+    """
+    ends = [_spelled(address), _spelled(here)]
+    for line in lines:
+        fields = line.split()
+        if fields[1:3] == ends:
+            return int(fields[7])
+    return None
+
+
+def _spelled(address: tuple[str, int]) -> str:
+    """An address as the kernel's list has it."""
+    host, port = address
+    return "{:08X}:{:04X}".format(int.from_bytes(socket.inet_aton(host), "little"), port)
