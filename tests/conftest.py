@@ -1,4 +1,4 @@
-"""How the tests are spread over test processes (`pytest -n 2`); with one process none of this is used.
+"""How the tests are spread over test processes (`pytest -n 2`), and that nothing in them is judged by the clock.
 
 Tests of a file stay together, those of each isolation by themselves, because they share servers. What takes long begins
 first, so that no process is left with it at the end.
@@ -9,8 +9,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
+
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 LONG = ("end_to_end", "proof", "sandboxes", "runtimes", "bench", "manifest")
 """The folders with tests of real processes or of many examples, the longest first."""
