@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -31,7 +32,9 @@ SCRIPT = Path(__file__).with_suffix(".js")
 def installed(cache: Path) -> Path:
     """Where the packages are, with our script: modules are looked for beside it."""
     npm.installed(cache, *PACKAGES.values())
-    shutil.copy(SCRIPT, cache / SCRIPT.name)
+    whole = cache / f"{SCRIPT.name}.{os.getpid()}"
+    shutil.copy(SCRIPT, whole)
+    whole.replace(cache / SCRIPT.name)  # at once: another test process may be reading it
     return cache
 
 

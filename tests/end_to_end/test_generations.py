@@ -62,9 +62,11 @@ def client(server: LiveServer, request: pytest.FixtureRequest) -> Iterator[Gener
     else:
         made = Node(which.removeprefix("npm-"), installed(request.config.cache.mkdir("npm")), server)
     made.letter = "abcdefgh"[CLIENTS.index(which)]
-    have_service(made)
-    yield made
-    made.close()
+    try:
+        have_service(made)
+        yield made
+    finally:
+        made.close()
 
 
 @pytest.fixture

@@ -169,10 +169,18 @@ def remove(paths: Iterable[Path]) -> bool:
 def _withdraw(places: Mapping[str, Path]) -> bool:
     """Remove what a sandbox had, and the directory of its mark when that is empty."""
     gone = remove(places.values())
-    for path in set(places.values()):
-        with contextlib.suppress(OSError):  # another sandbox of this server is in there
-            path.parent.rmdir()
+    for parent in {path.parent for path in places.values()}:
+        if not _holds_others(parent):
+            _rmdir(parent)
     return gone
+
+
+def _holds_others(path: Path) -> bool:
+    """Whether another sandbox of this server has a group in there; one that goes too removes it then."""
+    try:
+        return any(entry.is_dir() for entry in os.scandir(path))
+    except OSError:
+        return False
 
 
 def _rmdir(path: Path) -> bool:
