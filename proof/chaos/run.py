@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import msgspec
+from proof.crash.machine import groups_of
 from proof.soak.samples import Sample, sample
 
 from sojourn.audit import audit
@@ -252,6 +253,6 @@ class Chaos:
 
 def leaks(mark: str) -> list[str]:
     """Control groups of these sandboxes that are left, and what of them is mounted here."""
-    found = [f"control group {path}" for path in Path("/sys/fs/cgroup").glob(f"*/**/{mark}") if mark]
+    found = [f"control group {path}" for path in groups_of(mark)]
     mounts = Path("/proc/self/mountinfo").read_text()
     return found + [f"mounted: {line}" for line in mounts.splitlines() if mark and mark in line]

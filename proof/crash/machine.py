@@ -59,9 +59,14 @@ def variables() -> dict[str, str]:
     return {name: os.environ[name] for name in ("HOME", "XDG_RUNTIME_DIR") if name in os.environ}
 
 
+def groups_of(mark: str) -> list[Path]:
+    """The control groups of a server, in whatever hierarchy; others may come and go while it is looked."""
+    return [Path(path) for path, _, _ in os.walk(HIERARCHIES) if mark and os.path.basename(path) == mark]  # noqa: PTH119
+
+
 def left(mark: str, *, containers: bool) -> list[str]:
     """Control groups and containers of a server that has ended in good order."""
-    found = [f"control group {path}" for path in HIERARCHIES.glob(f"**/{mark}") if path.is_dir()]
+    found = [f"control group {path}" for path in groups_of(mark)]
     if containers:
         words = ("ps", "--all", "--format={{.Names}}", f"--filter=label=sojourn.mark={mark}")
         found += [f"container {name}" for name in engine.call(engine.found(), *words)[1].split()]

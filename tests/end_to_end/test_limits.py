@@ -29,7 +29,7 @@ def handler(event, context):
 
 def _directories(mark: str) -> list[Path]:
     """The control groups of a data directory, wherever on this machine its server was."""
-    return [path for path in Path("/sys/fs/cgroup").glob(f"**/{mark}") if path.is_dir()]
+    return [Path(path) for path, _, _ in os.walk("/sys/fs/cgroup") if Path(path).name == mark]
 
 
 def test_every_attempt_tells_duration_memory_and_cold_start(server: LiveServer) -> None:
