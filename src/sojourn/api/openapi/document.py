@@ -19,7 +19,7 @@ from sojourn.api.operation import Handler
 from sojourn.api.routing import LeftOut
 from sojourn.trigger import METHODS
 
-from . import answers, bodies, operations, parameters
+from . import answers, bodies, native_operations, operations, parameters
 from .operations import ALWAYS, JSON, Described
 from .schema import Schema, ref
 
@@ -98,7 +98,7 @@ def document(api: str) -> Document:
     """
     native = api == NATIVE.version
     dialect = NATIVE if native else _GENERATIONS[api].DIALECT
-    table = operations.native() if native else operations.described(services=dialect.services)
+    table = native_operations.native() if native else operations.described(services=dialect.services)
     paths: dict[str, dict[str, Any]] = {}
     for way in ways(api):
         paths.setdefault(way.path, {})[way.method.lower()] = _operation(way, dialect, table)

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from sojourn.api import instances as own_instances
-from sojourn.api import tasklogs, v1, v1_deliveries
 from sojourn.api.commands import (
     account,
     configs,
@@ -221,25 +219,3 @@ def described(*, services: bool) -> dict[Handler, Described]:
         ),
     }
     return _shared() | pages
-
-
-def native() -> dict[Handler, Described]:
-    """The operations of the native API."""
-    return {
-        v1.create_account: Described("CreateAccount", {201: "Key"}, (409,), body="CreateAccountInput"),
-        v1.page_accounts: Described("ListAccounts", {OK: "Accounts"}),
-        v1.create_credentials: Described(
-            "CreateCredentials", {201: "TemporaryKey"}, (429,), body="CreateCredentialsInput"
-        ),
-        functions.download: Described("GetCode", {OK: "application/zip"}, FOUND),
-        tasklogs.get_logs: Described("GetTaskLogs", {OK: "Logs text/plain"}, (404, 429), parameters.LOGS),
-        v1.get_isolation: Described("GetIsolation", {OK: "Isolation"}),
-        v1.get_integrity: Described("GetIntegrity", {OK: "Integrity"}),
-        own_instances.page: Described("ListInstances", {OK: "Instances"}, FOUND, (parameters.query("function"),)),
-        own_instances.get: Described("GetInstance", {OK: "Instance"}, FOUND),
-        own_instances.events: Described("GetInstanceEvents", {OK: "InstanceEvents"}, FOUND),
-        v1_deliveries.get_deliveries: Described("GetDeliveries", {OK: "Deliveries"}, FOUND),
-        v1_deliveries.resend: Described("ResendDelivery", {202: "Delivery"}, CHANGED),
-        v1_deliveries.get_secret: Described("GetWebhookSecret", {OK: "WebhookSecret"}),
-        v1_deliveries.rotate_secret: Described("RotateWebhookSecret", {OK: "WebhookSecret"}),
-    }

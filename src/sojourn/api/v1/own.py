@@ -1,21 +1,15 @@
-"""The native API, `/v1`: what Function Compute's lacks. Errors are problem documents (RFC 9457)."""
+"""Accounts, keys for a time, what keeps accounts apart, and whether every promise held."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from starlette.routing import Route
-
 from sojourn.accounts import TEMPORARY_SECONDS_BOUNDS, TEMPORARY_SECONDS_DEFAULT
+from sojourn.api import answer
+from sojourn.api.answer import Answer
+from sojourn.api.call import Call, only
+from sojourn.api.operation import Handler
 from sojourn.errors import AccessDenied
 from sojourn.function import check_account_id, check_integer
 from sojourn.times import rfc3339
-
-from . import answer, instances, tasklogs, v1_deliveries
-from .answer import Answer
-from .call import Call, only
-from .commands import functions
-from .operation import Handler, Limit, Operation, small
 
 
 async def create_account(call: Call) -> Answer:
@@ -98,17 +92,6 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/v1/accounts", create_account),
     ("GET", "/v1/accounts", page_accounts),
     ("POST", "/v1/credentials", create_credentials),
-    ("GET", "/v1/code/{digest}", functions.download),
-    ("GET", "/v1/functions/{function}/tasks/{task}/logs", tasklogs.get_logs),
     ("GET", "/v1/isolation", get_isolation),
-    ("GET", "/v1/instances", instances.page),
-    ("GET", "/v1/instances/{instance}", instances.get),
-    ("GET", "/v1/instances/{instance}/events", instances.events),
-    *v1_deliveries.OPERATIONS,
     ("GET", "/v1/integrity", get_integrity),
 )
-
-
-def routes(operation: Callable[[Handler, Limit], Operation]) -> list[Route]:
-    """The routes of this API; `operation` makes a handler into what the router calls."""
-    return [Route(path, operation(handler, small), methods=[method]) for method, path, handler in OPERATIONS]

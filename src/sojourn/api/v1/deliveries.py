@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from sojourn.api import answer
+from sojourn.api.answer import Answer
+from sojourn.api.call import Call
+from sojourn.api.operation import Handler
 from sojourn.destination import Delivery
 from sojourn.queue import wire_name
 from sojourn.task import Task
 from sojourn.times import rfc3339
-
-from . import answer
-from .answer import Answer
-from .call import Call
-from .operation import Handler
 
 ACCEPTED = 202
 

@@ -1,0 +1,31 @@
+"""The native API, `/v1`: what Function Compute's lacks. Errors are problem documents (RFC 9457).
+
+A file here is a topic, and says in its `OPERATIONS` which paths it answers; here they are only put together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from starlette.routing import Route
+
+from sojourn.api import instances, tasklogs
+from sojourn.api.commands import functions
+from sojourn.api.operation import Handler, Limit, Operation, small
+
+from . import deliveries, own
+
+OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
+    *own.OPERATIONS,
+    ("GET", "/v1/code/{digest}", functions.download),
+    ("GET", "/v1/functions/{function}/tasks/{task}/logs", tasklogs.get_logs),
+    ("GET", "/v1/instances", instances.page),
+    ("GET", "/v1/instances/{instance}", instances.get),
+    ("GET", "/v1/instances/{instance}/events", instances.events),
+    *deliveries.OPERATIONS,
+)
+
+
+def routes(operation: Callable[[Handler, Limit], Operation]) -> list[Route]:
+    """The routes of this API; `operation` makes a handler into what the router calls."""
+    return [Route(path, operation(handler, small), methods=[method]) for method, path, handler in OPERATIONS]
