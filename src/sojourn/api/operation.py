@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from starlette.types import Receive, Scope, Send
-
-from sojourn import identity
 from sojourn.errors import SojournError
 
-from . import answer, errors, streaming
+from . import errors
 from .answer import Answer
 from .authentication import Authentication, single_headers
 from .backend import Backend
-from .call import Call, ClientGone, read_body
+from .call import Call, read_body
 from .dialect import NATIVE, Dialect
+from .request import ClientGone, Request
 
 Handler = Callable[[Call], Awaitable[Answer]]
 Limit = Callable[[Mapping[bytes, bytes]], tuple[str, int]]
@@ -33,7 +31,7 @@ def small(_: Mapping[bytes, bytes]) -> tuple[str, int]:
 
 
 class Operation:
-    """One operation as an ASGI application.
+    """One operation as an endpoint.
 
     Parameters
     ----------
@@ -58,37 +56,28 @@ class Operation:
         self._backend, self._authentication, self._dialect = backend, authentication, dialect
         self._handler, self._limit, self._problem = handler, limit, problem
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        number = self._backend.number()
-        request_id = identity.request_id(number)
-        try:
-            result = await self._answer(scope, receive, number)
-        except ClientGone:
-            return
-        except SojournError as error:
-            result = errors.of_error(error, request_id, problem=self._problem, codes=self._dialect.codes)
-        except Exception as error:  # noqa: BLE001 - the edge: whatever it was, the caller gets an answer
-            result = errors.of_surprise(error, request_id, problem=self._problem)
-        if result.stream is None:
-            await answer.send(result, request_id, send)
-        else:
-            bodiless = scope["method"] == "HEAD"
-            await streaming.send(result, result.stream, request_id, receive, send, bodiless=bodiless)
+    async def __call__(self, request: Request) -> Answer:
+        """The answer to one request.
 
-    async def _answer(self, scope: Scope, receive: Receive, number: int) -> Answer:
-        headers = single_headers(scope["headers"])
-        proof = self._authentication.check(scope, headers)
+        Raises
+        ------
+        ClientGone: nobody waits for it.
+
+        """
+        try:
+            return await self._answer(request)
+        except ClientGone:
+            raise
+        except SojournError as error:
+            return errors.of_error(error, request.request_id, problem=self._problem, codes=self._dialect.codes)
+        except Exception as error:  # noqa: BLE001 - the edge: whatever it was, the caller gets an answer
+            return errors.of_surprise(error, request.request_id, problem=self._problem)
+
+    async def _answer(self, request: Request) -> Answer:
+        headers = single_headers(request.headers)
+        proof = self._authentication.check(request, headers)
         what, limit_bytes = self._limit(headers)
-        body = await read_body(headers, receive, what, limit_bytes, proof.digest)
-        call = Call(
-            self._backend,
-            proof.key,
-            number=number,
-            scope=scope,
-            headers=headers,
-            body=body,
-            receive=receive,
-            dialect=self._dialect,
+        body = await read_body(headers, request, what, limit_bytes, proof.digest)
+        return await self._handler(
+            Call(self._backend, proof.key, request, headers=headers, body=body, dialect=self._dialect)
         )
-        return await self._handler(call)
