@@ -11,15 +11,19 @@ from . import addresses, errors, health, metrics, routing, v1, v2016_08_15, v202
 from .answer import Answer
 from .authentication import Authentication
 from .backend import Backend
+from .commands import invocations, tasks
+from .dialect import Dialect
 from .openapi import route
 from .openapi.document import OWN_PATH
-from .operation import Operation
+from .operation import Handler, Limit, Operation
 from .paths import Paths
 from .request import Request
 from .routing import Endpoint, Route
 
 PATH_CHARACTERS_MAX = 200
 BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED = 400, 404, 405
+_PROMPT = frozenset({invocations.invoke, tasks.get})
+"""The busiest commands; neither asks for the task that it runs in."""
 _GENERATIONS = tuple(f"/{each.DIALECT.version}/" for each in (v2023_03_30, v2021_04_06, v2016_08_15))
 
 
@@ -58,10 +62,14 @@ def build(backend: Backend) -> Application:
     authentication = Authentication(backend.catalog, unscaled(backend.clock))
     operation = partial(Operation, backend, authentication)
     problem = partial(operation, problem=True)
+
+    def command(handler: Handler, limit: Limit, *, dialect: Dialect) -> Operation:
+        return operation(handler, limit, dialect=dialect, prompt=handler in _PROMPT)
+
     dialects = [
         each
         for generation in (v2023_03_30, v2021_04_06, v2016_08_15)
-        for each in routing.routes(operation, generation.DIALECT, generation.OPERATIONS)
+        for each in routing.routes(command, generation.DIALECT, generation.OPERATIONS)
     ]
     return Application(
         backend,

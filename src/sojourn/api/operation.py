@@ -40,6 +40,7 @@ class Operation:
     limit: the bound of the body.
     dialect: the generation of the API that it belongs to.
     problem: whether errors are problem documents.
+    prompt: whether the handler gets along without a task of asyncio's, see `steps`.
 
     """
 
@@ -52,9 +53,11 @@ class Operation:
         *,
         dialect: Dialect = NATIVE,
         problem: bool = False,
+        prompt: bool = False,
     ) -> None:
         self._backend, self._authentication, self._dialect = backend, authentication, dialect
         self._handler, self._limit, self._problem = handler, limit, problem
+        self.prompt = prompt
 
     async def __call__(self, request: Request) -> Answer:
         """The answer to one request.
