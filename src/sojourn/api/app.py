@@ -24,6 +24,7 @@ PATH_CHARACTERS_MAX = 200
 BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED = 400, 404, 405
 _PROMPT = frozenset({invocations.invoke, tasks.get})
 """The busiest commands; neither asks for the task that it runs in."""
+_INVOCATIONS = "/invocations"
 _GENERATIONS = tuple(f"/{each.DIALECT.version}/" for each in (v2023_03_30, v2021_04_06, v2016_08_15))
 
 
@@ -43,6 +44,12 @@ class Application:
             return self._not_routed
         endpoint, request.names = found
         return endpoint
+
+    def submits(self, request: Request) -> bool:
+        """Whether `request` submits a task, and does nothing else."""
+        if request.method != "POST" or not request.path.endswith(_INVOCATIONS):
+            return False
+        return any(name == invocations.TYPE and value.lower() == b"async" for name, value in request.headers)
 
     async def _not_routed(self, request: Request) -> Answer:
         """No route has this path, or not with this method."""

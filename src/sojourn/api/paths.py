@@ -33,12 +33,18 @@ class Paths:
 
     def find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]] | None:
         """Who answers `method` at `path`, and what stands at the names of its path."""
-        for node, values in self._root.found(path.split("/"), 1, ()):
-            way = node.ways.get(method)
-            if way is not None:
-                endpoint, names = way
-                return endpoint, dict(zip(names, values, strict=True))
-        return None
+        parts = path.split("/")
+        node, values = self._root.straight(parts)
+        way = node.ways.get(method) if node is not None else None
+        if way is None:  # there may be more than one way to read it
+            for each, found in self._root.found(parts, 1, ()):
+                if method in each.ways:
+                    way, values = each.ways[method], list(found)
+                    break
+            else:
+                return None
+        endpoint, names = way
+        return endpoint, dict(zip(names, values, strict=True))
 
     def methods(self, path: str) -> list[str]:
         """All methods that are answered at `path`, in the order of the alphabet."""
@@ -70,6 +76,20 @@ class _Node:
             return self._ends.setdefault(named[2], _Node())
         self._name = self._name or _Node()
         return self._name
+
+    def straight(self, parts: list[str]) -> tuple[_Node | None, list[str]]:
+        """Where a path ends whose every part is a word or a plain name; None when that leads nowhere."""
+        node, values = self, list[str]()
+        for part in parts[1:]:
+            word = node._words.get(part)
+            if word is not None:
+                node = word
+            elif node._name is None or not part or node._ends:
+                return None, values
+            else:
+                node = node._name
+                values.append(part)
+        return node, values
 
     def found(self, parts: list[str], place: int, values: tuple[str, ...]) -> Iterator[Found]:
         """Each node at which the path may end whose parts from `place` on follow this node."""

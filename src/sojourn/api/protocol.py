@@ -116,13 +116,15 @@ class Protocol(asyncio.Protocol):
         if self._deaf:
             return
         in_head, heads, receiving, body_bytes = self._in_head, self._heads, self._receiving, self._body_bytes
+        self._exchanges.cork()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             if not self._deaf:  # what comes behind the last request is nobody's
                 self._refuse(400, "Invalid HTTP request received.")
             return
-        self._exchanges.proceed()
+        finally:
+            self._exchanges.uncork()
         if self._deaf or self._transport.is_closing():
             return
         if not self._in_head:
