@@ -57,37 +57,37 @@ class _Node:
 
     def __init__(self) -> None:
         self.ways: dict[str, tuple[Endpoint, tuple[str, ...]]] = {}
-        self._words: dict[str, _Node] = {}
-        self._ends: dict[str, _Node] = {}
-        self._name: _Node | None = None
-        self._rest: _Node | None = None
+        self.words: dict[str, _Node] = {}
+        self.ends: dict[str, _Node] = {}
+        self.name: _Node | None = None
+        self.rest: _Node | None = None
 
     def grown(self, part: str, names: list[str]) -> _Node:
         """The node behind `part`, which is made when there is none; a name goes to `names`."""
         if rest := _REST.fullmatch(part):
             names.append(rest[1])
-            self._rest = self._rest or _Node()
-            return self._rest
+            self.rest = self.rest or _Node()
+            return self.rest
         named = _NAMED.fullmatch(part)
         if not named:
-            return self._words.setdefault(part, _Node())
+            return self.words.setdefault(part, _Node())
         names.append(named[1])
         if named[2]:
-            return self._ends.setdefault(named[2], _Node())
-        self._name = self._name or _Node()
-        return self._name
+            return self.ends.setdefault(named[2], _Node())
+        self.name = self.name or _Node()
+        return self.name
 
     def straight(self, parts: list[str]) -> tuple[_Node | None, list[str]]:
         """Where a path ends whose every part is a word or a plain name; None when that leads nowhere."""
         node, values = self, list[str]()
         for part in parts[1:]:
-            word = node._words.get(part)
+            word = node.words.get(part)
             if word is not None:
                 node = word
-            elif node._name is None or not part or node._ends:
+            elif node.name is None or not part or node.ends:
                 return None, values
             else:
-                node = node._name
+                node = node.name
                 values.append(part)
         return node, values
 
@@ -97,13 +97,13 @@ class _Node:
             yield self, values
             return
         part = parts[place]
-        word = self._words.get(part)
+        word = self.words.get(part)
         if word is not None:
             yield from word.found(parts, place + 1, values)
-        for end, node in self._ends.items():
+        for end, node in self.ends.items():
             if part.endswith(end) and len(part) > len(end):
                 yield from node.found(parts, place + 1, (*values, part.removesuffix(end)))
-        if self._name is not None and part:
-            yield from self._name.found(parts, place + 1, (*values, part))
-        if self._rest is not None:
-            yield self._rest, (*values, "/".join(parts[place:]))
+        if self.name is not None and part:
+            yield from self.name.found(parts, place + 1, (*values, part))
+        if self.rest is not None:
+            yield self.rest, (*values, "/".join(parts[place:]))
