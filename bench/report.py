@@ -20,7 +20,7 @@ from .yardsticks import MEMORY_FILE_SYSTEMS, file_system
 
 FORMAT = 1
 """Counted up when a field of the document changes its meaning."""
-LIBRARIES = ("uvicorn", "uvloop", "httptools", "starlette", "apsw")
+LIBRARIES = ("uvicorn", "uvloop", "httptools", "apsw")
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):

@@ -86,6 +86,7 @@ class Protocol(asyncio.Protocol):
         for timer in (self._head_timer, self._late_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
+        del self._parser  # it knows this connection: a ring that only the collector would take away
         self._exchanges.lose()
         self._forget()
 
@@ -108,6 +109,7 @@ class Protocol(asyncio.Protocol):
     def _forget(self) -> None:
         if self._lost and not self._exchanges.running:
             self._host.closed(self)
+            del self._exchanges  # as above
 
     # What comes in ----------------------------------------------------------------------------------------------------
 
