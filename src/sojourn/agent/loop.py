@@ -118,6 +118,10 @@ class Loop:
         for end in ends:
             end()
 
+    def close(self) -> None:
+        """Let go of what it waits with; what it watched is its owners' to close."""
+        self._epoll.close()
+
     def run(self) -> None:
         """Turn until `ended`."""
         while not self.ended:
