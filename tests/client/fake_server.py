@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
-from client import acs3
+from client import acs3, fake_batch
 from sojourn import signature
 from sojourn.client import Connection
 
@@ -202,6 +202,8 @@ class FakeServer:
                 return self._accounts(seen)
             case ["v1", "functions", name, "tasks", task_id, what]:
                 return self._native(seen, name, task_id, what)
+            case ["v1", "functions", name, "tasks:batch"]:
+                return self._batch(seen, name)
             case ["v1", "webhook-secret"]:
                 return Reply(200, {"secret": "whsec_" + ("bmV3" if seen.method == "POST" else "b2xk")})
         return error(404, "PathNotSupported", f"'{seen.method}' against '{seen.path}' is not supported")
@@ -216,6 +218,19 @@ class FakeServer:
         if what == "deliveries":
             return Reply(200, {"deliveries": self.deliveries})
         return Reply(200, list(self.live) if seen.query.get("follow") == "true" else {"logs": self.logs})
+
+    def _batch(self, seen: Seen, name: str) -> Reply:
+        if name not in self.functions:
+            return error(404, "FunctionNotFound", f"function '{name}' does not exist")
+
+        def submit(task_id: str | None, payload: str) -> str | None:
+            task_id = task_id or f"1-made-{len(self.tasks):03d}"
+            if (name, task_id) in self.tasks:
+                return None
+            self.tasks[name, task_id] = task_of(name, task_id, list(self.lives)) | {"taskPayload": payload}
+            return task_id
+
+        return Reply(200, fake_batch.outcomes(seen.body, submit))
 
     def _functions(self, seen: Seen) -> Reply:
         if seen.method == "GET":
