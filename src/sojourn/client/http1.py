@@ -42,7 +42,7 @@ class Reader:
     `reusable` says after an answer whether the connection is good for another request.
     """
 
-    __slots__ = ("_answer", "_body", "_status", "_framed", "_headers", "_parser", "reusable")
+    __slots__ = ("_answer", "_body", "_framed", "_headers", "_parser", "_status", "reusable")
 
     def __init__(self) -> None:
         self._parser = httptools.HttpResponseParser(self)
