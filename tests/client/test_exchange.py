@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from typing import Self
+from typing import Any, Self
 
 import pytest
 
@@ -154,15 +154,15 @@ def test_a_call_that_could_not_be_sent_is_sent_again(
     refusals = [ConnectionRefusedError(111, "Connection refused")]
     connect, opened = socket.create_connection, asyncio.BaseEventLoop.create_connection
 
-    def once(*args: object, **named: object) -> socket.socket:
+    def once(*args: Any, **named: Any) -> socket.socket:
         if refusals:
             raise refusals.pop()
-        return connect(*args, **named)  # type: ignore[arg-type]
+        return connect(*args, **named)
 
-    async def once_async(*args: object, **named: object) -> object:
+    async def once_async(*args: Any, **named: Any) -> Any:
         if refusals:
             raise refusals.pop()
-        return await opened(*args, **named)  # type: ignore[arg-type]
+        return await opened(*args, **named)
 
     monkeypatch.setattr(socket, "create_connection", once)
     monkeypatch.setattr(asyncio.BaseEventLoop, "create_connection", once_async)
