@@ -306,6 +306,20 @@ _SHARED: Mapping[str, Schema] = {
         "required": ["accountId"],
         "additionalProperties": NOTHING,
     },
+    "SubmitTaskInput": given(
+        {
+            "taskId": text(pattern=function.TASK_NAME),
+            "payload": {"description": "any JSON: the event is its text, byte for byte"},
+            "payloadBase64": {
+                "type": "string",
+                "contentEncoding": "base64",
+                "description": "or the bytes of the event",
+            },
+            "delaySeconds": integer(function.DELAY_SECONDS_BOUNDS),
+            "qualifier": TEXT,
+        },
+        other=False,
+    ),
     "CreateCredentialsInput": {
         "type": "object",
         "properties": {"durationSeconds": nullable(integer(TEMPORARY_SECONDS_BOUNDS))},
@@ -313,6 +327,7 @@ _SHARED: Mapping[str, Schema] = {
     },
 }
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    "SubmitTaskInput": {"taskId": "order-1", "payload": {"order": 1}, "delaySeconds": 5},
     "CreateFunctionInput": {
         "functionName": "hello",
         "runtime": "python3.12",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
-from sojourn.api.v1 import deliveries, own
+from sojourn.api.v1 import deliveries, own, submission
 
 from . import parameters
-from .operations import CHANGED, FOUND, OK, Described
+from .operations import CHANGED, FOUND, LINES, OK, Described
 
 
 def native() -> dict[Handler, Described]:
@@ -30,4 +30,6 @@ def native() -> dict[Handler, Described]:
         deliveries.resend: Described("ResendDelivery", {202: "Delivery"}, CHANGED),
         deliveries.get_secret: Described("GetWebhookSecret", {OK: "WebhookSecret"}),
         deliveries.rotate_secret: Described("RotateWebhookSecret", {OK: "WebhookSecret"}),
+        submission.submit: Described("SubmitTask", {202: "SubmittedTask"}, (*CHANGED, 429), body="SubmitTaskInput"),
+        submission.submit_batch: Described("SubmitTasks", {OK: "SubmittedTasks"}, (*FOUND, 429), body=LINES),
     }
