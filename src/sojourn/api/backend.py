@@ -19,6 +19,7 @@ from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.timers import Timers
+from sojourn.tokens import Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class Backend:
     """
 
     catalog: Catalog
+    tokens: Tokens
     services: Services
     timers: Timers
     queue: Queue

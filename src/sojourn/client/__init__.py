@@ -21,9 +21,11 @@ from .calls import TaskFilter
 from .connection import Connection, from_environment
 from .conversation import Retries
 from .entries import (
+    AccessToken,
     Alias,
     FunctionVersion,
     HttpConfig,
+    NewToken,
     Provision,
     Scaling,
     Service,
@@ -64,6 +66,7 @@ from .model import (
 
 __all__ = [
     "AccessKey",
+    "AccessToken",
     "Account",
     "Alias",
     "AsyncClient",
@@ -83,6 +86,7 @@ __all__ = [
     "Instance",
     "Invocation",
     "NewTask",
+    "NewToken",
     "NoCredentials",
     "NotFound",
     "Outcome",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
-from sojourn.api.v1 import deliveries, own, submission
+from sojourn.api.v1 import deliveries, own, submission, tokens
 
 from . import parameters
-from .operations import CHANGED, FOUND, LINES, OK, Described
+from .operations import CHANGED, FOUND, GONE, LINES, OK, Described
 
 
 def native() -> dict[Handler, Described]:
@@ -32,4 +32,7 @@ def native() -> dict[Handler, Described]:
         deliveries.rotate_secret: Described("RotateWebhookSecret", {OK: "WebhookSecret"}),
         submission.submit: Described("SubmitTask", {202: "SubmittedTask"}, (*CHANGED, 429), body="SubmitTaskInput"),
         submission.submit_batch: Described("SubmitTasks", {OK: "SubmittedTasks"}, (*FOUND, 429), body=LINES),
+        tokens.create: Described("CreateToken", {201: "NewToken"}, (429,), body="CreateTokenInput"),
+        tokens.page: Described("ListTokens", {OK: "Tokens"}),
+        tokens.revoke: Described("RevokeToken", GONE, FOUND),
     }
