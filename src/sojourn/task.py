@@ -215,7 +215,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     `snapshot_id` the published version that it meant at that moment, 0 for LATEST. `attempts` counts starts of user
     code, `retries` those of them that answered a function error, `losses` those lost through our own fault. `owner` is
     the incarnation of the server that holds the task, 0 when nobody does. `error` is the wire's error class of the last
-    attempt when it failed, `result` its answer or its error document; both are empty while an attempt runs.
+    attempt when it failed, `result` its answer or its error document; both are empty while an attempt runs. `tags` are
+    the caller's own words, `rerun_of` the id, as callers see it, of the task of this function that it repeats.
     """
 
     id: int
@@ -242,6 +243,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes = b""
     result: bytes = b""
     snapshot_id: int = 0
+    tags: Mapping[str, str] = {}
+    rerun_of: str = ""
 
     @property
     def runs(self) -> int:
