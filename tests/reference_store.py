@@ -12,6 +12,8 @@ from contextlib import contextmanager
 
 import msgspec
 
+from reference_data import Data
+from reference_steering import Steering
 from sojourn import identity
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
@@ -23,7 +25,19 @@ from sojourn.trigger import Trigger
 
 Which = Callable[[Task | Delivery], bool]
 
-FIXED = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload", "snapshot_id")
+FIXED = (
+    "id",
+    "account_id",
+    "function_id",
+    "generation",
+    "name",
+    "qualifier",
+    "created_at",
+    "payload",
+    "snapshot_id",
+    "tags",
+    "rerun_of",
+)
 """What a task is submitted with, for good."""
 DELIVERY_FIXED = ("task_id", "function_id", "account_id", "target", "created_at")
 """What a delivery is made with, for good."""
@@ -48,22 +62,6 @@ class Hold:
         self.used = True
         self.reached.set()
         await self._free.wait()
-
-
-class Data:
-    """What survives the store: hand it to the next one to restart on the same rows."""
-
-    def __init__(self) -> None:
-        self.incarnation = 0
-        self.tasks: dict[int, Task] = {}
-        self.names: dict[tuple[int, str], int] = {}
-        self.logs: dict[tuple[int, int], Log] = {}
-        self.deliveries: dict[int, Delivery] = {}
-        self.functions: dict[int, Function] = {}
-        self.accounts: dict[str, Account] = {}
-        self.keys: dict[str, AccessKey] = {}
-        self.services: dict[tuple[str, str], Service] = {}
-        self.triggers: dict[tuple[int, str], Trigger] = {}
 
 
 class DataRecords:
@@ -92,7 +90,7 @@ class DataRecords:
                 yield Stray("log", task_id, f"of attempt {attempt}, which was not")
 
 
-class ReferenceStore:
+class ReferenceStore(Steering):
     """A `Store` in memory."""
 
     def __init__(self, data: Data | None = None) -> None:

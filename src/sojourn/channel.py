@@ -169,6 +169,10 @@ class Channel(asyncio.Protocol):
         self._stops[number] = (self._requests, log)
         self._send(frames.pack(frames.STOP, self._requests, number, msgspec.json.encode(order)))
 
+    def kill(self, number: int, order: StopOrder) -> None:
+        """Cut short the end of instance `number`, which was asked for before."""
+        self._send(frames.pack(frames.STOP, 0, number, msgspec.json.encode(order)))
+
     def _hook(self, kind: int, number: int, request_id: str, log: LogSink) -> asyncio.Future[HookOutcome | None]:
         answer: asyncio.Future[HookOutcome | None] = self._loop.create_future()
         self._requests += 1

@@ -205,7 +205,7 @@ class Dispatcher:
         used, refusal = None, DELETED
         if not function.deleted:
             held = self._concurrency.held(function)
-            if not self._concurrency.allows(function) or held >= EXECUTIONS_OF_FUNCTION_MAX:
+            if function.paused_at or not self._concurrency.allows(function) or held >= EXECUTIONS_OF_FUNCTION_MAX:
                 return Begun.LIMITED
             if self._pool.capacity.possible(function):
                 used = self._pool.acquire(function)
@@ -257,9 +257,13 @@ class Dispatcher:
         except StoreFailed as error:
             await self._executor.put_back(task_id, error)
 
-    async def stop(self, function: Function, name: str, actor: str) -> Task:
+    async def stop(self, function: Function, name: str, actor: str, *, force: bool = False) -> Task:
         """Stop a task wherever it is in its life, see `stopping.Stops.stop`."""
-        return await self._stops.stop(function, name, actor)
+        return await self._stops.stop(function, name, actor, force=force)
+
+    def waits(self, task: Task) -> bool:
+        """Whether nothing works on a task here, see `stopping.Stops.waits`."""
+        return self._stops.waits(task)
 
     async def abort(self, function: Function, actor: str) -> None:
         """End what runs of a function, whatever version: its running tasks are stopped, its calls are cut off."""

@@ -54,14 +54,16 @@ DELETED = Refused("FunctionDeleted", "the function was deleted")
 class Execution:
     """A task in our hands, from its claim to the write that ends its attempt.
 
-    `refusal` says why it cannot be triggered when there is no instance for it.
+    `refusal` says why it cannot be triggered when there is no instance for it, `forced` that its end is to come at
+    once.
     """
 
-    __slots__ = ("attempt", "instance", "refusal", "task_id")
+    __slots__ = ("attempt", "forced", "instance", "refusal", "task_id")
 
     def __init__(self, task_id: int, instance: Instance | None, refusal: Refused = DELETED) -> None:
         self.task_id, self.instance, self.refusal = task_id, instance, refusal
         self.attempt: Attempt | None = None
+        self.forced = False
 
 
 class Executor:
@@ -115,8 +117,8 @@ class Executor:
         """End what a task runs on; None when its instance lives on, see `Pool.give_up`."""
         assert execution.instance is not None  # noqa: S101 - the caller has looked
         if execution.attempt is not None:
-            return await execution.attempt.end(reason)
-        return await self._pool.stop(execution.instance, reason, wire_name(task))
+            return await execution.attempt.end(reason, force=execution.forced)
+        return await self._pool.stop(execution.instance, reason, wire_name(task), force=execution.forced)
 
     async def settle(self, task: Task, ended: Outcome, attempt: Attempt | None) -> bool:
         """Judge what an attempt came to and make it durable; False when somebody else moved the task first."""

@@ -137,7 +137,7 @@ class StopOrder(msgspec.Struct, frozen=True, kw_only=True):
     `reason` is what PreStop is told: `stop`, `timeout`, `cancel`, `idle`, `update`, `memory`, `drain`, `shutdown`, …
     `task_id` is the task that is stopped, "" when it is none's doing. `request_id` is the hook's own.
     `pre_stop` False spares the hook: the instance was never initialized. `grace_seconds` lies between SIGTERM and
-    SIGKILL.
+    SIGKILL. `force` ends at once also what an order before gives time to.
     """
 
     reason: str
@@ -145,6 +145,7 @@ class StopOrder(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str = ""
     request_id: str = ""
     pre_stop: bool = True
+    force: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,7 +258,8 @@ class Sandbox(Protocol):
     async def stop(self, instance_id: str, order: StopOrder, log: LogSink) -> Exit:
         """End an instance, also while it is busy or frozen: PreStop, SIGTERM, grace, SIGKILL of the whole tree, proof.
 
-        Stopping an instance that is gone already returns how it went; one that is being stopped is waited for.
+        Stopping an instance that is gone already returns how it went; one that is being stopped is waited for, and
+        killed at once when the order is to `force` it.
         """
         ...
 

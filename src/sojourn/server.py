@@ -42,6 +42,7 @@ from .function import AccessKey, Account, Function
 from .homes import Homes, mark_of
 from .listener import listen
 from .logs import Logs
+from .operations import Operations
 from .pool import Pool
 from .queue import Queue
 from .runtime import Runtime
@@ -103,6 +104,7 @@ class Server:
             self.pool.change(function)
         self.deliveries.start()
         self.timers.start()
+        self.operations.start()
         self.auditor.start(settings.audit_seconds)
         self._serve_http(listener)
         owner = self._owner()
@@ -143,6 +145,7 @@ class Server:
         drain = asyncio.ensure_future(self.dispatcher.drain(self.settings.drain_seconds))
         hurry = asyncio.ensure_future(self._hurry.wait())
         await self.timers.close()
+        await self.operations.close()
         await self.auditor.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
@@ -237,6 +240,15 @@ class Server:
         )
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         await self.timers.load()
+        self.operations = Operations(
+            self.store,
+            self.queue,
+            self.catalog,
+            clock,
+            stops=self.dispatcher,
+            number=lambda: self.numbers.next(clock.now()),
+        )
+        await self.operations.load()
         self.auditor = Auditor(self.store, unscaled(clock))
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
@@ -298,6 +310,7 @@ class Server:
             pool=self.pool,
             logs=self.logs,
             deliveries=self.deliveries,
+            operations=self.operations,
             runtimes=self.runtimes,
             clock=self.clock,
             numbers=self.numbers,

@@ -15,8 +15,8 @@ from .function import matching
 TAGS_MAX = 10
 HEADER = b"x-sojourn-task-tags"
 
-_KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,63}")
-_VALUE = re.compile(r"[^\x00-\x1f\x7f,]{0,128}")
+KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,63}")
+VALUE = re.compile(r"[^\x00-\x1f\x7f,]{0,128}")
 
 
 def check_tags(field: str, value: object) -> dict[str, str]:
@@ -34,7 +34,7 @@ def check_tags(field: str, value: object) -> dict[str, str]:
     key_bound = "must have keys of 1 to 64 letters, digits, '_', '.', ':', '/' or '-'"
     value_bound = "must have values of at most 128 characters, without commas and control characters"
     found = {
-        matching(field, key, _KEY, key_bound): matching(f"{field}.{key}", text, _VALUE, value_bound)
+        matching(field, key, KEY, key_bound): matching(f"{field}.{key}", text, VALUE, value_bound)
         for key, text in value.items()
     }
     return dict(sorted(found.items()))

@@ -102,7 +102,9 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class Aged(msgspec.Struct, frozen=True):
-    """The message is older than the function's maximum event age."""
+    """The message is older than the function's maximum event age, or `actor` said that it counts as too old."""
+
+    actor: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -138,9 +140,10 @@ class GaveUp(msgspec.Struct, frozen=True):
 
 
 class StopRequested(msgspec.Struct, frozen=True):
-    """Someone asked for the task to be stopped; `actor` says who."""
+    """Someone asked for the task to be stopped; `actor` says who, `force` that no time is to be given to it."""
 
     actor: str = ""
+    force: bool = False
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -181,6 +184,7 @@ LEGAL_STEPS = machine.edges(TRANSITIONS) - {(Status.RETRYING, Status.RETRYING)}
 
 LEASE_LOST = "LeaseLost"
 MESSAGE_TOO_OLD = "EventAgeExceeded"
+EXPIRED_BY_CALLER = "ExpiredByCaller"
 INSTANCE_LOST = "InstanceLost"
 UNHANDLED = "UnhandledInvocationError"
 HANDLED = "HandledInvocationError"
@@ -337,12 +341,14 @@ def _consequences(task: Task, fact: Fact, stamp: int) -> tuple[dict[str, Any], M
             changes, detail = _failed(task, fact)
         case Aged():
             changes = {"owner": 0, "due_at": 0}
-            detail = {"cause": MESSAGE_TOO_OLD} | ({"Error": task.error} if task.error else {})
+            cause = {"cause": EXPIRED_BY_CALLER, "actor": fact.actor} if fact.actor else {"cause": MESSAGE_TOO_OLD}
+            detail = cause | ({"Error": task.error} if task.error else {})
         case Refused():
             changes = {"owner": 0, "due_at": 0, "error": fact.cause}
             detail = {"Error": fact.cause, "message": fact.message}
         case StopRequested():
-            changes, detail = {"due_at": 0}, {"actor": fact.actor} if fact.actor else {}
+            changes = {"due_at": 0}
+            detail = ({"actor": fact.actor} if fact.actor else {}) | ({"force": True} if fact.force else {})
         case Ended():
             changes, detail = {"owner": 0}, fact.evidence
         case Submitted():  # it makes the first row, see `submit`

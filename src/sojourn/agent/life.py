@@ -129,8 +129,10 @@ class Life:
             self._host.send(answer)
 
     def stop(self, resident: Resident, request: int, order: dict[str, Any]) -> None:
-        """PreStop where there is one, then the signals; a second stop changes nothing."""
+        """PreStop where there is one, then the signals; a second stop changes nothing, but for one that kills."""
         if resident.stopping:
+            if order.get("force"):
+                resident.signal(signal.SIGKILL)
             return
         resident.stopping = True
         resident.asked_at = time.monotonic()

@@ -13,6 +13,7 @@ from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.logs import Logs
+from sojourn.operations import Operations
 from sojourn.pool import Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Runtime
@@ -38,6 +39,7 @@ class Backend:
     pool: Pool
     logs: Logs
     deliveries: Deliveries
+    operations: Operations
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers

@@ -13,6 +13,7 @@ from sojourn.hook import HOOKS
 from sojourn.instance import Status as InstanceStatus
 from sojourn.task import Status
 
+from . import steering_answers
 from .schema import (
     BOOLEAN,
     INTEGER,
@@ -71,6 +72,7 @@ _TASK: dict[str, Schema] = {
     ),
     "returnPayload": TEXT,
 }
+_OF_CALLER: dict[str, Schema] = {"taskTags": mapping(TEXT), "rerunOf": TEXT}
 _TRIGGER: dict[str, Schema] = {
     "triggerId": TEXT,
     "triggerName": TEXT,
@@ -178,11 +180,12 @@ def _newest() -> dict[str, Schema]:
                 **optional,
                 "versionId": TEXT,
                 "invocationRestriction": shown({"disable": BOOLEAN, "reason": TEXT}),
+                "queuePausedSince": STAMP,
             },
         ),
         "Task": shown(
             {"functionArn": TEXT, "taskId": TEXT, "taskErrorMessage": TEXT, "taskPayload": TEXT, **_TASK},
-            {"taskPayloadEncoding": _ENCODING, "returnPayloadEncoding": _ENCODING},
+            {"taskPayloadEncoding": _ENCODING, "returnPayloadEncoding": _ENCODING, **_OF_CALLER},
         ),
         "TaskPage": _page("tasks", "Task"),
         "AsyncConfig": shown({"functionArn": TEXT, "asyncTask": BOOLEAN, **_ASYNC}, _OFTEN),
@@ -260,7 +263,7 @@ def _older() -> dict[str, Schema]:
                 "invocationPayload": TEXT,
                 **_TASK,
             },
-            {"invocationPayloadEncoding": _ENCODING, "returnPayloadEncoding": _ENCODING},
+            {"invocationPayloadEncoding": _ENCODING, "returnPayloadEncoding": _ENCODING, **_OF_CALLER},
         ),
         "TaskPage": _page("invocations", "Task"),
         "AsyncConfig": shown(
@@ -375,6 +378,7 @@ def native() -> dict[str, Schema]:
             }
         ),
         "Deliveries": shown({"deliveries": listed(ref("Delivery"))}),
+        **steering_answers.steering(),
         "WebhookSecret": shown({"secret": TEXT}),
         "Health": shown({"status": choice("ok")}),
         "About": shown({"name": choice("sojourn"), "version": TEXT, "apiVersions": listed(TEXT)}),
