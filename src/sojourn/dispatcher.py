@@ -31,6 +31,7 @@ from .function import Function
 from .gate import Begun, Gate
 from .pool import Pool
 from .queue import Queue
+from .reports import Reports
 from .stopping import Stops
 from .store import OpenTask
 from .task import INSTANCE_LOST, Aged, Backoff, Claimed, Ended, Refused, Status, Task
@@ -56,6 +57,7 @@ class Dispatcher:
     function_of: the function of an id as it stands now, also a deleted one.
     backoff: the waits before retries, where a function has none of its own.
     rng: gives the jitter of those waits.
+    reports: take what tasks say of how far they are.
 
     """
 
@@ -68,6 +70,7 @@ class Dispatcher:
         function_of: Callable[[int], Function],
         backoff: Backoff,
         rng: random.Random,
+        reports: Reports,
     ) -> None:
         self._queue, self._pool, self._clock = queue, pool, clock
         self._function_of = function_of
@@ -75,7 +78,9 @@ class Dispatcher:
         self._gate = Gate(pool, clock, function_of)
         self._calls = Calls(pool, self._concurrency, self._gate)
         self._executions: dict[int, Execution] = {}
-        self._executor = Executor(queue, pool, clock, function_of=function_of, backoff=backoff, rng=rng)
+        self._executor = Executor(
+            queue, pool, clock, function_of=function_of, backoff=backoff, rng=rng, reports=reports
+        )
         self._stops = Stops(queue, self._executor, self._executions)
         self._moments: list[tuple[int, int]] = []
         self._moment_of: dict[int, int] = {}

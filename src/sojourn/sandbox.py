@@ -84,13 +84,19 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of the handler; with `http` the payload is a request for the program, see `agent.frames.pack_http`."""
+    """One call of the handler; with `http` the payload is a request for the program, see `agent.frames.pack_http`.
+
+    `checkpoint` is what the attempt before left for this one; `on_report` gets what it says of how far it is, as JSON
+    that nobody has checked.
+    """
 
     request_id: str
     payload: bytes
     retry_count: int = 0
     deadline_at: int = 0
     http: bool = False
+    checkpoint: bytes = b""
+    on_report: Callable[[bytes], None] | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):

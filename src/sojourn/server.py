@@ -45,6 +45,7 @@ from .logs import Logs
 from .operations import Operations
 from .pool import Pool
 from .queue import Queue
+from .reports import Reports
 from .runtime import Runtime
 from .sandbox import Capabilities, SandboxDriver
 from .sandboxes.container import ContainerDriver
@@ -153,6 +154,7 @@ class Server:
         crashpoint("server.drain.waited")
         await self.pool.close("drain")
         await self.dispatcher.close()
+        await self.reports.close()
         crashpoint("server.drain.ended")
         self.logs.close()
         await self.deliveries.close()
@@ -230,6 +232,7 @@ class Server:
             submits_pending_max=settings.submits_pending_max,
             tasks_open_max=settings.tasks_open_max,
         )
+        self.reports = Reports(self.store, clock)
         self.dispatcher = Dispatcher(
             self.queue,
             self.pool,
@@ -237,6 +240,7 @@ class Server:
             function_of=self.catalog.by_id,
             backoff=Backoff(base_seconds=settings.retry_base_seconds, cap_seconds=settings.retry_cap_seconds),
             rng=random.Random(secrets.randbits(64)),
+            reports=self.reports,
         )
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         await self.timers.load()
@@ -311,6 +315,7 @@ class Server:
             logs=self.logs,
             deliveries=self.deliveries,
             operations=self.operations,
+            reports=self.reports,
             runtimes=self.runtimes,
             clock=self.clock,
             numbers=self.numbers,

@@ -46,7 +46,7 @@ class Stops:
         if not asked.cancelled():
             asked.exception()  # whoever waits gets it too; when nobody does, there is nobody to tell
 
-    async def _stop(self, function: Function, name: str, actor: str, *, force: bool) -> Task:
+    async def _stop(self, function: Function, name: str, actor: str, *, force: bool = False) -> Task:
         while True:
             task = await self._queue.find(function, name)
             if task.status is Status.STOPPING:
@@ -102,7 +102,9 @@ class Stops:
             exit_ = await self._executor.end(execution, task, "stop")
             ended = {"cancelled": True, "processesLeft": 0} if exit_ is None else outcome.evidence_of(exit_)
             facts = attempt.facts if attempt is not None else {"ran": task.attempts > 0}
-            evidence = facts | ended | {"instanceId": used.id} | ({"forced": True} if execution.forced else {})
+            evidence = {**facts, **ended, "instanceId": used.id}
+            if execution.forced:
+                evidence["forced"] = True
         log = attempt.output.log(attempt.number) if attempt is not None else None
         crashpoint("task.stop.proved")
         await self._executor.insist(task, Ended(evidence), log)

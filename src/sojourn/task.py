@@ -341,8 +341,8 @@ def _consequences(task: Task, fact: Fact, stamp: int) -> tuple[dict[str, Any], M
             changes, detail = _failed(task, fact)
         case Aged():
             changes = {"owner": 0, "due_at": 0}
-            cause = {"cause": EXPIRED_BY_CALLER, "actor": fact.actor} if fact.actor else {"cause": MESSAGE_TOO_OLD}
-            detail = cause | ({"Error": task.error} if task.error else {})
+            aged = {"cause": EXPIRED_BY_CALLER, "actor": fact.actor} if fact.actor else {"cause": MESSAGE_TOO_OLD}
+            detail = aged | ({"Error": task.error} if task.error else {})
         case Refused():
             changes = {"owner": 0, "due_at": 0, "error": fact.cause}
             detail = {"Error": fact.cause, "message": fact.message}

@@ -46,6 +46,7 @@ from sojourn.logs import Logs
 from sojourn.operations import Operations
 from sojourn.pool import Instance, Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
@@ -293,6 +294,7 @@ class Door:
             stops=self.dispatcher,
             number=lambda: numbers.next(clock.now()),
         )
+        self.reports = Reports(self.store, clock)
         self.app = app = build(
             Backend(
                 catalog=self.catalog,
@@ -304,6 +306,7 @@ class Door:
                 logs=self.logs,
                 deliveries=self.deliveries,
                 operations=self.operations,
+                reports=self.reports,
                 runtimes={"python": self.runtime},
                 clock=clock,
                 numbers=numbers,
@@ -323,6 +326,7 @@ class Door:
         self._started.set()
         await serving
         await self.operations.close()
+        await self.reports.close()
         await self.deliveries.close()
         await self.pool.close()
 

@@ -16,6 +16,7 @@ from sojourn.logs import Logs
 from sojourn.operations import Operations
 from sojourn.pool import Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
@@ -40,6 +41,7 @@ class Backend:
     logs: Logs
     deliveries: Deliveries
     operations: Operations
+    reports: Reports
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers

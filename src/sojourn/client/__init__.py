@@ -60,6 +60,7 @@ from .model import (
     TaskPage,
     Version,
 )
+from .steered import Operation, Queue, Rerun, TaskProgress
 
 __all__ = [
     "AccessKey",
@@ -83,8 +84,11 @@ __all__ = [
     "Invocation",
     "NoCredentials",
     "NotFound",
+    "Operation",
     "Provision",
+    "Queue",
     "Refused",
+    "Rerun",
     "Retries",
     "Scaling",
     "ServerError",
@@ -95,6 +99,7 @@ __all__ = [
     "TaskEvent",
     "TaskFilter",
     "TaskPage",
+    "TaskProgress",
     "TemporaryKey",
     "Throttled",
     "TimerConfig",

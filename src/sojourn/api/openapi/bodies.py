@@ -20,6 +20,7 @@ from sojourn.configuration import ANY_HANDLER, ASYNC_RULES, DESTINATIONS, RULES
 from sojourn.function import DESCRIPTION_CHARACTERS_MAX as DESCRIPTION_MAX
 from sojourn.hook import HOOKS, INITIALIZER
 from sojourn.own_program import HEALTH_BOUNDS, HEALTH_PATH, IMAGE
+from sojourn.progress import CHECKPOINT_BYTES_MAX, MESSAGE_CHARACTERS_MAX, PERCENT_BOUNDS
 from sojourn.task import Status
 from sojourn.times import MILLISECONDS_MAX
 
@@ -310,6 +311,7 @@ def task_filter() -> Schema:
     return given({name: fields[name] for name in filters.FIELDS}, other=NOTHING) | {"minProperties": 1}
 
 
+_REPORTED = ("percent", "message", "checkpoint")
 _INSTANCES = integer(function.MIN_INSTANCES_BOUNDS)
 _SHARED: Mapping[str, Schema] = {
     "PutConcurrencyInput": given(
@@ -356,6 +358,16 @@ _SHARED: Mapping[str, Schema] = {
         },
         other=NOTHING,
     ),
+    "ReportInput": given(
+        {
+            "percent": {"type": "number", "minimum": PERCENT_BOUNDS[0], "maximum": PERCENT_BOUNDS[1]},
+            "message": text(MESSAGE_CHARACTERS_MAX),
+            "checkpoint": {**TEXT, "description": f"at most {CHECKPOINT_BYTES_MAX} bytes"},
+            "checkpointEncoding": choice("base64"),
+        },
+        other=NOTHING,
+    )
+    | {"anyOf": [{"required": [name], "properties": {name: {"not": NOTHING}}} for name in _REPORTED]},
     "BulkInput": given({"filter": task_filter(), "dryRun": BOOLEAN}, ["filter"], other=NOTHING),
     "CreateCredentialsInput": {
         "type": "object",
@@ -378,6 +390,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "triggerConfig": '{"cronExpression": "CRON_TZ=Asia/Shanghai 0 30 2 * * *", "payload": "all"}',
     },
     "CreateAliasInput": {"aliasName": "live", "versionId": "1"},
+    "ReportInput": {"percent": 40, "message": "page 4 of 10", "checkpoint": "4"},
     "StopInput": {"force": True},
     "RerunInput": {"payload": '{"order": 7}', "tags": {"tenant": "t1"}},
     "BulkInput": {"filter": {"status": ["Enqueued"], "function": "hello", "createdTo": 1}, "dryRun": True},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
-from sojourn.api.v1 import deliveries, operations, own, queue_control, steering
+from sojourn.api.v1 import deliveries, operations, own, progress, queue_control, steering
 
 from . import parameters
 from .operations import CHANGED, FOUND, OK, Described
@@ -36,6 +36,8 @@ def native() -> dict[Handler, Described]:
         steering.rerun: Described("RerunTask", {202: "Rerun"}, (404, 409, 412, 429), body="RerunInput"),
         queue_control.pause: Described("PauseQueue", {OK: "Queue"}, CHANGED, body="NoInput"),
         queue_control.resume: Described("ResumeQueue", {OK: "Queue"}, CHANGED, body="NoInput"),
+        progress.get: Described("GetProgress", {OK: "Progress"}, FOUND),
+        progress.report: Described("ReportProgress", {202: "Progress"}, (404, 412), body="ReportInput"),
         operations.stop: Described("StopTasks", _BEGUN, _BULK, body="BulkInput"),
         operations.rerun: Described("RerunTasks", _BEGUN, _BULK, body="BulkInput"),
         operations.expire: Described("ExpireTasks", _BEGUN, _BULK, body="BulkInput"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sojourn.bulk import OperationStatus, Verb
 from sojourn.task import Status
 
-from .schema import BOOLEAN, INTEGER, STAMP, TEXT, Schema, choice, listed, mapping, nullable, ref, shown
+from .schema import BOOLEAN, INTEGER, NUMBER, STAMP, TEXT, Schema, choice, listed, mapping, nullable, ref, shown
 
 STATUS = choice(*(status.value for status in Status))
 
@@ -22,6 +22,17 @@ def steering() -> dict[str, Schema]:
                 "status": STATUS,
                 "rerunOf": TEXT,
                 "tags": mapping(TEXT),
+            }
+        ),
+        "Progress": shown(
+            {
+                "taskId": TEXT,
+                "attempt": {"type": "integer", "description": "which one reported it, 0 when none did"},
+                "percent": nullable(NUMBER),
+                "message": TEXT,
+                "reportedTime": nullable(STAMP),
+                "checkpoint": {"type": "string", "contentEncoding": "base64"},
+                "checkpointEncoding": choice("base64"),
             }
         ),
         "Queue": shown(

@@ -13,7 +13,7 @@ from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
 
-from . import deliveries, operations, own, queue_control, steering
+from . import deliveries, operations, own, progress, queue_control, steering
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -26,8 +26,9 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *steering.OPERATIONS,
     *queue_control.OPERATIONS,
     *operations.OPERATIONS,
+    *progress.OPERATIONS,
 )
-LIMITS: Mapping[Handler, Limit] = {**steering.LIMITS}
+LIMITS: Mapping[Handler, Limit] = {**steering.LIMITS, **progress.LIMITS}
 """The bounds of bodies that may be larger than a few settings."""
 
 
