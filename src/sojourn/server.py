@@ -323,6 +323,7 @@ class Server:
             isolation=self.isolation,
             ready=lambda: self._ready,
             auditor=self.auditor,
+            cached_bytes=self.store.cached_bytes,
             url=self.url,
         )
         self._http = _Http(

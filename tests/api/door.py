@@ -316,6 +316,7 @@ class Door:
                 ),
                 ready=lambda: self.ready,
                 auditor=Auditor(self.store, clock),
+                cached_bytes=self.store.cached_bytes,
             )
         )
         config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, server_header=False)

@@ -28,8 +28,8 @@ class Backend:
     """The loops and facts that handlers use.
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
-    server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds. `url` is
-    where the server listens.
+    server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds.
+    `cached_bytes()` is what the store keeps in memory. `url` is where the server listens.
     """
 
     catalog: Catalog
@@ -49,6 +49,7 @@ class Backend:
     isolation: Capabilities
     ready: Callable[[], bool]
     auditor: Auditor
+    cached_bytes: Callable[[], int]
     url: str = ""
 
     def number(self) -> int:
