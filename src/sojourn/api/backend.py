@@ -13,8 +13,10 @@ from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.logs import Logs
+from sojourn.operations import Operations
 from sojourn.pool import Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
@@ -40,6 +42,8 @@ class Backend:
     pool: Pool
     logs: Logs
     deliveries: Deliveries
+    operations: Operations
+    reports: Reports
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers

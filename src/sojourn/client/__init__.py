@@ -63,6 +63,7 @@ from .model import (
     TaskPage,
     Version,
 )
+from .steered import Operation, Queue, Rerun, TaskProgress
 
 __all__ = [
     "AccessKey",
@@ -89,9 +90,12 @@ __all__ = [
     "NewToken",
     "NoCredentials",
     "NotFound",
+    "Operation",
     "Outcome",
     "Provision",
+    "Queue",
     "Refused",
+    "Rerun",
     "Retries",
     "Scaling",
     "ServerError",
@@ -102,6 +106,7 @@ __all__ = [
     "TaskEvent",
     "TaskFilter",
     "TaskPage",
+    "TaskProgress",
     "TemporaryKey",
     "Throttled",
     "TimerConfig",

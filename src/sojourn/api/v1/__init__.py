@@ -13,7 +13,7 @@ from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
 
-from . import deliveries, own, submission, tokens
+from . import deliveries, operations, own, progress, queue_control, steering, submission, tokens
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -25,9 +25,13 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *deliveries.OPERATIONS,
     *submission.OPERATIONS,
     *tokens.OPERATIONS,
+    *steering.OPERATIONS,
+    *queue_control.OPERATIONS,
+    *operations.OPERATIONS,
+    *progress.OPERATIONS,
 )
-LIMITS: Mapping[Handler, Limit] = {**submission.LIMITS}
-"""The bounds of bodies that are not small."""
+LIMITS: Mapping[Handler, Limit] = {**submission.LIMITS, **steering.LIMITS, **progress.LIMITS}
+"""The bounds of bodies that may be larger than a few settings."""
 
 
 def routes(operation: Callable[[Handler, Limit], Operation]) -> list[Route]:
