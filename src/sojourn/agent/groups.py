@@ -303,11 +303,14 @@ def _value(text: bytes, key: bytes) -> int:
     return 0
 
 
-def join(entries: Iterable[str]) -> bool:
-    """Walk into the group behind `entries`, with this process and what it forks; False when that did not work."""
-    for path in entries:
+def join(entries: Iterable[str | int]) -> bool:
+    """Walk into the group behind `entries`, with this process and what it forks; False when that did not work.
+
+    An entry is a path, or a descriptor of one for a process that does not see it, which is closed.
+    """
+    for entry in entries:
         try:
-            fd = os.open(path, os.O_WRONLY)
+            fd = entry if isinstance(entry, int) else os.open(entry, os.O_WRONLY)
             try:
                 os.write(fd, b"0")
             finally:

@@ -28,7 +28,7 @@ from .loop import Loop
 from .standstill import Standstill
 
 MESSAGE_BYTES_MAX = 192 * 1024
-_DESCRIPTORS_MAX = 3
+_DESCRIPTORS_MAX = 16
 _ORPHAN_PAUSE_SECONDS = 0.005
 _STEPS_AT_ONCE = 4
 _STEP_PAUSE_SECONDS = 0.001
@@ -48,10 +48,14 @@ class Birth:
 
 
 class Zygote:
-    """Forks and ends instances for the agent at the other end of `control`."""
+    """Forks and ends instances for the agent at the other end of `control`.
 
-    def __init__(self, control: socket.socket, *, namespaces: bool) -> None:
-        self._control, self._namespaces = control, namespaces
+    With `announced` every instance says itself that it is born, so that the agent has its number from the kernel: in a
+    pid namespace of ours we do not know it, and as a template (see `templates`) we would not be believed.
+    """
+
+    def __init__(self, control: socket.socket, *, namespaces: bool, announced: bool = False) -> None:
+        self._control, self._namespaces, self._announced = control, namespaces, announced
         self._loop = Loop()
         self._pids: dict[int, int] = {}
         self._dead: list[tuple[int, int, int]] = []
@@ -109,28 +113,32 @@ class Zygote:
     def _create(self, number: int, spec: dict[str, Any], descriptors: list[int]) -> None:
         go_read, go_write = os.pipe()
         launcher, grouped = 0, True
+        entries = [descriptors.pop() for _ in range(int(spec.get("entries", 0)))]
         try:
-            pid, launcher, grouped = self._fork_apart(spec) if self._namespaces else (os.fork(), 0, True)
+            pid, launcher, grouped = self._fork_apart(spec, entries) if self._namespaces else (os.fork(), 0, True)
         except OSError as error:
             self._say(number=number, failed=str(error))
             pid = -1
         if pid == 0:
+            if self._announced:
+                self._say(number=number, born=grouped)
             os.close(go_write)
             self._birth = Birth(spec, descriptors, go_read, self)
             self._loop.ended = True
             return
         if pid > 0:
             self._pids[pid] = number
-            self._say(number=number, pid=pid, grouped=grouped)
+            if not self._announced:
+                self._say(number=number, pid=pid, grouped=grouped)
             if launcher:
                 os.waitpid(launcher, 0)
             os.write(go_write, b"g")
-        for fd in (*descriptors, go_read, go_write):
+        for fd in (*descriptors, *entries, go_read, go_write):
             os.close(fd)
 
     @staticmethod
-    def _fork_apart(spec: dict[str, Any]) -> tuple[int, int, bool]:
-        """Fork an instance as the first process of new namespaces, in its group.
+    def _fork_apart(spec: dict[str, Any], entries: list[int]) -> tuple[int, int, bool]:
+        """Fork an instance as the first process of new namespaces, in its group, whose files may lie open in `entries`.
 
         Returns like `os.fork`, with the launcher's pid, and whether the group could be entered. One that could not is
         taken out of `spec`, so that the instance knows.
@@ -143,17 +151,17 @@ class Zygote:
         told_read, told_write = os.pipe()
         launcher = os.fork()
         if launcher == 0:
-            told, outside = b"0", b""
+            told, outside, grouped = b"0", b"", True
             try:
-                if not groups.join(spec.get("groups", ())):
+                if not groups.join(entries or spec.get("groups", ())):
                     spec["groups"] = spec["held"] = ()
-                    outside = b" outside"
+                    outside, grouped = b" outside", False
                 namespace.begin()
                 pid = os.fork()
                 if pid == 0:
                     os.close(told_read)
                     os.close(told_write)
-                    return 0, 0, True
+                    return 0, 0, grouped
                 told = str(pid).encode() + outside
             except OSError as error:
                 told = str(error).encode()
