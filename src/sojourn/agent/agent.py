@@ -215,7 +215,8 @@ class Agent:
         if "pid" in message:
             resident.memory.pid = int(message["pid"])
             resident.forked_at = self._loop.time()
-            if not message["grouped"]:
+        elif "born" in message:
+            if not message["born"]:  # it could not walk into its group
                 self._limits.outside(resident)
         elif "frozen" in message:
             if message.get("outrun"):  # it forks faster than it can be stopped, and would run on

@@ -8,7 +8,6 @@ goes wrong on the way is told to the agent in one FAILED frame.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import os
@@ -60,7 +59,7 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
         root = "/"
         if kind != _CONTAINER:  # whose engine does all this with the image's program; here runs only code of ours
             root = _settle_in(spec, namespaces=namespaces, code=code, own_user=own_user)
-            namespace.confine(must=namespaces)
+            namespace.confine(birth.bounding, must=namespaces)
     except namespace.CodeMissing as error:
         _fail(channel, CODE_MISSING, str(error))
     except (OSError, ImportError) as error:
@@ -92,7 +91,7 @@ def _be_template(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -
         if namespaces:
             namespace.reign()
         else:
-            namespace.confine(must=False)
+            namespace.confine(birth.bounding, must=False)
         _tie(birth)
         preloading.load(spec["preload"], root)
     except (OSError, namespace.CodeMissing) as error:
@@ -123,15 +122,14 @@ def _settle(birth: Birth) -> socket.socket:
     if birth.channel_fd != _CHANNEL_FD:
         os.dup2(birth.channel_fd, _CHANNEL_FD)
     os.set_inheritable(_CHANNEL_FD, False)
-    kept = _CHANNEL_FD
+    next_fd = _CONTROL_FD
     if birth.control_fd >= 0:
-        kept = _CONTROL_FD
         os.dup2(birth.control_fd, _CONTROL_FD)
         os.set_inheritable(_CONTROL_FD, False)
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib is not loaded here
-        if int(name) > kept and int(name) != birth.go_fd:
-            with contextlib.suppress(OSError):  # the descriptor of the listing itself
-                os.close(int(name))
+        next_fd += 1
+    os.dup2(birth.go_fd, next_fd)
+    birth.go_fd = next_fd
+    kernel.close_from(next_fd + 1)
     kernel.unhide()
     namespace.volunteer_for_oom()
     return socket.socket(fileno=_CHANNEL_FD)
@@ -167,6 +165,7 @@ def _move_in(spec: dict[str, Any], *, namespaces: bool, code: str) -> str:
     """Go to the code; returns its root as user code sees it."""
     digest = str(spec["code_digest"])
     if namespaces:
+        namespace.part()
         if spec.get("template"):
             namespace.refurnish(int(spec["tmp_mb"]))
         else:

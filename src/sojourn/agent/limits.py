@@ -28,7 +28,7 @@ class Limits:
         self._guard = Guard(loop, on_over)
 
     def impose(self, resident: Resident, spec: dict[str, Any]) -> None:
-        """Make a group for an instance that is about to be made; `spec` tells it and its launcher."""
+        """Make a group for an instance that is about to be made; `spec` tells it."""
         cpu = spec.get("cpu")
         group = self.enclose(resident.memory.limit_bytes, float(cpu) if cpu is not None else None, spec)
         if group is not None:
@@ -56,7 +56,7 @@ class Limits:
             group.watch(self._loop, lambda: self._filled(resident))
 
     def outside(self, resident: Resident) -> None:
-        """Its launcher could not walk into its group: do without."""
+        """It could not walk into its group: do without."""
         if resident.group is not None:
             resident.group.destroy()
             resident.group = None

@@ -31,8 +31,13 @@ class CodeMissing(Exception):
 
 
 def begin() -> None:
-    """Make the namespaces that our next child will be the first process of."""
-    kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
+    """Make the pid namespace that our next child will be the first process of; once in a process."""
+    kernel.unshare(kernel.CLONE_NEWPID)
+
+
+def part() -> None:
+    """Take mounts and ipc of our own."""
+    kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
 
 
 def furnish(digest: str, tmp_mb: int) -> None:
@@ -108,10 +113,13 @@ def go_offline() -> None:
     kernel.raise_loopback()
 
 
-def confine(*, must: bool) -> None:
-    """Give up all rights and filter system calls; with `must` a failure raises `OSError`, else as much as goes."""
+def confine(bounding: list[int], *, must: bool) -> None:
+    """Give up all rights and filter system calls; with `must` a failure raises `OSError`, else as much as goes.
+
+    `bounding` is the bounding set of this process, see `kernel.bounding_set`.
+    """
     try:
-        kernel.drop_capabilities()
+        kernel.drop_capabilities(bounding)
         kernel.no_new_privileges()
         if _STRICT is not None:
             kernel.filter_system_calls(_STRICT)

@@ -145,7 +145,8 @@ class Template:
                 self._living[number] = os.pidfd_open(sender)
             except OSError:
                 return True  # it is dead already, and its end will be told
-            self._on_message({"number": number, "pid": sender, "grouped": message["born"] is True})
+            self._on_message({"number": number, "pid": sender})
+            self._on_message({"number": number, "born": message["born"] is True})
         elif "status" in message:
             status, peak_bytes = message["status"], message.get("peak_bytes")
             fd = self._living.get(number, -1)
