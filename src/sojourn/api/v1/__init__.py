@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from starlette.routing import Route
-
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
+from sojourn.api.routing import Route
 
 from . import deliveries, operations, own, progress, queue_control, steering, submission, tokens
 
