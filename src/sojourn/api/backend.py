@@ -14,8 +14,10 @@ from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.feed import Feed
 from sojourn.logs import Logs
+from sojourn.operations import Operations
 from sojourn.pool import Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
@@ -42,6 +44,8 @@ class Backend:
     pool: Pool
     logs: Logs
     deliveries: Deliveries
+    operations: Operations
+    reports: Reports
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers
