@@ -1,4 +1,4 @@
-"""What survives the reference store."""
+"""What a reference store keeps, and what survives it."""
 
 from __future__ import annotations
 

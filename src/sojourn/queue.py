@@ -68,7 +68,8 @@ class Queue:
 
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
-    `on_delivery` is called once that is durable.
+    `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
+    it is durable, with None before the first one; it is on the way of each and must be quick.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Queue:
         self.closed = False
         self._watchers: dict[int, list[Callable[[Task], None]]] = {}
         self.on_due: Callable[[int], None] = lambda _: None
+        self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -249,7 +251,7 @@ class Queue:
     def _stands(self, task: Task) -> None:
         """A new task is durable: let it be counted and run."""
         crashpoint("queue.submit.durable")
-        self._accepted()
+        self._accepted(task)
         if len(task.payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
             self._fresh[task.id] = task
         self.wait(task)
@@ -266,13 +268,14 @@ class Queue:
                     await asyncio.sleep(STORE_RETRY_SECONDS)
                     continue
                 if found is not None:
-                    self._accepted()
+                    self._accepted(task)
                     self.wait(task)
                 break
 
-    def _accepted(self) -> None:
+    def _accepted(self, task: Task) -> None:
         self._open += 1
         self.tally.submitted()
+        self.on_moved(None, task)
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""
@@ -353,13 +356,14 @@ class Queue:
                     self.on_delivery(change.delivery)
         for task in again:
             if task.id in touched:
-                self._accepted()
+                self._accepted(task)
                 self.wait(task)
         return moved, touched
 
     def _moved(self, task: Task, after: Task, path: Sequence[Status], facts: Sequence[Fact]) -> None:
         """Some facts about a task are durable: count them and tell who watches it."""
         self.tally.moved(task, after, path, facts)
+        self.on_moved(task, after)
         if after.over:
             self._open -= 1
         if self._watchers:

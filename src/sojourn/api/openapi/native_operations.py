@@ -14,6 +14,7 @@ from sojourn.api.v1 import (
     steering,
     submission,
     tokens,
+    watch,
 )
 
 from . import parameters
@@ -60,4 +61,5 @@ def native() -> dict[Handler, Described]:
         tokens.create: Described("CreateToken", {201: "NewToken"}, (429,), body="CreateTokenInput"),
         tokens.page: Described("ListTokens", {OK: "Tokens"}),
         tokens.revoke: Described("RevokeToken", GONE, FOUND),
+        watch.watch: Described("Watch", {OK: "text/event-stream"}, (404, 429), parameters.WATCH),
     }

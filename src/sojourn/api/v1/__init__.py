@@ -12,7 +12,7 @@ from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
 from sojourn.api.routing import Route
 
-from . import deliveries, operations, own, progress, queue_control, steering, submission, tokens
+from . import deliveries, operations, own, progress, queue_control, steering, submission, tokens, watch
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -24,6 +24,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *deliveries.OPERATIONS,
     *submission.OPERATIONS,
     *tokens.OPERATIONS,
+    *watch.OPERATIONS,
     *steering.OPERATIONS,
     *queue_control.OPERATIONS,
     *operations.OPERATIONS,
