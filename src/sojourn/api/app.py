@@ -7,7 +7,7 @@ from functools import partial
 from sojourn.clock import unscaled
 from sojourn.errors import PathNotSupported
 
-from . import addresses, errors, health, metrics, routing, v1, v2016_08_15, v2021_04_06, v2023_03_30
+from . import addresses, errors, health, metrics, routing, scopes, v1, v2016_08_15, v2021_04_06, v2023_03_30
 from .answer import Answer
 from .authentication import Authentication
 from .backend import Backend
@@ -66,8 +66,8 @@ class Application:
 
 def build(backend: Backend) -> Application:
     """The HTTP API over `backend`."""
-    authentication = Authentication(backend.catalog, unscaled(backend.clock))
-    operation = partial(Operation, backend, authentication)
+    authentication = Authentication(backend.catalog, backend.tokens, unscaled(backend.clock))
+    operation = partial(Operation, backend, authentication, needed=scopes.needed)
     problem = partial(operation, problem=True)
 
     def command(handler: Handler, limit: Limit, *, dialect: Dialect) -> Operation:

@@ -1,4 +1,4 @@
-"""Who is calling: every request but the three health questions is signed, and this is where that is checked.
+"""Who is calling: every request but the three health questions is signed or brings an access token; checked here.
 
 The whole signature is checked before a byte of the body is asked for: the body's digest is signed as a header, and
 compared with the body once that has been read (`call`); the older signatures do not cover it. An unknown key costs the
@@ -26,6 +26,7 @@ from sojourn.errors import (
 )
 from sojourn.function import AccessKey
 from sojourn.signature import Nonces, check_window, parse_authorization, verify
+from sojourn.tokens import Tokens
 
 from .request import Request
 
@@ -37,6 +38,9 @@ _OLDER = ("/2016-08-15/", "/http/")
 _ROA = ("/2021-04-06/", "/2023-03-30/")
 _BY_URL = (*_PROXIED, "/v1/code/")
 """What may be asked for by a signed URL."""
+_BEARER = b"bearer"
+_BY_TOKEN = ("/v1/", "/2023-03-30/", "/openapi.json", "/metrics")
+"""What may be asked for with an access token; elsewhere a bearer token is a function's own."""
 
 
 class Proof(NamedTuple):
@@ -54,16 +58,16 @@ class Authentication:
     sent once more after it.
     """
 
-    def __init__(self, catalog: Catalog, clock: Clock) -> None:
-        self._catalog, self._clock = catalog, clock
+    def __init__(self, catalog: Catalog, tokens: Tokens, clock: Clock) -> None:
+        self._catalog, self._tokens, self._clock = catalog, tokens, clock
         self._nonces: dict[str, Nonces] = {}
 
     def check(self, request: Request, headers: Mapping[bytes, bytes]) -> Proof:
-        """The key that signed the request of `request`.
+        """The key that signed the request of `request`, or what stands for it when it came with an access token.
 
         Raises
         ------
-        AccessDenied: it is not signed by a key of ours, not signed now, or was sent before.
+        AccessDenied: it is not signed by a key of ours, not signed now, or was sent before; its token is not ours.
         InvalidArgument, MissingHeader: what should say so is not as it must be.
 
         """
@@ -80,6 +84,8 @@ class Authentication:
             return Proof(self._fc(request, headers), None)
         if scheme == older_signature.ACS and path.startswith(_ROA):
             return Proof(self._acs(request, headers), None)
+        if scheme.lower() == _BEARER and path.startswith(_BY_TOKEN):
+            return Proof(self._bearer(headers), None)
         if not scheme and path.startswith(_BY_URL) and b"x-fc-signature=" in request.query:
             return Proof(self._url(request, headers), None)
         return Proof(self._acs3(request, headers), headers[b"x-acs-content-sha256"].strip())
@@ -140,6 +146,17 @@ class Authentication:
         )
         token = dict(parse_qsl(request.query.decode("latin-1"))).get(older_signature.TOKEN)
         return self._claimed(claim, token.encode() if token else None)
+
+    def _bearer(self, headers: Mapping[bytes, bytes]) -> AccessKey:
+        token = self._tokens.resolve(headers[b"authorization"].partition(b" ")[2].strip().decode("latin-1"))
+        return AccessKey(
+            id=token.id,
+            secret="",
+            account_id=token.account_id,
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+            scope=token.scope,
+        )
 
     def _claimed(self, claim: older_signature.Claim, token: bytes | None) -> AccessKey:
         key = self._catalog.key(claim.access_key_id)

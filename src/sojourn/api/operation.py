@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from sojourn.errors import SojournError
+from sojourn.access import Scope as Reach
+from sojourn.errors import ScopeTooSmall, SojournError
 
 from . import errors
 from .answer import Answer
@@ -21,6 +22,9 @@ from .request import ClientGone, Request
 Handler = Callable[[Call], Awaitable[Answer]]
 Limit = Callable[[Mapping[bytes, bytes]], tuple[str, int]]
 """From a request's headers to what its body is called and how many bytes it may have."""
+
+Needed = Callable[[Handler, str], Reach]
+"""From a handler and a method to the scope that a caller needs for it."""
 
 SMALL_BODY_BYTES_MAX = 64 * 1024
 
@@ -38,6 +42,7 @@ class Operation:
     backend, authentication: shared by all operations.
     handler: does the work.
     limit: the bound of the body.
+    needed: the scope that a caller needs.
     dialect: the generation of the API that it belongs to.
     problem: whether errors are problem documents.
     prompt: whether the handler gets along without a task of asyncio's, see `steps`.
@@ -51,12 +56,13 @@ class Operation:
         handler: Handler,
         limit: Limit = small,
         *,
+        needed: Needed = lambda *_: Reach.ADMIN,
         dialect: Dialect = NATIVE,
         problem: bool = False,
         prompt: bool = False,
     ) -> None:
         self._backend, self._authentication, self._dialect = backend, authentication, dialect
-        self._handler, self._limit, self._problem = handler, limit, problem
+        self._needed, self._handler, self._limit, self._problem = needed, handler, limit, problem
         self.prompt = prompt
 
     async def __call__(self, request: Request) -> Answer:
@@ -79,6 +85,9 @@ class Operation:
     async def _answer(self, request: Request) -> Answer:
         headers = single_headers(request.headers)
         proof = self._authentication.check(request, headers)
+        held = proof.key.scope
+        if held is not Reach.ADMIN and not held.covers(needed := self._needed(self._handler, request.method)):
+            raise ScopeTooSmall(needed.value, held.value)
         what, limit_bytes = self._limit(headers)
         body = await read_body(headers, request, what, limit_bytes, proof.digest)
         return await self._handler(
