@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from .access import AccessToken
 from .bulk import Operation
 from .destination import Delivery
 from .function import AccessKey, Account, Function
@@ -158,6 +159,10 @@ class Store(Protocol):
         """Keep a new task; False, and nothing kept, when its function already has one of this name."""
         ...
 
+    async def insert_tasks(self, tasks: Sequence[Task]) -> list[bool]:
+        """Keep new tasks in one transaction; for each whether it was kept, as `insert_task` says of one."""
+        ...
+
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction."""
         ...
@@ -256,6 +261,18 @@ class Store(Protocol):
 
     async def drop_access_keys(self, expired_before: int) -> None:
         """Forget the keys for a time whose time was over before that moment (microseconds since 1970)."""
+        ...
+
+    async def put_access_token(self, token: AccessToken) -> None:
+        """Keep another access token; its id and digest are its own."""
+        ...
+
+    async def drop_access_token(self, token_id: str) -> None:
+        """Forget an access token, if it is there."""
+        ...
+
+    async def access_tokens(self) -> Sequence[AccessToken]:
+        """All access tokens of all accounts, oldest first."""
         ...
 
     async def put_service(self, service: Service, revision: int) -> bool:

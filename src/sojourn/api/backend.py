@@ -12,6 +12,7 @@ from sojourn.clock import Clock
 from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
+from sojourn.feed import Feed
 from sojourn.logs import Logs
 from sojourn.operations import Operations
 from sojourn.pool import Pool
@@ -21,6 +22,7 @@ from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.timers import Timers
+from sojourn.tokens import Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +35,11 @@ class Backend:
     """
 
     catalog: Catalog
+    tokens: Tokens
     services: Services
     timers: Timers
     queue: Queue
+    feed: Feed
     dispatcher: Dispatcher
     pool: Pool
     logs: Logs

@@ -11,19 +11,14 @@ import re
 from collections.abc import Mapping
 
 from sojourn import alias, function, target, trigger
-from sojourn import filter as filters
-from sojourn import tags as task_tags_of
-from sojourn.accounts import TEMPORARY_SECONDS_BOUNDS
 from sojourn.api.commands import functions, tags
 from sojourn.api.v2021_04_06.wire import OWN_FIELDS
 from sojourn.configuration import ANY_HANDLER, ASYNC_RULES, DESTINATIONS, RULES
 from sojourn.function import DESCRIPTION_CHARACTERS_MAX as DESCRIPTION_MAX
 from sojourn.hook import HOOKS, INITIALIZER
 from sojourn.own_program import HEALTH_BOUNDS, HEALTH_PATH, IMAGE
-from sojourn.progress import CHECKPOINT_BYTES_MAX, MESSAGE_CHARACTERS_MAX, PERCENT_BOUNDS
-from sojourn.task import Status
-from sojourn.times import MILLISECONDS_MAX
 
+from . import native_bodies
 from .schema import (
     ANYTHING,
     BOOLEAN,
@@ -114,6 +109,7 @@ FUNCTION: Mapping[str, Schema] = {
         description=f"at most {function.VARIABLES_BYTES_MAX} bytes in all",
     ),
     "tags": listed(_PAIR, function.TAGS_MAX),
+    "preload": listed(text(function.PRELOAD_CHARACTERS_MAX, pattern=function.MODULE_NAME), function.PRELOAD_MAX),
 }
 """By the fields of `configuration.RULES`."""
 ASYNC: Mapping[str, Schema] = {
@@ -129,7 +125,7 @@ ASYNC: Mapping[str, Schema] = {
 
 def bodies(*, services: bool) -> dict[str, Schema]:
     """All bodies by name, in the words of the generations with services, or of the newest one."""
-    found = dict(_SHARED) | (_older() if services else _newest())
+    found = dict(_SHARED) | dict(native_bodies.NATIVE) | (_older() if services else _newest())
     found["EmptyThrough"] = {
         "anyOf": [
             {"enum": ["", [], None, False, 0, -1]},
@@ -279,39 +275,6 @@ _TRIGGER = {
 _TRIGGER_OTHER: Schema = {"enum": ["", [], {}, None]}
 
 
-def task_tags() -> Schema:
-    """Tags of a task, as JSON has them."""
-    return mapping(
-        text(pattern=task_tags_of.VALUE),
-        propertyNames=text(pattern=task_tags_of.KEY),
-        maxProperties=task_tags_of.TAGS_MAX,
-    )
-
-
-def task_filter() -> Schema:
-    """The fields of a filter, as JSON has them."""
-    moment = {
-        "anyOf": [
-            {"type": "string", "format": "date-time"},
-            integer((0, MILLISECONDS_MAX), description="milliseconds since 1970"),
-        ]
-    }
-    duration = integer(filters.DURATION_MS_BOUNDS, description="from the first start to the end, or to now")
-    fields = {
-        "status": listed(choice(*(status.value for status in Status)), None, 1),
-        "function": _ANY_NAME,
-        "createdFrom": moment,
-        "createdTo": moment,
-        "idPrefix": text(filters.TEXT_CHARACTERS_MAX),
-        "errorText": text(filters.TEXT_CHARACTERS_MAX),
-        "tags": task_tags(),
-        "minDurationMs": duration,
-        "maxDurationMs": duration,
-    }
-    return given({name: fields[name] for name in filters.FIELDS}, other=NOTHING) | {"minProperties": 1}
-
-
-_REPORTED = ("percent", "message", "checkpoint")
 _INSTANCES = integer(function.MIN_INSTANCES_BOUNDS)
 _SHARED: Mapping[str, Schema] = {
     "PutConcurrencyInput": given(
@@ -340,42 +303,9 @@ _SHARED: Mapping[str, Schema] = {
         other=_TRIGGER_OTHER,
     ),
     "UpdateTriggerInput": given({"triggerName": TEXT, "triggerType": TEXT, **_TRIGGER}, other=_TRIGGER_OTHER),
-    "CreateAccountInput": {
-        "type": "object",
-        "properties": {"accountId": text(pattern=function.ACCOUNT_ID, examples=["team"])},
-        "required": ["accountId"],
-        "additionalProperties": NOTHING,
-    },
-    "NoInput": given({}, other=NOTHING),
-    "StopInput": given({"force": BOOLEAN}, other=NOTHING),
-    "RerunInput": given(
-        {
-            "payload": TEXT,
-            "payloadEncoding": choice("base64"),
-            "taskId": text(pattern=function.TASK_NAME),
-            "delaySeconds": integer(function.DELAY_SECONDS_BOUNDS),
-            "tags": task_tags(),
-        },
-        other=NOTHING,
-    ),
-    "ReportInput": given(
-        {
-            "percent": {"type": "number", "minimum": PERCENT_BOUNDS[0], "maximum": PERCENT_BOUNDS[1]},
-            "message": text(MESSAGE_CHARACTERS_MAX),
-            "checkpoint": {**TEXT, "description": f"at most {CHECKPOINT_BYTES_MAX} bytes"},
-            "checkpointEncoding": choice("base64"),
-        },
-        other=NOTHING,
-    )
-    | {"anyOf": [{"required": [name], "properties": {name: {"not": NOTHING}}} for name in _REPORTED]},
-    "BulkInput": given({"filter": task_filter(), "dryRun": BOOLEAN}, ["filter"], other=NOTHING),
-    "CreateCredentialsInput": {
-        "type": "object",
-        "properties": {"durationSeconds": nullable(integer(TEMPORARY_SECONDS_BOUNDS))},
-        "additionalProperties": NOTHING,
-    },
 }
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    **native_bodies.EXAMPLES,
     "CreateFunctionInput": {
         "functionName": "hello",
         "runtime": "python3.12",
@@ -390,10 +320,6 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
         "triggerConfig": '{"cronExpression": "CRON_TZ=Asia/Shanghai 0 30 2 * * *", "payload": "all"}',
     },
     "CreateAliasInput": {"aliasName": "live", "versionId": "1"},
-    "ReportInput": {"percent": 40, "message": "page 4 of 10", "checkpoint": "4"},
-    "StopInput": {"force": True},
-    "RerunInput": {"payload": '{"order": 7}', "tags": {"tenant": "t1"}},
-    "BulkInput": {"filter": {"status": ["Enqueued"], "function": "hello", "createdTo": 1}, "dryRun": True},
     "PutAsyncInvokeConfigInput": {"maxAsyncRetryAttempts": 1, "maxAsyncEventAgeInSeconds": 3600},
     "PutConcurrencyInput": {"reservedConcurrency": 5},
     "PutProvisionConfigInput": {"defaultTarget": 0},

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import apsw
 
+from sojourn.access import AccessToken
 from sojourn.bulk import Operation
 from sojourn.crashpoint import crashpoint
 from sojourn.destination import Delivery
@@ -21,7 +22,7 @@ from sojourn.store import Log, OpenTask, Records, TaskQuery, Work
 from sojourn.task import Task
 from sojourn.trigger import Trigger
 
-from . import pages, reader, records, schema, steering, writes
+from . import pages, reader, records, rows, schema, steering, writes
 from .connection import check_library, open_writer, prepare_directory
 from .lock import DirectoryLock
 from .reader import Readers
@@ -105,6 +106,13 @@ class SqliteStore:
         """Keep a new task; False, and nothing kept, when its function already has one of this name."""
         size = len(task.payload) + len(task.result)
         return await self._writer.write(lambda cursor: writes.insert_task(cursor, task), size, starts_a_task=True)
+
+    async def insert_tasks(self, tasks: Sequence[Task]) -> list[bool]:
+        """Keep new tasks in one transaction; for each, whether it was kept."""
+        size = sum(rows.ROW_BYTES + len(task.payload) + len(task.result) for task in tasks)
+        return await self._writer.write(
+            lambda cursor: [writes.insert_task(cursor, task) for task in tasks], size, starts_a_task=True
+        )
 
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction.
@@ -209,6 +217,18 @@ class SqliteStore:
     async def drop_access_keys(self, expired_before: int) -> None:
         """Forget the keys for a time whose time was over before that moment."""
         await self._writer.write(lambda cursor: writes.drop_access_keys(cursor, expired_before))
+
+    async def put_access_token(self, token: AccessToken) -> None:
+        """Keep another access token."""
+        await self._writer.write(lambda cursor: writes.put_access_token(cursor, token))
+
+    async def drop_access_token(self, token_id: str) -> None:
+        """Forget an access token, if it is there."""
+        await self._writer.write(lambda cursor: writes.drop_access_token(cursor, token_id))
+
+    async def access_tokens(self) -> Sequence[AccessToken]:
+        """All access tokens of all accounts, oldest first."""
+        return await self._readers.run(reader.access_tokens)
 
     async def put_service(self, service: Service, revision: int) -> bool:
         """Create or replace a service if it still stands at `revision` (0: it must not exist yet)."""
