@@ -7,19 +7,22 @@ it takes effect, make the store fail, and read the order of everything that was 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import msgspec
 
+from reference_data import Data, DataRecords
 from sojourn import identity
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
 from sojourn.service import Service
-from sojourn.store import Log, OpenTask, Stray, TaskQuery
+from sojourn.store import Forgotten, Log, OpenTask, TaskQuery
 from sojourn.task import Status, Task
 from sojourn.trigger import Trigger
+
+__all__ = ["Data", "Hold", "ReferenceStore"]
 
 Which = Callable[[Task | Delivery], bool]
 
@@ -48,48 +51,6 @@ class Hold:
         self.used = True
         self.reached.set()
         await self._free.wait()
-
-
-class Data:
-    """What survives the store: hand it to the next one to restart on the same rows."""
-
-    def __init__(self) -> None:
-        self.incarnation = 0
-        self.tasks: dict[int, Task] = {}
-        self.names: dict[tuple[int, str], int] = {}
-        self.logs: dict[tuple[int, int], Log] = {}
-        self.deliveries: dict[int, Delivery] = {}
-        self.functions: dict[int, Function] = {}
-        self.accounts: dict[str, Account] = {}
-        self.keys: dict[str, AccessKey] = {}
-        self.services: dict[tuple[str, str], Service] = {}
-        self.triggers: dict[tuple[int, str], Trigger] = {}
-
-
-class DataRecords:
-    """What `Data` holds, as the records of a store."""
-
-    def __init__(self, data: Data) -> None:
-        self._data = data
-
-    def incarnation(self) -> int:
-        """How many starts there were."""
-        return self._data.incarnation
-
-    def functions(self) -> Iterator[Function]:
-        """All of them."""
-        return iter(self._data.functions.values())
-
-    def tasks(self) -> Iterator[Task]:
-        """All of them, in the order of ids."""
-        return iter(sorted(self._data.tasks.values(), key=lambda row: row.id))
-
-    def strays(self) -> Iterator[Stray]:
-        """Logs of attempts that were not."""
-        for task_id, attempt in self._data.logs:
-            row = self._data.tasks.get(task_id)
-            if row is None or not 1 <= attempt <= row.attempts:
-                yield Stray("log", task_id, f"of attempt {attempt}, which was not")
 
 
 class ReferenceStore:
@@ -159,6 +120,18 @@ class ReferenceStore:
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Compare and set."""
         return await self._write(task, lambda: self._swap(epoch, task, log, delivery))
+
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """As the data does."""
+        await self._read()
+        forgotten = self.data.forget(ended_before, after, limit)
+        self._pulse.set()
+        return forgotten
+
+    async def ended_counts(self) -> Mapping[tuple[int, Status], int]:
+        """As the data does."""
+        await self._read()
+        return self.data.ended_counts()
 
     async def task(self, task_id: int) -> Task | None:
         """A row."""

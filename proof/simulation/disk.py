@@ -142,12 +142,20 @@ class Committer:
         self._closing = False
         self.failed: StoreFailed | None = None
 
-    async def write(self, run: Callable[[apsw.Cursor], T], size_bytes: int = 0, *, starts_a_task: bool = False) -> T:
+    async def write(
+        self,
+        run: Callable[[apsw.Cursor], T],
+        size_bytes: int = 0,
+        *,
+        starts_a_task: bool = False,
+        ends: writer.Ends | None = None,
+        can_wait: bool = False,
+    ) -> T:
         """The answer of `run`, when what it did is durable; as the writer's."""
         if self._closing:
             raise StoreFailed("the store is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        write = writer.Write(run, future, size_bytes, starts_a_task=starts_a_task)
+        write = writer.Write(run, future, size_bytes, starts_a_task=starts_a_task, ends=ends, can_wait=can_wait)
         (self._inserts if starts_a_task else self._changes).append(write)
         if self._working is None or self._working.done():
             self._working = asyncio.get_running_loop().create_task(self._work())

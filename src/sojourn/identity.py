@@ -42,6 +42,11 @@ def made_at(number: int) -> int:
     return ((number >> _SHIFT) + EPOCH_MS) * 1_000
 
 
+def first_at(now: int) -> int:
+    """The lowest number that can be made at `now` (microseconds since 1970), by any node."""
+    return max(now // 1_000 - EPOCH_MS, 0) << _SHIFT
+
+
 @lru_cache(maxsize=4096)
 def request_id(number: int) -> str:
     """The request id of `number`, in the form of Function Compute's own (`1-…-…-…`)."""

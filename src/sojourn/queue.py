@@ -28,7 +28,7 @@ from .errors import (
 )
 from .function import AsyncConfig, Function
 from .line import Line
-from .store import Log, OpenTask, Store, TaskQuery
+from .store import Forgotten, Log, OpenTask, Store, TaskQuery
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
 
@@ -86,9 +86,10 @@ class Queue:
         self.incarnation = incarnation
         orphans: list[OpenTask] = []
         now = self._clock.now()
+        self.tally.counts.update(await self._store.ended_counts())
         async for row in self._store.open_tasks():
             self._open += 1
-            self.tally.open[row.status] += 1
+            self.tally.found(row.function_id, row.status)
             crashpoint("queue.load.row")
             if row.status in (Status.RUNNING, Status.STOPPING):
                 orphans.append(row)
@@ -171,7 +172,7 @@ class Queue:
             raise self._turned_away(TaskAlreadyExists(wire_name(task)))
         crashpoint("queue.submit.durable")
         self.tally.writes.observe(self._clock.monotonic() - began)
-        self._accepted()
+        self._accepted(task)
         if len(payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
             self._fresh[task.id] = task
         self.wait(task)
@@ -188,13 +189,13 @@ class Queue:
                 await asyncio.sleep(STORE_RETRY_SECONDS)
                 continue
             if found is not None:
-                self._accepted()
+                self._accepted(task)
                 self.wait(task)
             return
 
-    def _accepted(self) -> None:
+    def _accepted(self, task: Task) -> None:
         self._open += 1
-        self.tally.submitted()
+        self.tally.submitted(task.function_id)
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""
@@ -233,6 +234,15 @@ class Queue:
         if delivery is not None:
             self.on_delivery(delivery)
         return after
+
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """Delete tasks that were over before that moment, as `Store.forget`; their names are free again."""
+        crashpoint("queue.forget.before")
+        forgotten = await self._store.forget(ended_before, after, limit)
+        if forgotten.last is not None:
+            crashpoint("queue.forget.durable")
+        self.tally.dropped(forgotten.counts)
+        return forgotten
 
     def _after(self, task: Task, facts: Sequence[Fact]) -> tuple[Task, list[Status]]:
         """The task after `facts`, and the statuses that they lead it through."""

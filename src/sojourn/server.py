@@ -44,6 +44,7 @@ from .listener import listen
 from .logs import Logs
 from .pool import Pool
 from .queue import Queue
+from .retention import Retention
 from .runtime import Runtime
 from .sandbox import Capabilities, SandboxDriver
 from .sandboxes.container import ContainerDriver
@@ -104,6 +105,7 @@ class Server:
         self.deliveries.start()
         self.timers.start()
         self.auditor.start(settings.audit_seconds)
+        self.retention.start()
         self._serve_http(listener)
         owner = self._owner()
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
@@ -144,6 +146,7 @@ class Server:
         hurry = asyncio.ensure_future(self._hurry.wait())
         await self.timers.close()
         await self.auditor.close()
+        await self.retention.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
             each.cancel()
@@ -238,6 +241,7 @@ class Server:
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         await self.timers.load()
         self.auditor = Auditor(self.store, unscaled(clock))
+        self.retention = Retention(self.queue, clock, settings.retention_seconds)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
         self.deliveries = Deliveries(

@@ -10,7 +10,7 @@ raises `StoreFailed` when it cannot make a change durable, and then the change h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -70,6 +70,21 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
     after: int | None = None
     limit: int = 20
     bodies: bool = False
+
+
+class Forgotten(msgspec.Struct, frozen=True):
+    """What was forgotten in one go: how many tasks of each function and status; `last` is the highest id among them.
+
+    `last` is None when nothing was found, and then there was nothing left beyond `after`.
+    """
+
+    counts: Mapping[tuple[int, Status], int] = {}
+    last: int | None = None
+
+    @property
+    def tasks(self) -> int:
+        """How many there were."""
+        return sum(self.counts.values())
 
 
 class Stray(msgspec.Struct, frozen=True):
@@ -139,6 +154,18 @@ class Store(Protocol):
 
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction."""
+        ...
+
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """Forget tasks that ended before that moment, with all that is kept for them: bodies, logs, delivery, name.
+
+        One that is open, or whose delivery is, stays. It is done in the order of ids, beyond the id `after`, with at
+        most `limit` tasks, or fewer so that nobody who writes waits for long. `ended_before` is in microseconds.
+        """
+        ...
+
+    async def ended_counts(self) -> Mapping[tuple[int, Status], int]:
+        """How many tasks that are over are kept, by function and status; it costs the same however many there are."""
         ...
 
     async def task(self, task_id: int) -> Task | None:

@@ -2,7 +2,8 @@
 
 A store passes when a class of its own inherits `StoreConformance` and gives a fixture `factory`, see `test_sqlite.py`.
 Functions and accounts are in `conformance_functions`, versions, services and triggers in `conformance_names`,
-deliveries in `conformance_deliveries`, pages in `conformance_pages`, races in `conformance_races`.
+deliveries in `conformance_deliveries`, pages in `conformance_pages`, races in `conformance_races`, what goes
+when it is over in `conformance_retention`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stores.conformance_functions import AccountConformance, FunctionConformance
 from stores.conformance_names import NameConformance
 from stores.conformance_pages import PageConformance
 from stores.conformance_races import RaceConformance
+from stores.conformance_retention import RetentionConformance
 from stores.samples import (
     LARGE,
     Factory,
@@ -334,5 +336,6 @@ class StoreConformance(
     PageConformance,
     RaceConformance,
     DeliveryConformance,
+    RetentionConformance,
 ):
     """All of it."""

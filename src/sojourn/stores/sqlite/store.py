@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -15,11 +15,11 @@ from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
 from sojourn.service import Service
-from sojourn.store import Log, OpenTask, Records, TaskQuery
-from sojourn.task import Task
+from sojourn.store import Forgotten, Log, OpenTask, Records, TaskQuery
+from sojourn.task import Status, Task
 from sojourn.trigger import Trigger
 
-from . import pages, reader, records, schema, writes
+from . import forgetting, pages, reader, records, rows, schema, writes
 from .connection import check_library, open_writer, prepare_directory
 from .lock import DirectoryLock
 from .reader import Readers
@@ -102,7 +102,9 @@ class SqliteStore:
     async def insert_task(self, task: Task) -> bool:
         """Keep a new task; False, and nothing kept, when its function already has one of this name."""
         size = len(task.payload) + len(task.result)
-        return await self._writer.write(lambda cursor: writes.insert_task(cursor, task), size, starts_a_task=True)
+        return await self._writer.write(
+            lambda cursor: writes.insert_task(cursor, task), size, starts_a_task=True, ends=_ends(task)
+        )
 
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction.
@@ -110,7 +112,20 @@ class SqliteStore:
         What a task is submitted with (function, name, payload) stays as it was.
         """
         size = len(task.result) + (len(log.head) + len(log.tail) if log else 0)
-        return await self._writer.write(lambda cursor: writes.apply_task(cursor, epoch, task, log, delivery), size)
+        return await self._writer.write(
+            lambda cursor: writes.apply_task(cursor, epoch, task, log, delivery), size, ends=_ends(task)
+        )
+
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """Forget tasks that ended before that moment, with all that is kept for them, see `forgetting`."""
+        ids = await self._readers.run(lambda connection: forgetting.find(connection, ended_before, after, limit))
+        if not ids:
+            return Forgotten()
+        return await self._writer.write(lambda cursor: forgetting.forget(cursor, ended_before, ids), can_wait=True)
+
+    async def ended_counts(self) -> Mapping[tuple[int, Status], int]:
+        """How many tasks that are over are kept, by function and status."""
+        return await self._readers.run(forgetting.counts)
 
     async def task(self, task_id: int) -> Task | None:
         """The task of this id, bodies included."""
@@ -231,3 +246,8 @@ class SqliteStore:
                     connection.close()
             self._lock.release()
             raise
+
+
+def _ends(task: Task) -> tuple[int, int] | None:
+    """What the end of a task is counted under; None while it is open."""
+    return (task.function_id, rows.STATUS_CODES[task.status]) if task.over else None

@@ -1,0 +1,73 @@
+"""What a reference store holds: rows in dictionaries, and what a store may be asked of all of them at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+
+from sojourn.destination import Delivery
+from sojourn.function import AccessKey, Account, Function
+from sojourn.service import Service
+from sojourn.store import Forgotten, Log, Stray
+from sojourn.task import Status, Task
+from sojourn.trigger import Trigger
+
+
+class Data:
+    """What survives the store: hand it to the next one to restart on the same rows."""
+
+    def __init__(self) -> None:
+        self.incarnation = 0
+        self.tasks: dict[int, Task] = {}
+        self.names: dict[tuple[int, str], int] = {}
+        self.logs: dict[tuple[int, int], Log] = {}
+        self.deliveries: dict[int, Delivery] = {}
+        self.functions: dict[int, Function] = {}
+        self.accounts: dict[str, Account] = {}
+        self.keys: dict[str, AccessKey] = {}
+        self.services: dict[tuple[str, str], Service] = {}
+        self.triggers: dict[tuple[int, str], Trigger] = {}
+
+    def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """Delete at most `limit` tasks beyond `after` that are over and have nothing on its way."""
+        rows = sorted(self.tasks.values(), key=lambda row: row.id)
+        gone = [row for row in rows if row.id > after and row.over and row.ended_at < ended_before]
+        gone = [row for row in gone if row.id not in self.deliveries or self.deliveries[row.id].over][:limit]
+        for row in gone:
+            del self.tasks[row.id]
+            self.deliveries.pop(row.id, None)
+            if row.name is not None:
+                del self.names[row.function_id, row.name]
+            for key in [key for key in self.logs if key[0] == row.id]:
+                del self.logs[key]
+        return Forgotten(Counter((row.function_id, row.status) for row in gone), gone[-1].id if gone else None)
+
+    def ended_counts(self) -> Mapping[tuple[int, Status], int]:
+        """How many tasks are over, by function and status."""
+        return Counter((row.function_id, row.status) for row in self.tasks.values() if row.over)
+
+
+class DataRecords:
+    """What `Data` holds, as the records of a store."""
+
+    def __init__(self, data: Data) -> None:
+        self._data = data
+
+    def incarnation(self) -> int:
+        """How many starts there were."""
+        return self._data.incarnation
+
+    def functions(self) -> Iterator[Function]:
+        """All of them."""
+        return iter(self._data.functions.values())
+
+    def tasks(self) -> Iterator[Task]:
+        """All of them, in the order of ids."""
+        return iter(sorted(self._data.tasks.values(), key=lambda row: row.id))
+
+    def strays(self) -> Iterator[Stray]:
+        """Logs of attempts that were not."""
+        for task_id, attempt in self._data.logs:
+            row = self._data.tasks.get(task_id)
+            if row is None or not 1 <= attempt <= row.attempts:
+                yield Stray("log", task_id, f"of attempt {attempt}, which was not")
