@@ -31,6 +31,7 @@ def test_a_task_goes_when_it_has_been_over_for_long_enough() -> None:
             kept.start()
             task = await world.queue.submit(function, b"", name="mine")
             await world.store.until(lambda: world.store.data.tasks[task.id].over)
+            await asyncio.sleep(0.1)
             assert world.queue.tally.counts[1, Status.SUCCEEDED] == 1
 
             await asyncio.sleep(HOUR - 2 * retention.REST_SECONDS)
@@ -152,13 +153,14 @@ def test_a_restart_knows_how_many_there_are() -> None:
             function = world.deploy("f", answers(b""))
             await world.queue.submit(function, b"")
             await world.store.until(lambda: all(task.over for task in world.store.data.tasks.values()))
-            waiting = await world.queue.submit(function, b"", delay_seconds=3600)
+            waiting = await world.queue.submit(function, b"", delay_seconds=60)
             await world.crash()
             async with World(store=world.store, functions=world.functions) as again:
                 again.script.behaviours["f"] = answers(b"")
                 assert +again.queue.tally.counts == {(1, Status.SUCCEEDED): 1, (1, Status.ENQUEUED): 1}
                 assert again.queue.tally.open[Status.ENQUEUED] == 1
                 await again.store.until(lambda: again.store.data.tasks[waiting.id].over)
+                await asyncio.sleep(0.1)
                 assert +again.queue.tally.counts == {(1, Status.SUCCEEDED): 2}
 
     run(work())
