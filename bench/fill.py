@@ -84,7 +84,7 @@ def rows_of(
         status = statuses[place % len(statuses)]
         row = list(shapes[status])
         row[0] = numbers.next(at)
-        if mix.named and place * mix.named % 1 < mix.named:
+        if chance.random() < mix.named:
             row[_NAME] = f"{mix.words[place % len(mix.words)]}-{chance.getrandbits(40):010x}-{place}"
         for column in _TIMES:
             if row[column]:

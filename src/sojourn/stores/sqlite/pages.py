@@ -1,14 +1,23 @@
 """How a page of tasks is found: which statements, on which index, and how their answers become one page.
 
 Every statement walks one index in the order of ids and stops after `limit` rows, so a page costs the same at any
-depth. A query that no single index serves in that order (several statuses; a prefix that both chosen names and request
-ids may begin with) becomes several statements, whose answers are merged. Each names its index: without statistics
-SQLite may prefer to walk the whole table, and a partial index serves only a statement that repeats its condition word
-for word.
+depth and in a store of any size. A query that no single index serves in that order becomes several statements, whose
+answers are merged: one for each status; two for a prefix that both chosen names and request ids may begin with; two
+for a window of time, see below. Each names its index: without statistics SQLite may prefer to walk the whole table, and
+a partial index serves only a statement that repeats its condition word for word.
 
-What no index orders is filtered while walking (succeeded tasks among a function's tasks, the time bounds) or sorted
-(the ids of the names that begin with a prefix). Such a page can be slow when few match, or very many: pages are read
-outside the loop.
+Windows of time
+    Ids are made of time, so a window is a range of ids for all tasks that began within a minute of their submission.
+    The others (delayed, or behind a backlog) have an index of their own by the time they began, from which the ids in
+    the window are sorted. A window that holds very many of those costs accordingly.
+
+Prefixes of names
+    Names are not in the order of ids. A few that begin with a prefix are sorted; when there are many, the tasks are
+    walked in order instead, because the page is full soon. Only when it is not (many, and all of them far away) are
+    many sorted after all.
+
+What is filtered while walking: a name, and the qualifier LATEST, which is nearly everybody's. Pages are read outside
+the loop.
 """
 
 from __future__ import annotations
@@ -18,39 +27,50 @@ from typing import Any
 
 import apsw
 
-from sojourn.identity import request_id
+from sojourn.function import LATEST
+from sojourn.identity import first_at, request_id
 from sojourn.store import TaskQuery
-from sojourn.task import Status, Task
+from sojourn.task import Task
 
 from . import rows
 
 INTEGER_MAX = (1 << 63) - 1
+NAMES_SORTED_MAX = 500
+"""How many names may begin with a prefix and be sorted before another way is tried."""
+ROWS_WALKED_MAX = 5_000
+"""How many tasks are looked at on that other way."""
+PROMPT_MICROSECONDS = 60_000_000
+"""How long after its submission a task may begin to be found by its id alone; stands in the schema too."""
 _NONE = (1, 0)
 _LAST_CHARACTER = "\U0010ffff"
 _BEGAN = "(CASE WHEN started_at > 0 THEN started_at ELSE created_at END)"
+_PROMPT = "BETWEEN (id >> 22) * 1000 + 1767225600000000 AND (id >> 22) * 1000 + 1767225660000000"
+_USUAL_QUALIFIERS = ("", LATEST)
+_OVER_MIN = 10
+"""The first code of a status that nothing follows."""
 
 Statement = tuple[str, dict[str, Any]]
 
 
 def page(connection: apsw.Connection, query: TaskQuery) -> list[Task]:
     """At most `query.limit` tasks that match, in the order asked for."""
-    found = [rows.task_of(row) for text, values in statements(query) for row in connection.execute(text, values)]
-    found.sort(key=lambda task: task.id, reverse=not query.ascending)
-    return found[: max(query.limit, 0)]
+    found = [row for text, values in statements(query) for row in connection.execute(text, values)]
+    if query.limit > 0 and query.name_prefix.isascii() and query.name_prefix:  # as every name is
+        found += _named(connection, query)
+    found.sort(key=lambda row: row[0], reverse=not query.ascending)
+    return [rows.task_of(row) for row in found[: max(query.limit, 0)]]
 
 
 def statements(query: TaskQuery) -> Iterator[Statement]:
-    """The statements whose answers together hold the page; no task is in two of them."""
+    """The statements whose answers together hold the page, but for chosen names; no task is in two of them."""
     if query.limit <= 0:
         return
     if not query.name_prefix:
-        yield from _walks(query, _bounds(query, 0, INTEGER_MAX), "")
+        yield from _within(query, (0, INTEGER_MAX), "")
         return
     ids = request_ids(query.name_prefix)
     if ids is not None:
-        yield from _walks(query, _bounds(query, *ids), " AND name IS NULL")
-    if query.name_prefix.isascii():  # as every name is
-        yield _named(query)
+        yield from _within(query, ids, " AND name IS NULL")
 
 
 def request_ids(prefix: str) -> tuple[int, int] | None:
@@ -66,6 +86,21 @@ def request_ids(prefix: str) -> tuple[int, int] | None:
     return low, min(high, INTEGER_MAX)
 
 
+def _within(query: TaskQuery, ids: tuple[int, int], extra: str) -> Iterator[Statement]:
+    """Those of a range of ids that match; with a window of time, those that are found by their ids, and the others."""
+    low, high = _bounds(query, *ids)
+    if query.began_from is None and query.began_to is None:
+        yield from _walks(query, (low, high), extra)
+        return
+    near, far = low, high
+    if query.began_from is not None:
+        near = max(near, min(first_at(query.began_from - PROMPT_MICROSECONDS), INTEGER_MAX))
+    if query.began_to is not None:
+        far = min(far, first_at(query.began_to + 1_000) - 1)
+    yield from _walks(query, (near, far), f" AND {_BEGAN} {_PROMPT}{extra}")
+    yield astray(query, (low, high), extra)
+
+
 def _bounds(query: TaskQuery, low: int, high: int) -> tuple[int, int]:
     """`low` and `high`, narrowed to what follows the previous page."""
     if query.after is None:
@@ -76,39 +111,113 @@ def _bounds(query: TaskQuery, low: int, high: int) -> tuple[int, int]:
 
 
 def _walks(query: TaskQuery, bounds: tuple[int, int], extra: str) -> Iterator[Statement]:
-    """Walk the tasks of the function; when only open and badly ended ones are asked for, walk those of each status."""
-    codes = sorted({rows.STATUS_CODES[status] for status in query.statuses})
-    if not codes or rows.STATUS_CODES[Status.SUCCEEDED] in codes:
-        yield _walk(query, bounds, "task_by_function", _among(codes) + extra)
-        return
-    for code in codes:
-        index, condition = ("task_open", "status < 10") if code < 10 else ("task_bad", "status > 10")  # noqa: PLR2004 - as in SQL
-        yield _walk(query, bounds, index, f" AND status = {code} AND {condition}{extra}")
+    for index, condition in _indexes(query):
+        text = (
+            f"SELECT {_columns(query)} FROM task INDEXED BY {index} "  # noqa: S608 - constant text
+            f"WHERE function_id = :function AND id BETWEEN :low AND :high{condition}{extra}{_also(query)} "
+            f"ORDER BY id {_direction(query)} LIMIT :limit"
+        )
+        yield text, _values(query, bounds)
 
 
-def _walk(query: TaskQuery, bounds: tuple[int, int], index: str, condition: str) -> Statement:
-    columns = rows.COLUMNS if query.bodies else rows.COLUMNS_WITHOUT_BODIES
-    direction = "ASC" if query.ascending else "DESC"
+def _indexes(query: TaskQuery) -> Iterator[tuple[str, str]]:
+    """The indexes that hold what is asked for in the order of ids, each with the condition that makes it serve."""
+    codes = _codes(query)
+    if query.qualifier not in _USUAL_QUALIFIERS:
+        yield "task_by_qualifier", f" AND qualifier = :qualifier AND qualifier NOT IN ('', 'LATEST'){_among(codes)}"
+    elif not codes:
+        yield "task_by_function", ""
+    for code in codes if query.qualifier in _USUAL_QUALIFIERS else ():
+        index, kind = ("task_open", "status < 10") if code < _OVER_MIN else ("task_over", "status >= 10")
+        yield index, f" AND status = {code} AND {kind}"
+
+
+def astray(query: TaskQuery, bounds: tuple[int, int], extra: str = "") -> Statement:
+    """The tasks in the window of time whose ids are of another time: their ids are sorted, then the rows are read."""
     text = (
-        f"SELECT {columns} FROM task INDEXED BY {index} WHERE function_id = :function AND id BETWEEN :low AND :high"  # noqa: S608 - constant text
-        f"{condition}{_also(query)} ORDER BY id {direction} LIMIT :limit"
+        f"SELECT {_columns(query)} FROM task WHERE id IN (SELECT id FROM task INDEXED BY task_astray "  # noqa: S608 - constant text
+        f"WHERE function_id = :function AND {_BEGAN} NOT {_PROMPT} AND id BETWEEN :low AND :high"
+        f"{_among(_codes(query))}{extra}{_also(query)} ORDER BY id {_direction(query)} LIMIT :limit) "
+        f"ORDER BY id {_direction(query)}"
     )
     return text, _values(query, bounds)
 
 
-def _named(query: TaskQuery) -> Statement:
-    """The tasks whose chosen name begins with the prefix: only their ids are sorted, then the page's rows are read."""
-    columns = rows.COLUMNS if query.bodies else rows.COLUMNS_WITHOUT_BODIES
-    direction = "ASC" if query.ascending else "DESC"
-    codes = sorted({rows.STATUS_CODES[status] for status in query.statuses})
+def _named(connection: apsw.Connection, query: TaskQuery) -> list[rows.Row]:
+    """The tasks whose chosen name begins with the prefix."""
+    found = _walked(connection, query) if _ask(connection, many_named(query)) > NAMES_SORTED_MAX else None
+    if found is None:
+        text, values = sorted_named(query)
+        found = connection.execute(text, values).fetchall()
+    return found
+
+
+def _walked(connection: apsw.Connection, query: TaskQuery) -> list[rows.Row] | None:
+    """The same from walking the tasks in order; None when that would take too long."""
+    found: list[rows.Row] = []
+    for (text, values), length in walk_named(query):
+        some = connection.execute(text, values).fetchall()
+        if len(some) < query.limit and _ask(connection, length) > ROWS_WALKED_MAX:
+            return None
+        found += some
+    return found
+
+
+def _ask(connection: apsw.Connection, statement: Statement) -> int:
+    return int(connection.execute(*statement).get)
+
+
+def many_named(query: TaskQuery) -> Statement:
+    """How many names begin with the prefix, as far as it matters."""
     text = (
-        f"SELECT {columns} FROM task WHERE id IN (SELECT id FROM task INDEXED BY task_by_name "  # noqa: S608 - constant text
-        "WHERE function_id = :function AND name IS NOT NULL AND name BETWEEN :first AND :last "
-        f"AND id BETWEEN :low AND :high{_among(codes)}{_also(query)} ORDER BY id {direction} LIMIT :limit) "
-        f"ORDER BY id {direction}"
+        "SELECT count(*) FROM (SELECT 1 FROM task INDEXED BY task_by_name WHERE function_id = :function "
+        "AND name IS NOT NULL AND name BETWEEN :first AND :last LIMIT :most)"
     )
-    values = _values(query, _bounds(query, 0, INTEGER_MAX))
-    return text, values | {"first": query.name_prefix, "last": query.name_prefix + _LAST_CHARACTER}
+    return text, {"function": query.function_id, "most": NAMES_SORTED_MAX + 1, **_ends(query)}
+
+
+def walk_named(query: TaskQuery) -> Iterator[tuple[Statement, Statement]]:
+    """The first of the tasks with such a name among so many of all; and how many those are, as far as it matters."""
+    values = _values(query, _bounds(query, 0, INTEGER_MAX)) | {"most": ROWS_WALKED_MAX, **_ends(query)}
+    for index, condition in _indexes(query):
+        where = (
+            f"FROM task INDEXED BY {index} WHERE function_id = :function AND id BETWEEN :low AND :high{condition} "
+            f"ORDER BY id {_direction(query)} LIMIT :most"
+        )
+        walk = (
+            f"SELECT {_columns(query)} FROM (SELECT * {where}) AS task "  # noqa: S608 - constant text
+            f"WHERE name BETWEEN :first AND :last{_also(query)} LIMIT :limit"
+        )
+        yield (walk, values), (f"SELECT count(*) FROM (SELECT 1 {where} + 1)", values)  # noqa: S608 - constant text
+
+
+def sorted_named(query: TaskQuery) -> Statement:
+    """All the tasks with such a name: their ids are sorted, then the page's rows are read."""
+    text = (
+        f"SELECT {_columns(query)} FROM task WHERE id IN (SELECT id FROM task INDEXED BY task_by_name "  # noqa: S608 - constant text
+        "WHERE function_id = :function AND name IS NOT NULL AND name BETWEEN :first AND :last AND id BETWEEN :low AND "
+        f":high{_among(_codes(query))}{_also(query)} ORDER BY id {_direction(query)} LIMIT :limit) "
+        f"ORDER BY id {_direction(query)}"
+    )
+    return text, _values(query, _bounds(query, 0, INTEGER_MAX)) | _ends(query)
+
+
+def _ends(query: TaskQuery) -> dict[str, str]:
+    return {"first": query.name_prefix, "last": query.name_prefix + _LAST_CHARACTER}
+
+
+def _codes(query: TaskQuery) -> list[int]:
+    """The codes of the statuses asked for; none when all are."""
+    codes = sorted({rows.STATUS_CODES[status] for status in query.statuses})
+    return codes if len(codes) < len(rows.STATUS_CODES) else []
+
+
+def _columns(query: TaskQuery) -> str:
+    return rows.COLUMNS if query.bodies else rows.COLUMNS_WITHOUT_BODIES
+
+
+def _direction(query: TaskQuery) -> str:
+    return "ASC" if query.ascending else "DESC"
 
 
 def _among(codes: list[int]) -> str:

@@ -1,0 +1,12 @@
+-- Every status has an index that holds its tasks in the order of ids, so that a rare one costs no more than a common one;
+-- so has every qualifier but the usual one.
+
+DROP INDEX task_bad;
+CREATE INDEX task_over ON task(function_id, status) WHERE status >= 10;
+CREATE INDEX task_by_qualifier ON task(function_id, qualifier) WHERE qualifier NOT IN ('', 'LATEST');
+
+-- A task began when it started, or when it was submitted while it has not started. Nearly always that is within a minute
+-- after the time that is in its id, and then a window of time is a range of ids. These are all others.
+CREATE INDEX task_astray ON task(function_id, (CASE WHEN started_at > 0 THEN started_at ELSE created_at END))
+WHERE (CASE WHEN started_at > 0 THEN started_at ELSE created_at END)
+      NOT BETWEEN (id >> 22) * 1000 + 1767225600000000 AND (id >> 22) * 1000 + 1767225660000000;
