@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, Function
 from sojourn.service import Service
-from sojourn.store import Forgotten, Log, Stray
+from sojourn.store import Forgotten, Log, OpenTask, Stray
 from sojourn.task import Status, Task
 from sojourn.trigger import Trigger
 
@@ -42,9 +42,19 @@ class Data:
                 del self.logs[key]
         return Forgotten(Counter((row.function_id, row.status) for row in gone), gone[-1].id if gone else None)
 
-    def ended_counts(self) -> Mapping[tuple[int, Status], int]:
-        """How many tasks are over, by function and status."""
-        return Counter((row.function_id, row.status) for row in self.tasks.values() if row.over)
+    def counts(self) -> Mapping[tuple[int, Status], int]:
+        """How many tasks there are, by function and status."""
+        return Counter((row.function_id, row.status) for row in self.tasks.values())
+
+    def open_tasks(self) -> Iterator[Sequence[OpenTask]]:
+        """One by one, those that somebody is busy with first."""
+        for row in sorted(self.tasks.values(), key=lambda row: (row.status is Status.ENQUEUED, row.id)):
+            if not row.over:
+                yield [
+                    OpenTask(
+                        row.id, row.function_id, row.status, row.owner, row.due_at, row.expires_at, row.snapshot_id
+                    )
+                ]
 
 
 class DataRecords:

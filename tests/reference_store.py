@@ -128,10 +128,10 @@ class ReferenceStore:
         self._pulse.set()
         return forgotten
 
-    async def ended_counts(self) -> Mapping[tuple[int, Status], int]:
+    async def counts(self) -> Mapping[tuple[int, Status], int]:
         """As the data does."""
         await self._read()
-        return self.data.ended_counts()
+        return self.data.counts()
 
     async def task(self, task_id: int) -> Task | None:
         """A row."""
@@ -150,14 +150,11 @@ class ReferenceStore:
         rows = sorted(self.data.tasks.values(), key=lambda task: task.id, reverse=not query.ascending)
         return [task for task in rows if _matches(task, query)][: query.limit]
 
-    async def open_tasks(self) -> AsyncIterator[OpenTask]:
+    async def open_tasks(self) -> AsyncIterator[Sequence[OpenTask]]:
         """Rows that are not over."""
-        for task in sorted(self.data.tasks.values(), key=lambda row: row.id):
+        for chunk in list(self.data.open_tasks()):
             await self._read()
-            if not task.over:
-                yield OpenTask(
-                    task.id, task.function_id, task.status, task.owner, task.due_at, task.expires_at, task.snapshot_id
-                )
+            yield chunk
 
     async def logs(self, task_id: int) -> list[Log]:
         """Logs in order of attempts."""

@@ -12,7 +12,7 @@ by whatever way escapes the observer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,8 +29,6 @@ from sojourn.task import Task
 from .chance import Chance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .observer import Observer
 
 T = TypeVar("T")
@@ -102,14 +100,15 @@ class Readers(reader.Readers):
     async def close(self) -> None:
         """Nothing is its own."""
 
-    async def _walk(self, text: str) -> AsyncGenerator[rows.Row, None]:
+    async def _walk(
+        self, read: Callable[[apsw.Connection], Iterator[Sequence[T]]]
+    ) -> AsyncGenerator[Sequence[T], None]:
         self._look()
-        found = list(self._own.execute(text))
-        for place, row in enumerate(found):
-            if place % 8 == 0:
-                await asyncio.sleep(STRAIGHT_AWAY)
-                self._look()
-            yield row
+        found = [row for chunk in read(self._own) for row in chunk]
+        for place in range(0, len(found), 8):
+            await asyncio.sleep(STRAIGHT_AWAY)
+            self._look()
+            yield found[place : place + 8]
 
     def _one(self, text: str, values: tuple[int | str, ...]) -> Task | None:
         self._look()

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import TypeVar
 
 from . import identity
+from .background import Background
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
@@ -37,6 +39,10 @@ E = TypeVar("E", bound=SojournError)
 FRESH_TASKS_MAX = 20_000
 FRESH_PAYLOAD_BYTES_MAX = 4096
 STORE_RETRY_SECONDS = 1.0
+LOADED_FIRST_TASKS = 10_000
+"""Waiting tasks that a start reads before anything runs; the others are read while it does."""
+
+log = logging.getLogger(__name__)
 
 
 def wire_name(task: Task) -> str:
@@ -71,6 +77,7 @@ class Queue:
         self.tally = Tally()
         self._adopting: set[asyncio.Future[None]] = set()
         self.closed = False
+        self._background = Background("the queue")
         self._watchers: dict[int, list[Callable[[Task], None]]] = {}
         self.on_due: Callable[[int], None] = lambda _: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
@@ -82,20 +89,50 @@ class Queue:
         return self._open
 
     async def load(self, incarnation: int) -> list[OpenTask]:
-        """Rebuild the lines from the rows; returns the tasks that an earlier incarnation was busy with."""
+        """Rebuild the lines from the rows; returns the tasks that an earlier incarnation was busy with.
+
+        Of many tasks that wait, the first of each function are in their lines on return, and the others follow while
+        those run.
+        """
         self.incarnation = incarnation
+        self.tally.found(await self._store.counts())
+        self._open = self.tally.open.total()
         orphans: list[OpenTask] = []
-        now = self._clock.now()
-        self.tally.counts.update(await self._store.ended_counts())
-        async for row in self._store.open_tasks():
-            self._open += 1
-            self.tally.found(row.function_id, row.status)
-            crashpoint("queue.load.row")
-            if row.status in (Status.RUNNING, Status.STOPPING):
-                orphans.append(row)
-            else:
-                self.line(row.runs).add(row.id, row.due_at, row.expires_at, now)
+        rows, read = self._store.open_tasks(), 0
+        async for chunk in rows:
+            orphans += [row for row in chunk if row.status in (Status.RUNNING, Status.STOPPING)]
+            self._line_up([row for row in chunk if row.status not in (Status.RUNNING, Status.STOPPING)])
+            read += len(chunk)
+            if read >= LOADED_FIRST_TASKS and chunk[-1].status is Status.ENQUEUED:
+                self._background.spawn(self._load_rest(rows))
+                break
         return orphans
+
+    async def _load_rest(self, rows: AsyncIterator[Sequence[OpenTask]]) -> None:
+        """Line up what a start has left for later. What was stopped since is found out when it is taken."""
+        began = self._clock.monotonic()
+        read = 0
+        try:
+            async for chunk in rows:
+                if self.closed:
+                    return
+                read += len(chunk)
+                for function_id in self._line_up(chunk):
+                    self.on_due(function_id)
+                await asyncio.sleep(0)  # those who submit and end tasks meanwhile come first
+        except StoreFailed as error:
+            if not self.closed:
+                log.critical("tasks that wait could not be read, and wait for the next start: %s", error)
+        else:
+            log.info("%d more waiting tasks are in line after %.1f s", read, self._clock.monotonic() - began)
+
+    def _line_up(self, rows: Sequence[OpenTask]) -> set[int]:
+        """Let tasks stand in their lines; says which lines those are."""
+        now = self._clock.now()
+        for row in rows:
+            crashpoint("queue.load.row")
+            self.line(row.runs).add(row.id, row.due_at, row.expires_at, now)
+        return {row.runs for row in rows}
 
     def line(self, function_id: int) -> Line:
         """The line of a function, or of one of its versions."""

@@ -164,8 +164,8 @@ class Store(Protocol):
         """
         ...
 
-    async def ended_counts(self) -> Mapping[tuple[int, Status], int]:
-        """How many tasks that are over are kept, by function and status; it costs the same however many there are."""
+    async def counts(self) -> Mapping[tuple[int, Status], int]:
+        """How many tasks there are, by function and status; what is over costs the same however many there are."""
         ...
 
     async def task(self, task_id: int) -> Task | None:
@@ -180,8 +180,12 @@ class Store(Protocol):
         """At most `query.limit` tasks that match; fewer mean that there are no more."""
         ...
 
-    def open_tasks(self) -> AsyncIterator[OpenTask]:
-        """Every task that is not over, in the order of ids."""
+    def open_tasks(self) -> AsyncIterator[Sequence[OpenTask]]:
+        """Every task that was not over at one moment, in pieces that come while the rest is still being read.
+
+        First those that somebody was busy with (all but Enqueued). Then the Enqueued ones: each function's in the order
+        of ids, and some of every function before more of any.
+        """
         ...
 
     async def logs(self, task_id: int) -> list[Log]:

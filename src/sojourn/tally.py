@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from .clock import MICROSECONDS_PER_SECOND
 from .history import last_stamp
 from .metrics import Histogram
-from .task import Fact, Failure, Faltered, GaveUp, Returned, Started, Status, Task
+from .task import TERMINAL, Fact, Failure, Faltered, GaveUp, Returned, Started, Status, Task
 
 LATENCY_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 WAIT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 7200, 86_400)
@@ -44,10 +44,12 @@ class Tally:
         self.writes = Histogram(LATENCY_BOUNDS)
         self.illegal = 0
 
-    def found(self, function_id: int, status: Status) -> None:
-        """A start found a task that is not over."""
-        self.open[status] += 1
-        self.counts[function_id, status] += 1
+    def found(self, counts: Mapping[tuple[int, Status], int]) -> None:
+        """A start found so many tasks, by function and status."""
+        self.counts.update(counts)
+        for (_, status), tasks in counts.items():
+            if status not in TERMINAL:
+                self.open[status] += tasks
 
     def dropped(self, counts: Mapping[tuple[int, Status], int]) -> None:
         """So many tasks were forgotten, by function and status."""

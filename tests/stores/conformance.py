@@ -34,6 +34,8 @@ from stores.samples import (
     new_function,
     new_key,
     new_task,
+    open_ids,
+    open_tasks,
     returned,
     started,
     use,
@@ -100,11 +102,11 @@ class OpeningConformance:
             answers = await asyncio.gather(*late, return_exceptions=True)
             assert [type(answer) for answer in answers] == [StoreFailed] * len(late)
             with pytest.raises(StoreFailed):
-                _ = [task async for task in store.open_tasks()]
+                await open_tasks(store)
             return await asyncio.gather(*begun)
 
         async def kept(store: Store) -> list[int]:
-            return [task.id async for task in store.open_tasks()]
+            return await open_ids(store)
 
         assert asyncio.run(run()) == [True] * 50
         assert use(factory, kept) == list(range(1, 51))
@@ -250,7 +252,7 @@ class TaskConformance:
 class OpenTaskConformance:
     """What a queue rebuilds itself from."""
 
-    def test_the_open_ones_and_only_they_in_the_order_of_ids(self, factory: Factory) -> None:
+    def test_the_open_ones_and_only_they_with_the_busy_ones_first(self, factory: Factory) -> None:
         """Each status that something may follow is listed with what the queue needs; terminal ones are not."""
         ids = {status: 10 - number for number, status in enumerate(Status)}
         tasks = [
@@ -259,17 +261,35 @@ class OpenTaskConformance:
         ]
         expected = [
             OpenTask(task.id, task.function_id, task.status, task.owner, task.due_at, task.expires_at)
-            for task in sorted(tasks, key=lambda task: task.id)
+            for task in tasks
             if not task.over
         ]
 
         async def work(store: Store) -> list[OpenTask]:
             for task in tasks:
                 await store.insert_task(task)
-            return [task async for task in store.open_tasks()]
+            return await open_tasks(store)
 
+        found = use(factory, work)
         assert len(expected) == 5
-        assert use(factory, work) == expected
+        assert sorted(found, key=lambda task: -task.id) == expected
+        assert found[-1].status is Status.ENQUEUED
+
+    def test_those_who_wait_come_function_by_function_in_turns(self, factory: Factory) -> None:
+        """In the order of ids, and one with few tasks is not kept waiting by one with very many."""
+
+        async def work(store: Store) -> list[OpenTask]:
+            await asyncio.gather(*(store.insert_task(new_task(number)) for number in range(1, 4001)))
+            await asyncio.gather(*(store.insert_task(new_task(number, function_id=2)) for number in range(5001, 5004)))
+            busy = new_task(4000)
+            assert await store.apply(busy.epoch, started(busy))
+            return await open_tasks(store)
+
+        found = use(factory, work)
+        assert found[0].id == 4000
+        assert [task.id for task in found[1:] if task.function_id == 1] == list(range(1, 4000))
+        few = [place for place, task in enumerate(found) if task.function_id == 2]
+        assert [found[place].id for place in few] == [5001, 5002, 5003]
 
     def test_a_task_leaves_when_it_ends(self, factory: Factory) -> None:
         """The list follows the rows: each way to end takes a task off it."""
@@ -284,7 +304,7 @@ class OpenTaskConformance:
                 await store.insert_task(new_task(number))
             for task in ends.values():
                 assert await store.apply(1, task)
-            return [task.id async for task in store.open_tasks()]
+            return await open_ids(store)
 
         assert use(factory, work) == [4]
 
@@ -295,9 +315,9 @@ class OpenTaskConformance:
             await asyncio.gather(
                 *(store.insert_task(new_task(number, function_id=number % 5)) for number in range(5000))
             )
-            assert [task.id async for task in store.open_tasks()] == list(range(5000))
+            assert await open_ids(store) == list(range(5000))
             scan = store.open_tasks()
-            assert (await anext(scan)).id == 0
+            assert (await anext(scan))[0].id == 0
             assert await store.insert_task(new_task(5000))
             await store.close()
             with pytest.raises(StoreFailed):

@@ -136,7 +136,7 @@ def test_a_filled_store_is_sound_before_and_after(tmp_path: Path) -> None:
         with store.records() as records:
             report = audit(records)
         assert (report.tasks, report.violations) == (3_000, [])
-        counts = await store.ended_counts()
+        counts = await store.counts()
         assert sum(counts.values()) == 3_000
         assert {status.value: tasks for (_, status), tasks in counts.items()} == report.statuses
         said = await all_forgotten(store, until - 3_600_000_000, 500)
@@ -144,7 +144,7 @@ def test_a_filled_store_is_sound_before_and_after(tmp_path: Path) -> None:
         with store.records() as records:
             report = audit(records)
         assert report.violations == []
-        assert {status.value: tasks for (_, status), tasks in (await store.ended_counts()).items()} == report.statuses
+        assert {status.value: tasks for (_, status), tasks in (await store.counts()).items()} == report.statuses
 
     use(lambda: SqliteStore(tmp_path), begin)
     fill(tmp_path, 3_000, Mix(until=until, span_seconds=7200), account_id="1234567890")

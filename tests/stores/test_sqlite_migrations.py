@@ -12,7 +12,7 @@ from sojourn.store import TaskQuery
 from sojourn.stores.sqlite import SqliteStore, schema
 from sojourn.stores.sqlite.connection import FILE_NAME
 from sojourn.task import Status
-from stores.samples import NOW
+from stores.samples import NOW, open_tasks
 
 
 def test_functions_tasks_and_keys_from_before_versions(tmp_path: Path) -> None:
@@ -41,9 +41,9 @@ def test_functions_tasks_and_keys_from_before_versions(tmp_path: Path) -> None:
         await store.open()
         (function,) = await store.functions()
         assert (function.id, function.name, function.version, function.root, function.revision) == (7, "f", "", 7, 5)
-        (row,) = [each async for each in store.open_tasks()]
+        (row,) = await open_tasks(store)
         assert (row.id, row.runs) == (9, 7)
-        assert await store.ended_counts() == {(7, Status.SUCCEEDED): 2, (7, Status.FAILED): 1}
+        assert await store.counts() == {(7, Status.SUCCEEDED): 2, (7, Status.FAILED): 1, (7, Status.DEQUEUED): 1}
         failed = TaskQuery(function_id=7, statuses=(Status.FAILED,), began_from=NOW)
         assert [each.id for each in await store.page(failed)] == [11]
         assert list(await store.access_keys()) == [AccessKey(id="k", secret="s", account_id="a", created_at=1)]

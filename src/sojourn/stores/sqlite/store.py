@@ -123,9 +123,11 @@ class SqliteStore:
             return Forgotten()
         return await self._writer.write(lambda cursor: forgetting.forget(cursor, ended_before, ids), can_wait=True)
 
-    async def ended_counts(self) -> Mapping[tuple[int, Status], int]:
-        """How many tasks that are over are kept, by function and status."""
-        return await self._readers.run(forgetting.counts)
+    async def counts(self) -> Mapping[tuple[int, Status], int]:
+        """How many tasks there are, by function and status."""
+        return await self._readers.run(
+            lambda connection: forgetting.counts(connection) | reader.open_counts(connection)
+        )
 
     async def task(self, task_id: int) -> Task | None:
         """The task of this id, bodies included."""
@@ -139,11 +141,11 @@ class SqliteStore:
         """At most `query.limit` tasks that match; fewer mean that there are no more."""
         return await self._readers.run(lambda connection: pages.page(connection, query))
 
-    async def open_tasks(self) -> AsyncIterator[OpenTask]:
-        """Every task that is not over, in the order of ids."""
+    async def open_tasks(self) -> AsyncIterator[Sequence[OpenTask]]:
+        """Every task that is not over, in pieces, see `reader.open_tasks`."""
         async with aclosing(self._readers.open_tasks()) as found:
-            async for task in found:
-                yield task
+            async for chunk in found:
+                yield chunk
 
     async def logs(self, task_id: int) -> list[Log]:
         """What the attempts of a task wrote, in order of attempts."""
