@@ -16,7 +16,7 @@ from bench.fill import Mix, fill
 
 from sojourn.identity import EPOCH_MS
 from sojourn.store import Store, TaskQuery
-from sojourn.stores.sqlite import SqliteStore, pages
+from sojourn.stores.sqlite import SqliteStore, pages, schema
 from sojourn.stores.sqlite.connection import FILE_NAME, open_reader
 from sojourn.task import Status
 from stores.conformance_pages import answer, population
@@ -30,11 +30,12 @@ SEARCHES = {
     "task_open": "(function_id=? AND status=? AND rowid>? AND rowid<?)",
     "task_over": "(function_id=? AND status=? AND rowid>? AND rowid<?)",
     "task_by_qualifier": "(function_id=? AND qualifier=? AND rowid>? AND rowid<?)",
-    "task_astray": "(function_id=? AND <expr>>? AND <expr><?)",
+    "task_late": "(function_id=? AND <expr>>? AND <expr><?)",
+    "task_early": "(function_id=? AND rowid>? AND rowid<?)",
     "task_by_name": "(function_id=? AND name>? AND name<?)",
 }
 """What each index is asked for."""
-SORTED = {"task_astray", "task_by_name"}
+SORTED = {"task_late", "task_by_name"}
 """Those that are not in the order of ids."""
 
 
@@ -68,6 +69,7 @@ def queries() -> Iterator[TaskQuery]:
 def all_statements(query: TaskQuery) -> Iterator[pages.Statement]:
     """All that a page may ask for."""
     yield from pages.statements(query)
+    yield from filter(None, (pages.late_ones(query, last) for last in (None, 5)))
     if query.name_prefix:
         yield pages.many_named(query)
         yield pages.sorted_named(query)
@@ -99,9 +101,11 @@ def test_every_page_walks_its_index_in_order(tmp_path: Path) -> None:
 def test_the_schema_knows_the_epoch_and_how_late_is_late() -> None:
     """Numbers that stand in SQL are those of the code."""
     begin = EPOCH_MS * 1_000
-    assert (
-        f"BETWEEN (id >> 22) * 1000 + {begin} AND (id >> 22) * 1000 + {begin + pages.PROMPT_MICROSECONDS}"
-    ) == pages._PROMPT
+    assert f"(id >> 22) * 1000 + {begin}" == pages._MADE
+    assert f"(id >> 22) * 1000 + {begin + pages.PROMPT_MICROSECONDS}" == pages._PROMPT_UNTIL
+    text = schema.migrations()[6]
+    assert str(begin) in text
+    assert str(begin + pages.PROMPT_MICROSECONDS) in text
 
 
 @pytest.mark.parametrize("walked", [3, 5_000])
@@ -233,13 +237,13 @@ def test_what_began_late_is_found_in_its_window(tmp_path: Path) -> None:
             created_at=NOW + number * 1_000,
             started_at=NOW + delay * SECOND,
         )
-        for number, delay in enumerate((1, 59, 61, 3600, 1))
+        for number, delay in enumerate((1, 3, 61, 3600, 1))
     ]
 
     async def work(store: Store) -> None:
         for task in late:
             assert await store.insert_task(task)
-        for begin, end in itertools.product((0, 1, 30, 59, 60, 61, 3600, 3601), repeat=2):
+        for begin, end in itertools.product((0, 1, 2, 3, 60, 61, 3600, 3601), repeat=2):
             for ascending in (True, False):
                 query = TaskQuery(
                     function_id=1,
@@ -253,6 +257,43 @@ def test_what_began_late_is_found_in_its_window(tmp_path: Path) -> None:
 
     use(lambda: SqliteStore(tmp_path), work)
     connection = apsw.Connection(str(tmp_path / FILE_NAME))
-    late_ones = f"SELECT count(*) FROM task INDEXED BY task_astray WHERE {pages._BEGAN} NOT {pages._PROMPT}"  # noqa: S608 - constant text
-    assert connection.execute(late_ones).get == 2
+    text = f"SELECT count(*) FROM task INDEXED BY task_late WHERE {pages._LATE}"  # noqa: S608 - constant text
+    assert connection.execute(text).get == 3
     connection.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_windows_of_a_store_with_prompt_and_late_ones_are_as_the_plain_program_says(tmp_path: Path, seed: int) -> None:
+    """Drawn windows over tasks of which a third began late, and some before their ids were made."""
+    chance = random.Random(seed)
+    base = population(chance, 1)[0]
+    tasks = [
+        msgspec.structs.replace(
+            base,
+            id=(NOW // 1_000 - EPOCH_MS + 100 * number) << 22,
+            function_id=1,
+            name=None,
+            status=chance.choice((Status.SUCCEEDED, Status.FAILED)),
+            created_at=NOW + 100_000 * number,
+            started_at=NOW + 100_000 * number + chance.choice((-500_000, 0, 900, 1_000_000, 5_000_000, 20_000_000)),
+        )
+        for number in range(200)
+    ]
+
+    async def work(store: Store) -> None:
+        await asyncio.gather(*(store.insert_task(task) for task in tasks))
+        for _ in range(150):
+            begin, end = sorted(NOW + chance.randrange(-SECOND, 30 * SECOND) for _ in range(2))
+            query = TaskQuery(
+                function_id=1,
+                statuses=chance.choice(((), (Status.FAILED,))),
+                began_from=chance.choice((None, begin, begin)),
+                began_to=chance.choice((None, end, end)),
+                ascending=chance.random() < 0.5,
+                after=chance.choice((None, None, chance.choice(tasks).id)),
+                limit=chance.choice((1, 5, 50)),
+                bodies=True,
+            )
+            assert await store.page(query) == answer(tasks, query), query
+
+    use(lambda: SqliteStore(tmp_path), work)

@@ -7,9 +7,10 @@ for a window of time, see below. Each names its index: without statistics SQLite
 a partial index serves only a statement that repeats its condition word for word.
 
 Windows of time
-    Ids are made of time, so a window is a range of ids for all tasks that began within a minute of their submission.
-    The others (delayed, or behind a backlog) have an index of their own by the time they began, from which the ids in
-    the window are sorted. A window that holds very many of those costs accordingly.
+    Ids are made of time, so a window is a range of ids for all tasks that began within two seconds of their submission.
+    The few whose clock had been set back are walked apart. Those that began later (delayed, or behind a backlog) have
+    an index by the time they began, from which the ids in the window are sorted; newest first, only those that can
+    come before what was found already. A window that holds very many of them costs accordingly.
 
 Prefixes of names
     Names are not in the order of ids. A few that begin with a prefix are sorted; when there are many, the tasks are
@@ -28,7 +29,7 @@ from typing import Any
 import apsw
 
 from sojourn.function import LATEST
-from sojourn.identity import first_at, request_id
+from sojourn.identity import first_at, made_at, request_id
 from sojourn.store import TaskQuery
 from sojourn.task import Task
 
@@ -39,12 +40,13 @@ NAMES_SORTED_MAX = 500
 """How many names may begin with a prefix and be sorted before another way is tried."""
 ROWS_WALKED_MAX = 5_000
 """How many tasks are looked at on that other way."""
-PROMPT_MICROSECONDS = 60_000_000
+PROMPT_MICROSECONDS = 2_000_000
 """How long after its submission a task may begin to be found by its id alone; stands in the schema too."""
 _NONE = (1, 0)
 _LAST_CHARACTER = "\U0010ffff"
 _BEGAN = "(CASE WHEN started_at > 0 THEN started_at ELSE created_at END)"
-_PROMPT = "BETWEEN (id >> 22) * 1000 + 1767225600000000 AND (id >> 22) * 1000 + 1767225660000000"
+_MADE, _PROMPT_UNTIL = "(id >> 22) * 1000 + 1767225600000000", "(id >> 22) * 1000 + 1767225602000000"
+_LATE, _EARLY = f"{_BEGAN} > {_PROMPT_UNTIL}", f"{_BEGAN} < {_MADE}"
 _USUAL_QUALIFIERS = ("", LATEST)
 _OVER_MIN = 10
 """The first code of a status that nothing follows."""
@@ -54,23 +56,71 @@ Statement = tuple[str, dict[str, Any]]
 
 def page(connection: apsw.Connection, query: TaskQuery) -> list[Task]:
     """At most `query.limit` tasks that match, in the order asked for."""
-    found = [row for text, values in statements(query) for row in connection.execute(text, values)]
-    if query.limit > 0 and query.name_prefix.isascii() and query.name_prefix:  # as every name is
+    if query.limit <= 0:
+        return []
+
+    def first(found: list[rows.Row]) -> list[rows.Row]:
+        return sorted(found, key=_id_of, reverse=not query.ascending)[: query.limit]
+
+    found = first([row for text, values in statements(query) for row in connection.execute(text, values)])
+    if (late := late_ones(query, found[-1][0] if len(found) == query.limit else None)) is not None:
+        found += connection.execute(*late)
+    if query.name_prefix and query.name_prefix.isascii():  # as every name is
         found += _named(connection, query)
-    found.sort(key=lambda row: row[0], reverse=not query.ascending)
-    return [rows.task_of(row) for row in found[: max(query.limit, 0)]]
+    return [rows.task_of(row) for row in first(found)]
+
+
+def _id_of(row: rows.Row) -> int:
+    number: int = row[0]
+    return number
 
 
 def statements(query: TaskQuery) -> Iterator[Statement]:
-    """The statements whose answers together hold the page, but for chosen names; no task is in two of them."""
-    if query.limit <= 0:
+    """The statements whose answers together hold the page, but for chosen names and late ones."""
+    low, high, unnamed = _unnamed(query)
+    if not _has_window(query):
+        yield from _walks(query, (low, high), unnamed)
         return
+    near, far = low, high
+    if query.began_from is not None:
+        near = max(near, min(first_at(query.began_from - PROMPT_MICROSECONDS), INTEGER_MAX))
+    if query.began_to is not None:
+        far = min(far, first_at(query.began_to + 1_000) - 1)
+    yield from _walks(query, (near, far), f" AND {_BEGAN} BETWEEN {_MADE} AND {_PROMPT_UNTIL}{unnamed}")
+    yield _walk(query, (low, high), "task_early", f" AND {_EARLY}{_among(_codes(query))}{unnamed}")
+
+
+def late_ones(query: TaskQuery, last: int | None) -> Statement | None:
+    """The tasks that began late, in the window of time, when there is one: ids are sorted, then the rows are read.
+
+    `last` is the id that ends the page so far. None of them began before its id was made.
+    """
+    if not _has_window(query):
+        return None
+    low, high, unnamed = _unnamed(query)
+    after = ""
+    if last is not None:
+        low, high = (low, min(high, last)) if query.ascending else (max(low, last), high)
+        after = "" if query.ascending else f" AND {_BEGAN} >= :made_at"
+    text = (
+        f"SELECT {_columns(query)} FROM task WHERE id IN (SELECT id FROM task INDEXED BY task_late "  # noqa: S608 - constant text
+        f"WHERE function_id = :function AND {_LATE} AND id BETWEEN :low AND :high{after}"
+        f"{_among(_codes(query))}{unnamed}{_also(query)} ORDER BY id {_direction(query)} LIMIT :limit) "
+        f"ORDER BY id {_direction(query)}"
+    )
+    return text, _values(query, (low, high)) | {"made_at": 0 if last is None else made_at(last)}
+
+
+def _has_window(query: TaskQuery) -> bool:
+    return query.began_from is not None or query.began_to is not None
+
+
+def _unnamed(query: TaskQuery) -> tuple[int, int, str]:
+    """The lowest and highest id of tasks that may match by their ids, and what else they must be."""
     if not query.name_prefix:
-        yield from _within(query, (0, INTEGER_MAX), "")
-        return
+        return *_bounds(query, 0, INTEGER_MAX), ""
     ids = request_ids(query.name_prefix)
-    if ids is not None:
-        yield from _within(query, ids, " AND name IS NULL")
+    return *(_NONE if ids is None else _bounds(query, *ids)), " AND name IS NULL"
 
 
 def request_ids(prefix: str) -> tuple[int, int] | None:
@@ -86,21 +136,6 @@ def request_ids(prefix: str) -> tuple[int, int] | None:
     return low, min(high, INTEGER_MAX)
 
 
-def _within(query: TaskQuery, ids: tuple[int, int], extra: str) -> Iterator[Statement]:
-    """Those of a range of ids that match; with a window of time, those that are found by their ids, and the others."""
-    low, high = _bounds(query, *ids)
-    if query.began_from is None and query.began_to is None:
-        yield from _walks(query, (low, high), extra)
-        return
-    near, far = low, high
-    if query.began_from is not None:
-        near = max(near, min(first_at(query.began_from - PROMPT_MICROSECONDS), INTEGER_MAX))
-    if query.began_to is not None:
-        far = min(far, first_at(query.began_to + 1_000) - 1)
-    yield from _walks(query, (near, far), f" AND {_BEGAN} {_PROMPT}{extra}")
-    yield astray(query, (low, high), extra)
-
-
 def _bounds(query: TaskQuery, low: int, high: int) -> tuple[int, int]:
     """`low` and `high`, narrowed to what follows the previous page."""
     if query.after is None:
@@ -112,12 +147,16 @@ def _bounds(query: TaskQuery, low: int, high: int) -> tuple[int, int]:
 
 def _walks(query: TaskQuery, bounds: tuple[int, int], extra: str) -> Iterator[Statement]:
     for index, condition in _indexes(query):
-        text = (
-            f"SELECT {_columns(query)} FROM task INDEXED BY {index} "  # noqa: S608 - constant text
-            f"WHERE function_id = :function AND id BETWEEN :low AND :high{condition}{extra}{_also(query)} "
-            f"ORDER BY id {_direction(query)} LIMIT :limit"
-        )
-        yield text, _values(query, bounds)
+        yield _walk(query, bounds, index, condition + extra)
+
+
+def _walk(query: TaskQuery, bounds: tuple[int, int], index: str, condition: str) -> Statement:
+    text = (
+        f"SELECT {_columns(query)} FROM task INDEXED BY {index} "  # noqa: S608 - constant text
+        f"WHERE function_id = :function AND id BETWEEN :low AND :high{condition}{_also(query)} "
+        f"ORDER BY id {_direction(query)} LIMIT :limit"
+    )
+    return text, _values(query, bounds)
 
 
 def _indexes(query: TaskQuery) -> Iterator[tuple[str, str]]:
@@ -130,17 +169,6 @@ def _indexes(query: TaskQuery) -> Iterator[tuple[str, str]]:
     for code in codes if query.qualifier in _USUAL_QUALIFIERS else ():
         index, kind = ("task_open", "status < 10") if code < _OVER_MIN else ("task_over", "status >= 10")
         yield index, f" AND status = {code} AND {kind}"
-
-
-def astray(query: TaskQuery, bounds: tuple[int, int], extra: str = "") -> Statement:
-    """The tasks in the window of time whose ids are of another time: their ids are sorted, then the rows are read."""
-    text = (
-        f"SELECT {_columns(query)} FROM task WHERE id IN (SELECT id FROM task INDEXED BY task_astray "  # noqa: S608 - constant text
-        f"WHERE function_id = :function AND {_BEGAN} NOT {_PROMPT} AND id BETWEEN :low AND :high"
-        f"{_among(_codes(query))}{extra}{_also(query)} ORDER BY id {_direction(query)} LIMIT :limit) "
-        f"ORDER BY id {_direction(query)}"
-    )
-    return text, _values(query, bounds)
 
 
 def _named(connection: apsw.Connection, query: TaskQuery) -> list[rows.Row]:
