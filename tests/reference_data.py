@@ -1,12 +1,15 @@
-"""What a reference store holds: rows in dictionaries, and what a store may be asked of all of them at once."""
+"""What a reference store keeps, and what survives it."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+from sojourn.access import AccessToken
+from sojourn.bulk import Operation
 from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, Function
+from sojourn.progress import Progress
 from sojourn.service import Service
 from sojourn.store import Forgotten, Log, OpenTask, Stray
 from sojourn.task import Status, Task
@@ -25,8 +28,11 @@ class Data:
         self.functions: dict[int, Function] = {}
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, AccessKey] = {}
+        self.tokens: dict[str, AccessToken] = {}
         self.services: dict[tuple[str, str], Service] = {}
         self.triggers: dict[tuple[int, str], Trigger] = {}
+        self.operations: dict[int, Operation] = {}
+        self.progress: dict[int, Progress] = {}
 
     def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
         """Delete at most `limit` tasks beyond `after` that are over and have nothing on its way."""
@@ -36,6 +42,7 @@ class Data:
         for row in gone:
             del self.tasks[row.id]
             self.deliveries.pop(row.id, None)
+            self.progress.pop(row.id, None)
             if row.name is not None:
                 del self.names[row.function_id, row.name]
             for key in [key for key in self.logs if key[0] == row.id]:

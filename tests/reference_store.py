@@ -9,24 +9,38 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 
 from reference_data import Data, DataRecords
+from reference_names import ReferenceNames
+from reference_steering import Steering
 from sojourn import identity
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
-from sojourn.function import AccessKey, Account, Function
-from sojourn.service import Service
+from sojourn.function import Function
 from sojourn.store import Forgotten, Log, OpenTask, TaskQuery
 from sojourn.task import Status, Task
-from sojourn.trigger import Trigger
 
 __all__ = ["Data", "Hold", "ReferenceStore"]
 
+T = TypeVar("T")
 Which = Callable[[Task | Delivery], bool]
 
-FIXED = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload", "snapshot_id")
+FIXED = (
+    "id",
+    "account_id",
+    "function_id",
+    "generation",
+    "name",
+    "qualifier",
+    "created_at",
+    "payload",
+    "snapshot_id",
+    "tags",
+    "rerun_of",
+)
 """What a task is submitted with, for good."""
 DELIVERY_FIXED = ("task_id", "function_id", "account_id", "target", "created_at")
 """What a delivery is made with, for good."""
@@ -53,7 +67,7 @@ class Hold:
         await self._free.wait()
 
 
-class ReferenceStore:
+class ReferenceStore(ReferenceNames, Steering):
     """A `Store` in memory."""
 
     def __init__(self, data: Data | None = None) -> None:
@@ -116,6 +130,10 @@ class ReferenceStore:
     async def insert_task(self, task: Task) -> bool:
         """Keep a new task."""
         return await self._write(task, lambda: self._insert(task))
+
+    async def insert_tasks(self, tasks: Sequence[Task]) -> list[bool]:
+        """Keep new tasks, all at once."""
+        return await self._write(tasks[0], lambda: [self._insert(task) for task in tasks])
 
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Compare and set."""
@@ -196,85 +214,6 @@ class ReferenceStore:
         await self._read()
         return sorted(self.data.functions.values(), key=lambda one: (one.account_id, one.name, one.version))
 
-    async def put_account(self, account: Account, key: AccessKey) -> bool:
-        """Keep both or neither."""
-        await self._read()
-        if account.id in self.data.accounts or key.id in self.data.keys:
-            return False
-        self.data.accounts[account.id], self.data.keys[key.id] = account, key
-        return True
-
-    async def put_webhook_secret(self, account_id: str, before: str, secret: str) -> bool:
-        """Compare and set."""
-        await self._read()
-        account = self.data.accounts.get(account_id)
-        if account is None or account.webhook_secret != before:
-            return False
-        self.data.accounts[account_id] = msgspec.structs.replace(account, webhook_secret=secret)
-        return True
-
-    async def accounts(self) -> Sequence[Account]:
-        """Oldest first."""
-        await self._read()
-        return sorted(self.data.accounts.values(), key=lambda one: one.created_at)
-
-    async def access_keys(self) -> Sequence[AccessKey]:
-        """All of them."""
-        await self._read()
-        return list(self.data.keys.values())
-
-    async def put_access_key(self, key: AccessKey) -> bool:
-        """Keep another one."""
-        await self._read()
-        if key.id in self.data.keys or key.account_id not in self.data.accounts:
-            return False
-        self.data.keys[key.id] = key
-        return True
-
-    async def drop_access_keys(self, expired_before: int) -> None:
-        """Forget those that are over."""
-        await self._read()
-        kept = {key.id: key for key in self.data.keys.values() if not 0 < key.expires_at <= expired_before}
-        self.data.keys.clear()
-        self.data.keys.update(kept)
-
-    async def put_service(self, service: Service, revision: int) -> bool:
-        """Compare and set."""
-        await self._read()
-        found = self.data.services.get((service.account_id, service.name))
-        if (found.revision if found else 0) != revision:
-            return False
-        self.data.services[service.account_id, service.name] = service
-        return True
-
-    async def services(self) -> Sequence[Service]:
-        """All of them."""
-        await self._read()
-        return [service for _, service in sorted(self.data.services.items())]
-
-    async def put_trigger(self, trigger: Trigger, epoch: int) -> bool:
-        """Compare and set."""
-        await self._read()
-        found = self.data.triggers.get((trigger.function_id, trigger.name))
-        if (found.epoch if found else 0) != epoch:
-            return False
-        self.data.triggers[trigger.function_id, trigger.name] = trigger
-        return True
-
-    async def drop_trigger(self, function_id: int, name: str, epoch: int) -> bool:
-        """Compare and forget."""
-        await self._read()
-        found = self.data.triggers.get((function_id, name))
-        if found is None or found.epoch != epoch:
-            return False
-        del self.data.triggers[function_id, name]
-        return True
-
-    async def triggers(self) -> Sequence[Trigger]:
-        """All of them."""
-        await self._read()
-        return [trigger for _, trigger in sorted(self.data.triggers.items())]
-
     # How --------------------------------------------------------------------------------------------------------------
 
     def _insert(self, task: Task) -> bool:
@@ -314,7 +253,7 @@ class ReferenceStore:
         self._check()
         await asyncio.sleep(0)
 
-    async def _write(self, row: Task | Delivery, change: Callable[[], bool]) -> bool:
+    async def _write(self, row: Task | Delivery, change: Callable[[], T]) -> T:
         self._check()
         self._begun += 1
         self.calls += 1

@@ -42,9 +42,9 @@ def made_at(number: int) -> int:
     return ((number >> _SHIFT) + EPOCH_MS) * 1_000
 
 
-def first_at(now: int) -> int:
-    """The lowest number that can be made at `now` (microseconds since 1970), by any node."""
-    return max(now // 1_000 - EPOCH_MS, 0) << _SHIFT
+def number_at(at: int) -> int:
+    """The lowest number that can have been made at that time, microseconds since 1970."""
+    return min(max(at // 1_000 - EPOCH_MS, 0) << _SHIFT, _MASK_64 >> 1)
 
 
 @lru_cache(maxsize=4096)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from . import identity
-from .background import Background
+from .bulk import Operation
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
@@ -28,21 +28,23 @@ from .errors import (
     TaskAlreadyExists,
     TaskNotFound,
 )
-from .function import AsyncConfig, Function
+from .function import Function
 from .line import Line
-from .store import Forgotten, Log, OpenTask, Store, TaskQuery
+from .lines import Lines
+from .order import Order, task_of
+from .store import Change, Forgotten, Log, OpenTask, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
+from .watchers import Watcher, Watchers
 
 E = TypeVar("E", bound=SojournError)
+T = TypeVar("T")
 
 FRESH_TASKS_MAX = 20_000
 FRESH_PAYLOAD_BYTES_MAX = 4096
 STORE_RETRY_SECONDS = 1.0
-LOADED_FIRST_TASKS = 10_000
-"""Waiting tasks that a start reads before anything runs; the others are read while it does."""
-
-log = logging.getLogger(__name__)
+ROWS_AT_ONCE = 500
+"""Of many tasks that are submitted together, the loop makes so many before others have their turn."""
 
 
 def wire_name(task: Task) -> str:
@@ -55,7 +57,8 @@ class Queue:
 
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
-    `on_delivery` is called once that is durable.
+    `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
+    it is durable, with None before the first one; it is on the way of each and must be quick.
     """
 
     def __init__(
@@ -71,15 +74,15 @@ class Queue:
         self._submits_pending_max, self._tasks_open_max = submits_pending_max, tasks_open_max
         self._submits_pending = 0
         self._open = 0
-        self._lines: dict[int, Line] = {}
+        self._lines = Lines(clock)
+        self.closed = False
         self._fresh: dict[int, Task] = {}
         self.incarnation = 0
         self.tally = Tally()
         self._adopting: set[asyncio.Future[None]] = set()
-        self.closed = False
-        self._background = Background("the queue")
-        self._watchers: dict[int, list[Callable[[Task], None]]] = {}
+        self._watchers = Watchers()
         self.on_due: Callable[[int], None] = lambda _: None
+        self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -97,53 +100,17 @@ class Queue:
         self.incarnation = incarnation
         self.tally.found(await self._store.counts())
         self._open = self.tally.open.total()
-        orphans: list[OpenTask] = []
-        rows, read = self._store.open_tasks(), 0
-        async for chunk in rows:
-            orphans += [row for row in chunk if row.status in (Status.RUNNING, Status.STOPPING)]
-            self._line_up([row for row in chunk if row.status not in (Status.RUNNING, Status.STOPPING)])
-            read += len(chunk)
-            if read >= LOADED_FIRST_TASKS and chunk[-1].status is Status.ENQUEUED:
-                self._background.spawn(self._load_rest(rows))
-                break
-        return orphans
-
-    async def _load_rest(self, rows: AsyncIterator[Sequence[OpenTask]]) -> None:
-        """Line up what a start has left for later. What was stopped since is found out when it is taken."""
-        began = self._clock.monotonic()
-        read = 0
-        try:
-            async for chunk in rows:
-                if self.closed:
-                    return
-                read += len(chunk)
-                for function_id in self._line_up(chunk):
-                    self.on_due(function_id)
-                await asyncio.sleep(0)  # those who submit and end tasks meanwhile come first
-        except StoreFailed as error:
-            if not self.closed:
-                log.critical("tasks that wait could not be read, and wait for the next start: %s", error)
-        else:
-            log.info("%d more waiting tasks are in line after %.1f s", read, self._clock.monotonic() - began)
-
-    def _line_up(self, rows: Sequence[OpenTask]) -> set[int]:
-        """Let tasks stand in their lines; says which lines those are."""
-        now = self._clock.now()
-        for row in rows:
-            crashpoint("queue.load.row")
-            self.line(row.runs).add(row.id, row.due_at, row.expires_at, now)
-        return {row.runs for row in rows}
+        return await self._lines.rebuild(
+            self._store.open_tasks(), on_due=lambda line: self.on_due(line.function_id), ended=lambda: self.closed
+        )
 
     def line(self, function_id: int) -> Line:
         """The line of a function, or of one of its versions."""
-        line = self._lines.get(function_id)
-        if line is None:
-            line = self._lines[function_id] = Line(function_id)
-        return line
+        return self._lines.of(function_id)
 
     def lines(self) -> Iterator[Line]:
         """All lines in which something waits."""
-        return (line for line in list(self._lines.values()) if len(line))
+        return iter(self._lines)
 
     async def submit(
         self,
@@ -154,6 +121,8 @@ class Queue:
         delay_seconds: int = 0,
         number: int | None = None,
         qualifier: str = "",
+        tags: Mapping[str, str] = {},
+        rerun_of: str = "",
     ) -> Task:
         """Accept a task; on return it is durable and Enqueued.
 
@@ -165,6 +134,8 @@ class Queue:
         delay_seconds: how long it waits before it is due; counts toward its age.
         number: the number of the request it came by, which becomes its own; None for a new one.
         qualifier: how the caller named the version; "" when by its own name.
+        tags: words of the caller's own, checked.
+        rerun_of: the id of the task that it repeats, as callers see it; "" for none.
 
         Raises
         ------
@@ -173,66 +144,103 @@ class Queue:
         ServiceUnavailable: the server is draining.
 
         """
-        self._admit()
-        now = self._clock.now()
-        qualifier = qualifier or function.qualifier
-        config = function.async_config_of(qualifier) or AsyncConfig()
-        task = submit(
-            Task(
-                id=self._numbers.next(now) if number is None else number,
-                account_id=function.account_id,
-                function_id=function.root,
-                snapshot_id=function.id if function.root_id else 0,
-                generation=function.generation,
-                name=name,
-                qualifier=qualifier,
-                retries_max=config.max_async_retry_attempts,
-                expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
-                payload=payload,
-            ),
-            now,
-            delay_seconds * MICROSECONDS_PER_SECOND,
+        self.admit()
+        order = Order(
+            function=function,
+            payload=payload,
+            name=name,
+            delay_seconds=delay_seconds,
+            number=number,
+            qualifier=qualifier,
+            tags=tags,
+            rerun_of=rerun_of,
         )
-        self._submits_pending += 1
+        task = self.made(order)
+        if not await self._kept([task], self._store.insert_task(task)):
+            raise self._turned_away(TaskAlreadyExists(wire_name(task)))
+        self._stands(task)
+        return task
+
+    async def submit_many(self, orders: Sequence[Order]) -> list[Task | TaskAlreadyExists]:
+        """Accept many tasks in one transaction; on return each is durable and Enqueued, or its name was taken.
+
+        There is room for all of them or for none, so that who is told to come back may send all of them again.
+
+        Raises
+        ------
+        ResourceExhausted, ServiceUnavailable: as `submit`; none of them is accepted.
+
+        """
+        if not orders:
+            return []
+        self.admit(len(orders))
+        self._submits_pending += len(orders)
+        tasks: list[Task] = []
+        try:
+            for begin in range(0, len(orders), ROWS_AT_ONCE):
+                now = self._clock.now()
+                tasks += [self.made(order, now) for order in orders[begin : begin + ROWS_AT_ONCE]]
+                await asyncio.sleep(0)
+        finally:
+            self._submits_pending -= len(orders)
+        found: list[Task | TaskAlreadyExists] = []
+        for task, kept in zip(tasks, await self._kept(tasks, self._store.insert_tasks(tasks)), strict=True):
+            if kept:
+                self._stands(task)
+            found.append(task if kept else self._turned_away(TaskAlreadyExists(wire_name(task))))
+        return found
+
+    def made(self, order: Order, now: int | None = None) -> Task:
+        """The task that is asked for as it would be accepted now; nothing of it is durable."""
+        now = self._clock.now() if now is None else now
+        number = self._numbers.next(now) if order.number is None else order.number
+        return submit(task_of(order, number, now), now, order.delay_seconds * MICROSECONDS_PER_SECOND)
+
+    async def _kept(self, tasks: Sequence[Task], keeping: Coroutine[Any, Any, T]) -> T:
+        """The answer of the store to whom `tasks` were given; they count as pending until then."""
+        self._submits_pending += len(tasks)
         crashpoint("queue.submit.before")
         began = self._clock.monotonic()
         try:
-            inserted = await self._store.insert_task(task)
+            answer = await keeping
         except asyncio.CancelledError:
-            adopting = asyncio.ensure_future(self._adopt(task))
+            adopting = asyncio.ensure_future(self._adopt(tasks))
             self._adopting.add(adopting)
             adopting.add_done_callback(self._adopting.discard)
             raise
         finally:
-            self._submits_pending -= 1
-        if not inserted:
-            raise self._turned_away(TaskAlreadyExists(wire_name(task)))
-        crashpoint("queue.submit.durable")
+            self._submits_pending -= len(tasks)
         self.tally.writes.observe(self._clock.monotonic() - began)
+        return answer
+
+    def _stands(self, task: Task) -> None:
+        """A new task is durable: let it be counted and run."""
+        crashpoint("queue.submit.durable")
         self._accepted(task)
-        if len(payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
+        if len(task.payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
             self._fresh[task.id] = task
         self.wait(task)
-        return task
 
-    async def _adopt(self, task: Task) -> None:
-        """Its caller went away while the task was being written: find out whether it exists, and if so let it run."""
-        with contextlib.suppress(StoreFailed):  # which also says that a row of this id is there
-            await self._store.insert_task(task)
-        while not self.closed:
-            try:
-                found = await self._store.task(task.id)
-            except StoreFailed:  # nobody else knows of it before the next start
-                await asyncio.sleep(STORE_RETRY_SECONDS)
-                continue
-            if found is not None:
-                self._accepted(task)
-                self.wait(task)
-            return
+    async def _adopt(self, tasks: Sequence[Task]) -> None:
+        """Their caller went away while they were being written: find out which exist, and let those run."""
+        for task in tasks:
+            with contextlib.suppress(StoreFailed):  # which also says that a row of this id is there
+                await self._store.insert_task(task)
+            while not self.closed:
+                try:
+                    found = await self._store.task(task.id)
+                except StoreFailed:  # nobody else knows of it before the next start
+                    await asyncio.sleep(STORE_RETRY_SECONDS)
+                    continue
+                if found is not None:
+                    self._accepted(task)
+                    self.wait(task)
+                break
 
     def _accepted(self, task: Task) -> None:
         self._open += 1
         self.tally.submitted(task.function_id)
+        self.on_moved(None, task)
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""
@@ -262,15 +270,69 @@ class Queue:
             return None
         crashpoint("queue.apply.durable")
         self.tally.writes.observe(self._clock.monotonic() - began)
-        self.tally.moved(task, after, path, facts)
-        if after.over:
-            self._open -= 1
-        if self._watchers:
-            for watcher in self._watchers.get(after.id, ()):
-                watcher(after)
+        self._moved(task, after, path, facts)
         if delivery is not None:
             self.on_delivery(delivery)
         return after
+
+    async def carry(
+        self,
+        operation: Operation,
+        *,
+        moves: Sequence[tuple[Task, Sequence[Fact]]] = (),
+        again: Sequence[Task] = (),
+        gone: Sequence[Task] = (),
+    ) -> tuple[Operation | None, set[int]]:
+        """Do an operation's work on many tasks, and move it on, all in one transaction.
+
+        Parameters
+        ----------
+        operation: as it is to stand; `done` is raised by the number of tasks that were touched.
+        moves: tasks that nothing works on, and what happens to each; one that somebody else moved first is left.
+        again: tasks of `made` to be accepted.
+        gone: tasks to be forgotten, of those that are over.
+
+        Returns the operation as it stands then, and which tasks were touched; None, and nothing was done, when somebody
+        else moved it.
+
+        Raises
+        ------
+        StoreFailed: nothing was done.
+
+        """
+        walked = [(task, *self._after(task, facts), facts) for task, facts in moves]
+        changes = [
+            Change(task.epoch, after, self.delivery_of(after) if after.over else None) for task, after, _, _ in walked
+        ]
+        for task in (*(task for task, _ in moves), *gone):
+            self._fresh.pop(task.id, None)
+        crashpoint("queue.carry.before")
+        moved, ids = await self._store.carry(
+            operation, operation.epoch, Work(changes=changes, inserts=again, drops=[task.id for task in gone])
+        )
+        crashpoint("queue.carry.durable")
+        touched = set(ids)
+        for change, (task, after, path, facts) in zip(changes, walked, strict=True):
+            if after.id in touched:
+                self._moved(task, after, path, facts)
+                if after.over:
+                    self.line(after.runs).remove(after.id)
+                if change.delivery is not None:
+                    self.on_delivery(change.delivery)
+        for task in again:
+            if task.id in touched:
+                self._accepted(task)
+                self.wait(task)
+        self.tally.dropped(Counter((task.function_id, task.status) for task in gone if task.id in touched))
+        return moved, touched
+
+    def _moved(self, task: Task, after: Task, path: Sequence[Status], facts: Sequence[Fact]) -> None:
+        """Some facts about a task are durable: count them and tell who watches it."""
+        self.tally.moved(task, after, path, facts)
+        self.on_moved(task, after)
+        if after.over:
+            self._open -= 1
+        self._watchers.tell(after)
 
     async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
         """Delete tasks that were over before that moment, as `Store.forget`; their names are free again."""
@@ -293,17 +355,9 @@ class Queue:
             raise
         return task, path
 
-    def watch(self, task_id: int, watcher: Callable[[Task], None]) -> Callable[[], None]:
+    def watch(self, task_id: int, watcher: Watcher) -> Callable[[], None]:
         """Have every durable move of a task told to `watcher`, which must not raise; returns what ends that."""
-        self._watchers.setdefault(task_id, []).append(watcher)
-
-        def unwatch() -> None:
-            mine = self._watchers[task_id]
-            mine.remove(watcher)
-            if not mine:
-                del self._watchers[task_id]
-
-        return unwatch
+        return self._watchers.add(task_id, watcher)
 
     async def find(self, function: Function, name: str) -> Task:
         """The task that callers know as `name`.
@@ -327,14 +381,17 @@ class Queue:
         """What the attempts that are over wrote."""
         return await self._store.logs(task_id)
 
-    def _admit(self) -> None:
+    def admit(self, count: int = 1) -> None:
+        """Refuse, with `ResourceExhausted` or `ServiceUnavailable`, what there is no room for."""
         if self.closed:
             raise self._turned_away(ServiceUnavailable("the server is draining and accepts no tasks"))
         if self._submits_pending >= self._submits_pending_max:
             waiting = f"{self._submits_pending_max} submits are waiting for the disk, try again shortly"
             raise self._turned_away(ResourceExhausted(waiting))
-        if self._open + self._submits_pending >= self._tasks_open_max:
+        if self._open + self._submits_pending + count > self._tasks_open_max:
             full = f"{self._tasks_open_max} tasks are open, which is the limit of this server"
+            if count > 1:
+                full = f"{self._open} tasks are open, and {count} more would pass the limit of {self._tasks_open_max}"
             raise self._turned_away(ResourceExhausted(full, 5))
 
     def _turned_away(self, error: E) -> E:

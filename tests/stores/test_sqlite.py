@@ -239,8 +239,8 @@ def test_lookups_and_the_list_of_open_tasks_use_their_index(tmp_path: Path) -> N
     use(lambda: SqliteStore(tmp_path), nothing)
     connection = open_reader(tmp_path)
 
-    found = plan(connection, reader._OPEN_TASKS, (1, 0))
-    assert found == ["SEARCH task USING INDEX task_open (function_id=? AND status=?)"]
+    walked = plan(connection, reader._OPEN_TASKS, (1, 0))
+    assert walked == ["SEARCH task USING INDEX task_open (function_id=? AND status=?)"]
     assert plan(connection, reader._OPEN_COUNTS) == ["SCAN task USING COVERING INDEX task_open"]
     assert plan(connection, reader._TASK, (1,))[0] == "SEARCH task USING INTEGER PRIMARY KEY (rowid=?)"
     found = plan(connection, reader._TASK_NAMED, (1, "a"))[0]

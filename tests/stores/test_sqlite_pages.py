@@ -103,7 +103,7 @@ def test_the_schema_knows_the_epoch_and_how_late_is_late() -> None:
     begin = EPOCH_MS * 1_000
     assert f"(id >> 22) * 1000 + {begin}" == pages._MADE
     assert f"(id >> 22) * 1000 + {begin + pages.PROMPT_MICROSECONDS}" == pages._PROMPT_UNTIL
-    text = schema.migrations()[6]
+    text = schema.migrations()[8]
     assert str(begin) in text
     assert str(begin + pages.PROMPT_MICROSECONDS) in text
 

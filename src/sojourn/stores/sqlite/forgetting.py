@@ -14,7 +14,7 @@ import apsw
 import orjson
 
 from sojourn.crashpoint import crashpoint
-from sojourn.identity import first_at
+from sojourn.identity import number_at
 from sojourn.store import Forgotten
 from sojourn.task import Status
 
@@ -53,7 +53,7 @@ def find(connection: apsw.Connection, ended_before: int, after: int, limit: int)
     """The ids of tasks that may go, in order: at most `limit`, and at least one when there is one."""
     # An id is not made after its task, so none that ended before that moment has one of a later time; where a clock
     # was set back some do, and go when that time has come.
-    values = {"after": after, "high": first_at(ended_before + 1_000), "ended_before": ended_before, "limit": limit}
+    values = {"after": after, "high": number_at(ended_before + 1_000), "ended_before": ended_before, "limit": limit}
     found: list[int] = []
     size = 0
     for task_id, beside in connection.execute(_FIND, values):

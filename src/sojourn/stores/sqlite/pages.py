@@ -29,7 +29,7 @@ from typing import Any
 import apsw
 
 from sojourn.function import LATEST
-from sojourn.identity import first_at, made_at, request_id
+from sojourn.identity import made_at, number_at, request_id
 from sojourn.store import TaskQuery
 from sojourn.task import Task
 
@@ -83,9 +83,9 @@ def statements(query: TaskQuery) -> Iterator[Statement]:
         return
     near, far = low, high
     if query.began_from is not None:
-        near = max(near, min(first_at(query.began_from - PROMPT_MICROSECONDS), INTEGER_MAX))
+        near = max(near, number_at(query.began_from - PROMPT_MICROSECONDS))
     if query.began_to is not None:
-        far = min(far, first_at(query.began_to + 1_000) - 1)
+        far = min(far, number_at(query.began_to + 1_000) - 1)
     yield from _walks(query, (near, far), f" AND {_BEGAN} BETWEEN {_MADE} AND {_PROMPT_UNTIL}{unnamed}")
     yield _walk(query, (low, high), "task_early", f" AND {_EARLY}{_among(_codes(query))}{unnamed}")
 

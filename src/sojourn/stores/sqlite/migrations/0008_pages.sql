@@ -1,7 +1,6 @@
 -- Every status has an index that holds its tasks in the order of ids, so that a rare one costs no more than a common one;
--- so has every qualifier but the usual one.
+-- so has every qualifier but the usual one. (task_bad, whose tasks are few, is what searches over functions go by.)
 
-DROP INDEX task_bad;
 CREATE INDEX task_over ON task(function_id, status) WHERE status >= 10;
 CREATE INDEX task_by_qualifier ON task(function_id, qualifier) WHERE qualifier NOT IN ('', 'LATEST');
 
