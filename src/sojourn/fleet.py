@@ -135,7 +135,8 @@ class Fleet:
     """All instances that are not destroyed.
 
     `resting` holds those without an invocation (Idle, Freezing, Frozen), the one that has rested longest first.
-    `memory_mb` counts every instance until it is destroyed, and a template like one more; `going` and `going_mb` are those whose end has begun.
+    `memory_mb` counts every instance until it is destroyed, and a template like one more; `going` and `going_mb` are
+    those whose end has begun.
     `illegal` counts the steps that our own loops tried and the table refused.
     """
 
