@@ -248,6 +248,22 @@ def test_modules_to_preload() -> None:
         config(runtime="custom", preload=["numpy"])
 
 
+def test_a_snapshot_is_of_what_initializer_has_prepared() -> None:
+    """Off unless it is asked for; it needs an Initializer, and Python."""
+    hooks = {"initializer": {"handler": "index.init", "timeout": 9}}
+    assert config().snapshot is False
+    taken = config(snapshot=True, instanceLifecycleConfig=hooks)
+    assert (taken.snapshot, taken.templated) == (True, True)
+    with pytest.raises(InvalidArgument, match="snapshot needs an Initializer"):
+        config(snapshot=True)
+    with pytest.raises(InvalidArgument, match="snapshot needs an Initializer"):
+        c.changed_config(taken, {"instanceLifecycleConfig": {"initializer": {"handler": ""}}})
+    with pytest.raises(InvalidArgument, match="snapshot must be true or false"):
+        config(snapshot="yes", instanceLifecycleConfig=hooks)
+    with pytest.raises(InvalidArgument, match="snapshot is for Python functions, not for runtime custom"):
+        config(runtime="custom", snapshot=True)
+
+
 def test_waits_between_attempts_and_turns_of_the_line_are_settable() -> None:
     """Ours, beside the fields of Function Compute."""
     body = {"retryIntervalSeconds": 5, "retryIntervalMaxSeconds": 60, "queueWeight": 10}

@@ -1,8 +1,8 @@
 """Capacity: how much memory and how many instances there may be, and what is kept free for whom.
 
 Three bounds hold at all times, also while instances start and stop: the sum of instance memory (where a template of a
-function with `preload` counts like an instance), the number of instances, and the starts of one function at a time.
-Within them a part is kept back (`headroom`), so that whoever is busy cannot shut out who has nothing yet:
+function with `preload` or `snapshot` counts like an instance), the number of instances, and the starts of one function
+at a time. Within them a part is kept back (`headroom`), so that whoever is busy cannot shut out who has nothing yet:
 
 - a function that has instances may not take the last part of the budget, `headroom` of the memory and of the number;
 - of that part one half may be taken by the first instance of a function of an account that has instances,
@@ -72,7 +72,7 @@ class Capacity:
     def possible(self, function: Function) -> bool:
         """Whether an instance of `function` could ever fit."""
         size_mb = function.config.memory_size
-        return (2 * size_mb if function.config.preload else size_mb) <= self.memory_mb
+        return (2 * size_mb if function.config.templated else size_mb) <= self.memory_mb
 
     def book(self, function: Function | None) -> None:
         """Keep what becomes free for `function`; None lifts it."""

@@ -164,14 +164,14 @@ class Fleet:
         made.starting = True
         self.accounts[made.function.account_id] += 1
         self.memory_mb += self.needed_mb(made.function)
-        if made.function.config.preload:
+        if made.function.config.templated:
             group.revisions[made.function.revision] += 1
 
     def needed_mb(self, function: Function) -> int:
         """The memory that another instance of `function` takes, its first one together with its template."""
         size_mb = function.config.memory_size
         group = self.groups.get(function.id)
-        if function.config.preload and (group is None or function.revision not in group.revisions):
+        if function.config.templated and (group is None or function.revision not in group.revisions):
             return 2 * size_mb
         return size_mb
 
@@ -248,7 +248,7 @@ class Fleet:
         if not self.accounts[account_id]:
             del self.accounts[account_id]
         self.memory_mb -= used.memory_mb
-        if used.function.config.preload:
+        if used.function.config.templated:
             self._untie(used, group)
         return True
 

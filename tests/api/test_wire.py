@@ -110,7 +110,9 @@ def test_modules_to_preload_are_shown_when_there_are_some() -> None:
     config = msgspec.structs.replace(FUNCTION.config, preload=["numpy"])
 
     assert function_object(msgspec.structs.replace(FUNCTION, config=config), "r", [])["preload"] == ["numpy"]
-    assert "preload" not in function_object(FUNCTION, "r", [])
+    assert not {"preload", "snapshot"} & function_object(FUNCTION, "r", []).keys()
+    config = msgspec.structs.replace(FUNCTION.config, snapshot=True)
+    assert function_object(msgspec.structs.replace(FUNCTION, config=config), "r", [])["snapshot"] is True
 
 
 def test_a_function_that_runs_on_something_else_says_so() -> None:
