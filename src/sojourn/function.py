@@ -11,6 +11,7 @@ import re
 
 import msgspec
 
+from .access import Scope
 from .errors import InvalidArgument
 
 LATEST = "LATEST"
@@ -225,8 +226,9 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     row, so that its tasks stay queryable. Times are microseconds since 1970.
 
     A version has the `root_id` of its function and keeps the configuration and the code of the moment it was published;
-    what bounds or switches a function as a whole (`reserved_concurrency`, `disabled`, `async_configs`) it has from
-    there. `async_config` is that of the qualifier LATEST, `async_configs` those of all others.
+    what bounds or switches a function as a whole (`reserved_concurrency`, `disabled`, `paused_at`, `async_configs`) it
+    has from there. `async_config` is that of the qualifier LATEST, `async_configs` those of all others. Its tasks wait
+    while its queue is paused, since `paused_at`.
     """
 
     id: int
@@ -249,6 +251,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     aliases: dict[str, Alias] = {}
     async_configs: dict[str, AsyncConfig] = {}
     disabled: Disabled | None = None
+    paused_at: int = 0
 
     @property
     def root(self) -> int:
@@ -295,7 +298,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key pair of an account; one for a time has an end (`expires_at`, else 0) and a `token` to be sent with it."""
+    """A key pair of an account; one for a time has an end (`expires_at`, else 0) and a `token` to be sent with it.
+
+    Who comes with an access token is known by one too, which has no secret and the token's id and `scope`.
+    """
 
     id: str
     secret: str
@@ -303,6 +309,7 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int = 0
     token: str = ""
+    scope: Scope = Scope.ADMIN
 
 
 def is_custom(runtime: str) -> bool:

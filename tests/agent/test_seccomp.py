@@ -73,7 +73,7 @@ def test_processes_and_threads_are_allowed_namespaces_are_not(machine: str, arch
 
 @pytest.mark.parametrize(("machine", "architecture", "column"), [("x86_64", X86, 0), ("aarch64", ARM, 1)])
 def test_a_template_makes_what_instances_have_and_no_more(machine: str, architecture: int, column: int) -> None:
-    """It may mount, and unshare processes, mounts, ipc and network; no users, groups, names, times; nothing else."""
+    """It may mount, and unshare processes, mounts, ipc and network; no users, groups, names or times, nothing else."""
     template = _program(seccomp.TEMPLATE, machine)
     unshare, clone = seccomp._MAKING["unshare"][column], seccomp._CLONE[column]
     assert unshare is not None
