@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import pytest
 
 from end_to_end.functions import HANDLER, RUNTIME
-from end_to_end.lives import run
+from end_to_end.lives import log, run
 from live import LiveServer
 from sojourn.client import Client, Status
 from zips import zipped
@@ -59,6 +61,32 @@ def test_a_module_that_cannot_be_imported_makes_tasks_invalid(client: Client) ->
     deploy(client, "broken")
     assert token(client, "broken")
     client.delete_function("broken")
+
+
+def test_a_snapshot_has_initializer_run_once_and_after_restore_in_each(client: Client) -> None:
+    """The log has a section for it, as Initializer has; an error in it fails the task as Initializer's does."""
+    index = """
+        import heavy
+        def initialize(context): heavy.READY = heavy.TOKEN
+        def after_restore(context):
+            print("restored", heavy.READY)
+            if heavy.BROKEN: raise KeyError("no")
+        def handler(event, context): return heavy.READY
+    """
+    hooks = {"initializer": {"handler": "index.initialize", "timeout": 20}}
+    for broken in (b"False", b"True"):
+        code = zipped({"index.py": textwrap.dedent(index).encode(), "heavy.py": HEAVY + b"BROKEN = " + broken})
+        own = {"idleTimeout": 0, "snapshot": True, "instanceLifecycleConfig": hooks}
+        client.deploy("kept", code, handler=HANDLER, runtime=RUNTIME, timeout=30, memory=128, retries=0, settings=own)
+        if broken == b"False":
+            first = token(client, "kept")
+            task = run(client, "kept")
+            assert task.result.decode() == first
+            assert f"restored {first}" in log(client, "kept", task)
+    task = run(client, "kept")
+    failed = task.events[-1].detail
+    assert (task.status, failed["Error"], failed["errorType"]) == (Status.FAILED, "InitializationError", "KeyError")
+    client.delete_function("kept")
 
 
 def test_accounts_do_not_share_what_is_preloaded(server: LiveServer) -> None:
