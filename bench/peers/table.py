@@ -40,13 +40,20 @@ def _row(name: str, turns: Sequence[Turn]) -> tuple[str, ...]:
         _median(turns, lambda turn: turn["rates"]["submits"]),
         _median(turns, lambda turn: turn["rates"]["single"]),
         _median(turns, lambda turn: turn["rates"]["batch"]),
-        f"{_median(turns, lambda turn: turn['latency']['p50_ms'], '{:.1f}')} / "
-        f"{_median(turns, lambda turn: turn['latency']['p99_ms'], '{:.1f}')}",
+        " / ".join((_median(turns, _p50, "{:.1f}"), _median(turns, _p99, "{:.1f}"))),
         _median(turns, lambda turn: turn["again_seconds"], "{:.2f}"),
         " · ".join(_stops([turn["stops"][body] for turn in turns]) for body in BODIES),
         durable,
         statuses,
     )
+
+
+def _p50(turn: Turn) -> float:
+    return float(turn["latency"]["p50_ms"])
+
+
+def _p99(turn: Turn) -> float:
+    return float(turn["latency"]["p99_ms"])
 
 
 def _median(turns: Sequence[Turn], figure: Callable[[Turn], float | None], form: str = "{:,.0f}") -> str:

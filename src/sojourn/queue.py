@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 
 from . import identity
+from .bulk import Operation
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
@@ -30,7 +31,7 @@ from .errors import (
 )
 from .function import AsyncConfig, Function
 from .line import Line
-from .store import Log, OpenTask, Store, TaskQuery
+from .store import Change, Log, OpenTask, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
 
@@ -53,6 +54,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     delay_seconds: int = 0
     number: int | None = None
     qualifier: str = ""
+    tags: Mapping[str, str] = {}
+    rerun_of: str = ""
 
 
 def wire_name(task: Task) -> str:
@@ -65,7 +68,8 @@ class Queue:
 
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
-    `on_delivery` is called once that is durable.
+    `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
+    it is durable, with None before the first one; it is on the way of each and must be quick.
     """
 
     def __init__(
@@ -89,6 +93,7 @@ class Queue:
         self.closed = False
         self._watchers: dict[int, list[Callable[[Task], None]]] = {}
         self.on_due: Callable[[int], None] = lambda _: None
+        self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -132,6 +137,8 @@ class Queue:
         delay_seconds: int = 0,
         number: int | None = None,
         qualifier: str = "",
+        tags: Mapping[str, str] = {},
+        rerun_of: str = "",
     ) -> Task:
         """Accept a task; on return it is durable and Enqueued.
 
@@ -143,6 +150,8 @@ class Queue:
         delay_seconds: how long it waits before it is due; counts toward its age.
         number: the number of the request it came by, which becomes its own; None for a new one.
         qualifier: how the caller named the version; "" when by its own name.
+        tags: words of the caller's own, checked.
+        rerun_of: the id of the task that it repeats, as callers see it; "" for none.
 
         Raises
         ------
@@ -151,7 +160,7 @@ class Queue:
         ServiceUnavailable: the server is draining.
 
         """
-        self._admit(1)
+        self.admit()
         order = Order(
             function=function,
             payload=payload,
@@ -159,8 +168,10 @@ class Queue:
             delay_seconds=delay_seconds,
             number=number,
             qualifier=qualifier,
+            tags=tags,
+            rerun_of=rerun_of,
         )
-        task = self._row(order, self._clock.now())
+        task = self.made(order)
         if not await self._kept([task], self._store.insert_task(task)):
             raise self._turned_away(TaskAlreadyExists(wire_name(task)))
         self._stands(task)
@@ -178,13 +189,13 @@ class Queue:
         """
         if not orders:
             return []
-        self._admit(len(orders))
+        self.admit(len(orders))
         self._submits_pending += len(orders)
         tasks: list[Task] = []
         try:
             for begin in range(0, len(orders), ROWS_AT_ONCE):
                 now = self._clock.now()
-                tasks += [self._row(order, now) for order in orders[begin : begin + ROWS_AT_ONCE]]
+                tasks += [self.made(order, now) for order in orders[begin : begin + ROWS_AT_ONCE]]
                 await asyncio.sleep(0)
         finally:
             self._submits_pending -= len(orders)
@@ -195,8 +206,9 @@ class Queue:
             found.append(task if kept else self._turned_away(TaskAlreadyExists(wire_name(task))))
         return found
 
-    def _row(self, order: Order, now: int) -> Task:
-        """The first row of the task that is asked for."""
+    def made(self, order: Order, now: int | None = None) -> Task:
+        """The task that is asked for as it would be accepted now; nothing of it is durable."""
+        now = self._clock.now() if now is None else now
         function = order.function
         qualifier = order.qualifier or function.qualifier
         config = function.async_config_of(qualifier) or AsyncConfig()
@@ -212,6 +224,8 @@ class Queue:
                 retries_max=config.max_async_retry_attempts,
                 expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
                 payload=order.payload,
+                tags=order.tags,
+                rerun_of=order.rerun_of,
             ),
             now,
             order.delay_seconds * MICROSECONDS_PER_SECOND,
@@ -237,7 +251,7 @@ class Queue:
     def _stands(self, task: Task) -> None:
         """A new task is durable: let it be counted and run."""
         crashpoint("queue.submit.durable")
-        self._accepted()
+        self._accepted(task)
         if len(task.payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
             self._fresh[task.id] = task
         self.wait(task)
@@ -254,13 +268,14 @@ class Queue:
                     await asyncio.sleep(STORE_RETRY_SECONDS)
                     continue
                 if found is not None:
-                    self._accepted()
+                    self._accepted(task)
                     self.wait(task)
                 break
 
-    def _accepted(self) -> None:
+    def _accepted(self, task: Task) -> None:
         self._open += 1
         self.tally.submitted()
+        self.on_moved(None, task)
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""
@@ -290,15 +305,70 @@ class Queue:
             return None
         crashpoint("queue.apply.durable")
         self.tally.writes.observe(self._clock.monotonic() - began)
+        self._moved(task, after, path, facts)
+        if delivery is not None:
+            self.on_delivery(delivery)
+        return after
+
+    async def carry(
+        self,
+        operation: Operation,
+        *,
+        moves: Sequence[tuple[Task, Sequence[Fact]]] = (),
+        again: Sequence[Task] = (),
+        gone: Sequence[int] = (),
+    ) -> tuple[Operation | None, set[int]]:
+        """Do an operation's work on many tasks, and move it on, all in one transaction.
+
+        Parameters
+        ----------
+        operation: as it is to stand; `done` is raised by the number of tasks that were touched.
+        moves: tasks that nothing works on, and what happens to each; one that somebody else moved first is left.
+        again: tasks of `made` to be accepted.
+        gone: the numbers of tasks to be forgotten, of those that are over.
+
+        Returns the operation as it stands then, and which tasks were touched; None, and nothing was done, when somebody
+        else moved it.
+
+        Raises
+        ------
+        StoreFailed: nothing was done.
+
+        """
+        walked = [(task, *self._after(task, facts), facts) for task, facts in moves]
+        changes = [
+            Change(task.epoch, after, self.delivery_of(after) if after.over else None) for task, after, _, _ in walked
+        ]
+        for task_id in (*(task.id for task, _ in moves), *gone):
+            self._fresh.pop(task_id, None)
+        crashpoint("queue.carry.before")
+        moved, ids = await self._store.carry(
+            operation, operation.epoch, Work(changes=changes, inserts=again, drops=gone)
+        )
+        crashpoint("queue.carry.durable")
+        touched = set(ids)
+        for change, (task, after, path, facts) in zip(changes, walked, strict=True):
+            if after.id in touched:
+                self._moved(task, after, path, facts)
+                if after.over:
+                    self.line(after.runs).remove(after.id)
+                if change.delivery is not None:
+                    self.on_delivery(change.delivery)
+        for task in again:
+            if task.id in touched:
+                self._accepted(task)
+                self.wait(task)
+        return moved, touched
+
+    def _moved(self, task: Task, after: Task, path: Sequence[Status], facts: Sequence[Fact]) -> None:
+        """Some facts about a task are durable: count them and tell who watches it."""
         self.tally.moved(task, after, path, facts)
+        self.on_moved(task, after)
         if after.over:
             self._open -= 1
         if self._watchers:
             for watcher in self._watchers.get(after.id, ()):
                 watcher(after)
-        if delivery is not None:
-            self.on_delivery(delivery)
-        return after
 
     def _after(self, task: Task, facts: Sequence[Fact]) -> tuple[Task, list[Status]]:
         """The task after `facts`, and the statuses that they lead it through."""
@@ -346,7 +416,8 @@ class Queue:
         """What the attempts that are over wrote."""
         return await self._store.logs(task_id)
 
-    def _admit(self, count: int) -> None:
+    def admit(self, count: int = 1) -> None:
+        """Refuse, with `ResourceExhausted` or `ServiceUnavailable`, what there is no room for."""
         if self.closed:
             raise self._turned_away(ServiceUnavailable("the server is draining and accepts no tasks"))
         if self._submits_pending >= self._submits_pending_max:

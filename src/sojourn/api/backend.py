@@ -12,13 +12,17 @@ from sojourn.clock import Clock
 from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
+from sojourn.feed import Feed
 from sojourn.logs import Logs
+from sojourn.operations import Operations
 from sojourn.pool import Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.timers import Timers
+from sojourn.tokens import Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,18 +30,22 @@ class Backend:
     """The loops and facts that handlers use.
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
-    server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds. `url` is
-    where the server listens.
+    server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds.
+    `cached_bytes()` is what the store keeps in memory. `url` is where the server listens.
     """
 
     catalog: Catalog
+    tokens: Tokens
     services: Services
     timers: Timers
     queue: Queue
+    feed: Feed
     dispatcher: Dispatcher
     pool: Pool
     logs: Logs
     deliveries: Deliveries
+    operations: Operations
+    reports: Reports
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers
@@ -45,6 +53,7 @@ class Backend:
     isolation: Capabilities
     ready: Callable[[], bool]
     auditor: Auditor
+    cached_bytes: Callable[[], int]
     url: str = ""
 
     def number(self) -> int:

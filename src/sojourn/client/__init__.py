@@ -21,9 +21,11 @@ from .calls import TaskFilter
 from .connection import Connection, from_environment
 from .conversation import Retries
 from .entries import (
+    AccessToken,
     Alias,
     FunctionVersion,
     HttpConfig,
+    NewToken,
     Provision,
     Scaling,
     Service,
@@ -61,9 +63,11 @@ from .model import (
     TaskPage,
     Version,
 )
+from .steered import Operation, Queue, Rerun, TaskProgress
 
 __all__ = [
     "AccessKey",
+    "AccessToken",
     "Account",
     "Alias",
     "AsyncClient",
@@ -83,11 +87,15 @@ __all__ = [
     "Instance",
     "Invocation",
     "NewTask",
+    "NewToken",
     "NoCredentials",
     "NotFound",
+    "Operation",
     "Outcome",
     "Provision",
+    "Queue",
     "Refused",
+    "Rerun",
     "Retries",
     "Scaling",
     "ServerError",
@@ -98,6 +106,7 @@ __all__ = [
     "TaskEvent",
     "TaskFilter",
     "TaskPage",
+    "TaskProgress",
     "TemporaryKey",
     "Throttled",
     "TimerConfig",

@@ -20,6 +20,7 @@ from . import calls, conversation, model, streaming
 from .archive import code_archive
 from .asynchronous_catalog import AsyncCatalogVerbs
 from .asynchronous_exchange import AsyncExchange
+from .asynchronous_steering import AsyncSteeringVerbs
 from .batch import NewTask, Outcome, new_task
 from .call import Call, Progress, pieces
 from .calls import TaskFilter, TaskSettings
@@ -32,7 +33,7 @@ from .wire import Wire, answer
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncCatalogVerbs):
+class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
     """Talks to one server with one key, asynchronously; takes what `Client` takes."""
 
     def __init__(

@@ -21,6 +21,7 @@ from .archive import code_archive
 from .batch import NewTask, Outcome, new_task
 from .blocking_catalog import CatalogVerbs
 from .blocking_exchange import Exchange
+from .blocking_steering import SteeringVerbs
 from .call import Call, Progress, pieces
 from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
@@ -32,7 +33,7 @@ from .wire import Wire, answer
 T = TypeVar("T")
 
 
-class Client(CatalogVerbs):
+class Client(CatalogVerbs, SteeringVerbs):
     """Talks to one server with one key, blocking.
 
     Parameters

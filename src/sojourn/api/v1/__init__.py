@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from starlette.routing import Route
-
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
+from sojourn.api.routing import Route
 
-from . import deliveries, own, submission
+from . import deliveries, operations, own, progress, queue_control, steering, submission, tokens, watch
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -24,9 +23,15 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/instances/{instance}/events", instances.events),
     *deliveries.OPERATIONS,
     *submission.OPERATIONS,
+    *tokens.OPERATIONS,
+    *watch.OPERATIONS,
+    *steering.OPERATIONS,
+    *queue_control.OPERATIONS,
+    *operations.OPERATIONS,
+    *progress.OPERATIONS,
 )
-LIMITS: Mapping[Handler, Limit] = {**submission.LIMITS}
-"""The bounds of bodies that are not small."""
+LIMITS: Mapping[Handler, Limit] = {**submission.LIMITS, **steering.LIMITS, **progress.LIMITS}
+"""The bounds of bodies that may be larger than a few settings."""
 
 
 def routes(operation: Callable[[Handler, Limit], Operation]) -> list[Route]:

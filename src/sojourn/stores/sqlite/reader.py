@@ -18,6 +18,7 @@ from typing import TypeVar
 import apsw
 import orjson
 
+from sojourn.access import AccessToken, Scope
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
@@ -27,7 +28,7 @@ from sojourn.task import Task
 from sojourn.trigger import Trigger
 
 from . import rows
-from .connection import open_reader
+from .connection import cached_bytes, open_reader
 from .pages import INTEGER_MAX
 
 T = TypeVar("T")
@@ -58,6 +59,9 @@ _ACCOUNTS = "SELECT id, created_at, owner, webhook_secret FROM account ORDER BY 
 _SERVICES = "SELECT body FROM service ORDER BY account_id, name"
 _TRIGGERS = f"SELECT {rows.TRIGGER_COLUMNS} FROM trigger_of_function ORDER BY function_id, name"  # noqa: S608 - constant text
 _ACCESS_KEYS = "SELECT id, secret, account_id, created_at, expires_at, token FROM access_key ORDER BY created_at, rowid"
+_ACCESS_TOKENS = (
+    "SELECT id, account_id, name, scope, digest, created_at, expires_at FROM access_token ORDER BY created_at, rowid"
+)
 
 
 class Readers:
@@ -65,7 +69,7 @@ class Readers:
 
     def __init__(self, directory: Path, vfs: str | None = None) -> None:
         self._directory, self._vfs = directory, vfs
-        self._opened: set[apsw.Connection] = set()
+        self._opened: dict[apsw.Connection, int] = {}
         self._own = self._open()
         self._mine = threading.local()
         self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="sojourn-reader")
@@ -80,7 +84,7 @@ class Readers:
 
     async def run(self, read: Callable[[apsw.Connection], T]) -> T:
         """The answer of `read` from a thread that has a connection of its own."""
-        return await self._call(lambda: read(self._of_this_thread()))
+        return await self._call(lambda: self._read(read))
 
     async def open_tasks(self) -> AsyncGenerator[OpenTask, None]:
         """Every task that was open at one moment, in the order of ids."""
@@ -101,6 +105,11 @@ class Readers:
         except apsw.Error as error:
             raise _unreadable(error) from error
 
+    def cached_bytes(self) -> int:
+        """How much memory the pages take that these connections keep, as of what each read last."""
+        self._opened[self._own] = cached_bytes(self._own)
+        return sum(self._opened.values())
+
     async def close(self) -> None:
         """Finish what is being read, then close all connections."""
         await asyncio.to_thread(self._pool.shutdown, wait=True)
@@ -117,7 +126,7 @@ class Readers:
                 for row in chunk:
                     yield row
         finally:
-            self._opened.discard(connection)
+            self._opened.pop(connection, None)
             connection.close(force=True)
 
     def _one(self, text: str, values: tuple[int | str, ...]) -> Task | None:
@@ -137,6 +146,13 @@ class Readers:
         except apsw.Error as error:
             raise _unreadable(error) from error
 
+    def _read(self, read: Callable[[apsw.Connection], T]) -> T:
+        connection = self._of_this_thread()
+        try:
+            return read(connection)
+        finally:
+            self._opened[connection] = cached_bytes(connection)
+
     def _of_this_thread(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._mine, "connection", None)
         if connection is None:
@@ -145,7 +161,7 @@ class Readers:
 
     def _open(self) -> apsw.Connection:
         connection = open_reader(self._directory, self._vfs)
-        self._opened.add(connection)
+        self._opened[connection] = 0
         return connection
 
 
@@ -179,6 +195,22 @@ def access_keys(connection: apsw.Connection) -> list[AccessKey]:
     return [
         AccessKey(id=row[0], secret=row[1], account_id=row[2], created_at=row[3], expires_at=row[4], token=row[5])
         for row in connection.execute(_ACCESS_KEYS)
+    ]
+
+
+def access_tokens(connection: apsw.Connection) -> list[AccessToken]:
+    """All access tokens, oldest first."""
+    return [
+        AccessToken(
+            id=row[0],
+            account_id=row[1],
+            name=row[2],
+            scope=Scope(row[3]),
+            digest=row[4],
+            created_at=row[5],
+            expires_at=row[6],
+        )
+        for row in connection.execute(_ACCESS_TOKENS)
     ]
 
 
