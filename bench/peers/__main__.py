@@ -38,6 +38,7 @@ def main() -> int:
     arguments = _arguments()
     names = [OWN, *(name for name in arguments.peers if name != OWN)]
     _install()
+    arguments.dir.mkdir(parents=True, exist_ok=True)
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for number in range(1 if arguments.quick else arguments.rounds):
         for name in names:
@@ -94,7 +95,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--peers", type=_names, default=others, help=f"some of {','.join(others)}, by comma")
     parser.add_argument("--quick", action="store_true", help="everything once and a little of it; figures mean nothing")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--dir", type=Path, default=Path("/var/tmp"), help="where data goes: a disk, not memory")  # noqa: S108 - each turn has a directory of its own there
+    about = "where data goes: a disk, and not below /tmp, of which every sandbox has its own"
+    parser.add_argument("--dir", type=Path, default=ROOT / "build", help=about)
     parser.add_argument("--json", type=Path, help=f"where the figures are kept [default: {LATEST.relative_to(ROOT)}]")
     return parser.parse_args()
 
