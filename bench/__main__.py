@@ -15,7 +15,7 @@ from types import FrameType
 
 import msgspec
 
-from . import document, machine, programs, report
+from . import document, machine, page, programs, report
 from .document import BASELINE, LATEST, Document
 from .failure import NotMeasured
 from .load import ROOT
@@ -65,10 +65,12 @@ def status(result: Document, *, judge: bool) -> int:
 
 
 def _keep(result: Document, path: Path | None, *, whole: bool) -> None:
-    """A whole run is the latest one; what was asked for by `path` is kept in any case."""
+    """A whole run is the latest one, and the page shows it; what was asked for by `path` is kept in any case."""
     for place in (LATEST if whole and not result.quick else None, path):
         if place is not None:
             document.write(result, place)
+    if whole and not result.quick:
+        page.write(result)
 
 
 def _baseline(path: Path | None) -> Document | None:

@@ -27,7 +27,7 @@ from sojourn.client import Client, Connection
 
 from . import processes, wire
 from .failure import NotMeasured
-from .wire import Line, Target
+from .wire import Answer, Line, Target
 
 READY_SECONDS_MAX = 60.0
 END_SECONDS_MAX = 60.0
@@ -148,7 +148,7 @@ class Served:
         )
 
     def warm(self, function: str, instances: int, connection: Connection | None = None) -> None:
-        """Make `instances` instances of `function` warm, by as many calls that overlap, of the owner or of `connection`.
+        """Make `instances` instances of `function` warm, by as many calls that overlap, of `connection` or the owner.
 
         Raises
         ------
@@ -156,15 +156,19 @@ class Served:
 
         """
         target, seen = self.target(connection), set[bytes]()
+        refused = ""
         for number in range(WARMING_ROUNDS_MAX):
             payload = b"sleep %.1f" % (0.5 * 2**number)
             with ThreadPoolExecutor(instances) as callers:
-                calls = [callers.submit(_instance, target, function, payload) for _ in range(instances)]
-                seen |= {call.result() for call in calls}
-            seen.discard(b"")
+                calls = [callers.submit(_called, target, function, payload) for _ in range(instances)]
+                answers = [call.result() for call in calls]
+            seen |= {answer.headers.get(b"x-fc-instance-id", b"") for answer in answers if answer.status == 200}
+            refused = next(
+                (f": {answer.status} {answer.body[:300]!r}" for answer in answers if answer.status != 200), ""
+            )
             if len(seen) >= instances:
                 return
-        raise NotMeasured(f"{len(seen)} instances of {function} became warm, not {instances}: use --instances")
+        raise NotMeasured(f"{len(seen)} instances of {function} became warm, not {instances}{refused}")
 
     def _start(self) -> None:
         environment = {name: text for name, text in os.environ.items() if not name.startswith("SOJOURN_")}
@@ -193,12 +197,12 @@ class Served:
         return Connection(document["endpoint"], document["accessKeyId"], document["accessKeySecret"])
 
 
-def _instance(target: Target, function: str, payload: bytes) -> bytes:
-    """The instance that ran one call; empty when the call was turned away."""
+def _called(target: Target, function: str, payload: bytes) -> Answer:
+    """What one call was answered."""
     line = Line(target)
     answer = line.exchange(wire.invocation(target, function, payload, wait=True))
     line.close()
-    return answer.headers.get(b"x-fc-instance-id", b"") if answer.status == 200 else b""
+    return answer
 
 
 def archive(source: str) -> bytes:

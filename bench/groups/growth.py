@@ -25,7 +25,8 @@ from sojourn.client import Client, Connection
 BUSY_MAX = 10
 """So many functions or accounts get tasks at most; the others are only there."""
 INSTANCES = 20
-SETTINGS = {"SOJOURN_HEADROOM": "0", "SOJOURN_ALLOW_UNISOLATED": "true"}
+SETTINGS = {"SOJOURN_HEADROOM": "0", "SOJOURN_ALLOW_UNISOLATED": "true", "SOJOURN_NETWORK_OTHERS": "host"}
+"""So that any isolation holds many accounts."""
 
 
 class Place(NamedTuple):
