@@ -32,9 +32,15 @@ class Code:
         self.modules, self._place = modules, place
         self.source = f"import {', '.join(modules)}"
         self.memory_mb = LARGE_MEMORY_MB if place is not None else 0
+        self._archives: dict[str, bytes] = {}
 
     def archive(self, source: str) -> bytes:
-        """A zip archive with `source` as index.py, and the libraries beside it."""
+        """A zip archive with `source` as index.py, and the libraries beside it; made once."""
+        if source not in self._archives:
+            self._archives[source] = self._archive(source)
+        return self._archives[source]
+
+    def _archive(self, source: str) -> bytes:
         buffer = io.BytesIO()
         with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             archive.writestr("index.py", source)

@@ -29,7 +29,7 @@ from . import processes, wire
 from .failure import NotMeasured
 from .wire import Answer, Line, Target
 
-READY_SECONDS_MAX = 60.0
+READY_SECONDS_MAX = 120.0
 END_SECONDS_MAX = 60.0
 WARMING_ROUNDS_MAX = 8
 RUNTIME = f"python3.{sys.version_info.minor}"

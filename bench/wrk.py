@@ -30,6 +30,8 @@ SPARE_SECONDS = 90.0
 RATE_GUESS = 3_000.0
 """Requests per second of one connection, and half of what many do, while no run has told."""
 MARGIN = 1.6
+MARGIN_EXPECTED = 1.1
+"""So many times more are signed than the rate asks for: where it is a guess, and where it is known."""
 ATTEMPTS_MAX = 4
 
 
@@ -104,8 +106,8 @@ class Ammunition:
         self._home.cleanup()
 
     def expect(self, per_second: float) -> None:
-        """Sign as many as that rate asks for, whatever the last run told."""
-        self._rate = per_second
+        """Sign as many as that rate asks for, whatever the last run told: the load that follows cannot exceed it."""
+        self._rate = per_second * MARGIN_EXPECTED / MARGIN
 
     def fire(self, drive: Drive, before: Callable[[], None] = lambda: None) -> Answers:
         """One load; `before` is called just before wrk starts, once more for every repetition.
