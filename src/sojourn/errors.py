@@ -43,6 +43,7 @@ class InvalidArgument(SojournError):
             shown = "something that is nested too deeply to be shown"
         if len(shown) > self.shown_characters_max:
             shown = shown[: self.shown_characters_max] + "…"
+        self.shown = shown
         super().__init__(f"{field} {bound}, got {shown}")
 
 
@@ -120,6 +121,21 @@ class UnknownAccessKey(AccessDenied):
 
     def __init__(self, access_key_id: str) -> None:
         super().__init__(f"invalid access key ID '{access_key_id[:64]}'")
+
+
+class AccessTokenInvalid(AccessDenied):
+    """No account has this access token, or it was revoked."""
+
+    code = "InvalidAccessToken"
+
+
+class ScopeTooSmall(AccessDenied):
+    """The access token does not reach so far."""
+
+    code = "InsufficientScope"
+
+    def __init__(self, needed: str, held: str) -> None:
+        super().__init__(f"this needs an access token with the scope '{needed}', the one that was sent has '{held}'")
 
 
 class NotFound(SojournError):
@@ -216,6 +232,15 @@ class AccountNotFound(NotFound):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"account '{name}' does not exist")
+
+
+class AccessTokenNotFound(NotFound):
+    """The account has no such access token."""
+
+    code = "AccessTokenNotFound"
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__(f"access token '{token_id}' does not exist")
 
 
 class Conflict(SojournError):

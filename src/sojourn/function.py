@@ -11,6 +11,7 @@ import re
 
 import msgspec
 
+from .access import Scope
 from .errors import InvalidArgument
 
 LATEST = "LATEST"
@@ -23,6 +24,7 @@ FUNCTION_NAME = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_-]{0,127}\$)?[A-Za-z_][A-Za-
 TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 HANDLER = re.compile(r"[A-Za-z_][\w/-]*(\.[A-Za-z_]\w*)+")
+MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 VARIABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 MEMORY_MB_BOUNDS = (128, 32768)
@@ -37,6 +39,8 @@ DISK_MB_CHOICES = (512, 10240)
 VARIABLES_BYTES_MAX = 4096
 DESCRIPTION_CHARACTERS_MAX = 256
 TAGS_MAX = 20
+PRELOAD_MAX = 32
+PRELOAD_CHARACTERS_MAX = 128
 RETRIES_BOUNDS = (0, 8)
 RETRIES_DEFAULT = 3
 AGE_SECONDS_BOUNDS = (1, 604_800)
@@ -105,7 +109,8 @@ class CustomContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=False):
     """What the caller configured for a function; memory and disk in MB, times in seconds.
 
-    `idle_timeout` is how long an instance may idle before it goes; None for the server's setting.
+    `idle_timeout` is how long an instance may idle before it goes; None for the server's setting. `preload` (ours, and
+    not FC's) names modules that are imported once for all instances, in a template they are forked from.
     """
 
     runtime: str
@@ -120,6 +125,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     environment_variables: dict[str, str] = {}
     tags: list[dict[str, str]] = []
     idle_timeout: int | None = None
+    preload: list[str] = []
     instance_lifecycle_config: Lifecycle = Lifecycle()
     custom_runtime_config: CustomRuntime | None = None
     custom_container_config: CustomContainer | None = None
@@ -213,8 +219,9 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     row, so that its tasks stay queryable. Times are microseconds since 1970.
 
     A version has the `root_id` of its function and keeps the configuration and the code of the moment it was published;
-    what bounds or switches a function as a whole (`reserved_concurrency`, `disabled`, `async_configs`) it has from
-    there. `async_config` is that of the qualifier LATEST, `async_configs` those of all others.
+    what bounds or switches a function as a whole (`reserved_concurrency`, `disabled`, `paused_at`, `async_configs`) it
+    has from there. `async_config` is that of the qualifier LATEST, `async_configs` those of all others. Its tasks wait
+    while its queue is paused, since `paused_at`.
     """
 
     id: int
@@ -237,6 +244,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     aliases: dict[str, Alias] = {}
     async_configs: dict[str, AsyncConfig] = {}
     disabled: Disabled | None = None
+    paused_at: int = 0
 
     @property
     def root(self) -> int:
@@ -283,7 +291,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key pair of an account; one for a time has an end (`expires_at`, else 0) and a `token` to be sent with it."""
+    """A key pair of an account; one for a time has an end (`expires_at`, else 0) and a `token` to be sent with it.
+
+    Who comes with an access token is known by one too, which has no secret and the token's id and `scope`.
+    """
 
     id: str
     secret: str
@@ -291,6 +302,7 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int = 0
     token: str = ""
+    scope: Scope = Scope.ADMIN
 
 
 def is_custom(runtime: str) -> bool:

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
 
 from . import identity
+from .bulk import Operation
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
@@ -28,15 +31,31 @@ from .errors import (
 )
 from .function import AsyncConfig, Function
 from .line import Line
-from .store import Log, OpenTask, Store, TaskQuery
+from .store import Change, Log, OpenTask, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
 
 E = TypeVar("E", bound=SojournError)
+T = TypeVar("T")
 
 FRESH_TASKS_MAX = 20_000
 FRESH_PAYLOAD_BYTES_MAX = 4096
 STORE_RETRY_SECONDS = 1.0
+ROWS_AT_ONCE = 500
+"""Of many tasks that are submitted together, the loop makes so many before others have their turn."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for with a task; the fields are those of `Queue.submit`."""
+
+    function: Function
+    payload: bytes
+    name: str | None = None
+    delay_seconds: int = 0
+    number: int | None = None
+    qualifier: str = ""
+    tags: Mapping[str, str] = {}
+    rerun_of: str = ""
 
 
 def wire_name(task: Task) -> str:
@@ -49,7 +68,8 @@ class Queue:
 
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
-    `on_delivery` is called once that is durable.
+    `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
+    it is durable, with None before the first one; it is on the way of each and must be quick.
     """
 
     def __init__(
@@ -73,6 +93,7 @@ class Queue:
         self.closed = False
         self._watchers: dict[int, list[Callable[[Task], None]]] = {}
         self.on_due: Callable[[int], None] = lambda _: None
+        self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -116,6 +137,8 @@ class Queue:
         delay_seconds: int = 0,
         number: int | None = None,
         qualifier: str = "",
+        tags: Mapping[str, str] = {},
+        rerun_of: str = "",
     ) -> Task:
         """Accept a task; on return it is durable and Enqueued.
 
@@ -127,6 +150,8 @@ class Queue:
         delay_seconds: how long it waits before it is due; counts toward its age.
         number: the number of the request it came by, which becomes its own; None for a new one.
         qualifier: how the caller named the version; "" when by its own name.
+        tags: words of the caller's own, checked.
+        rerun_of: the id of the task that it repeats, as callers see it; "" for none.
 
         Raises
         ------
@@ -135,66 +160,122 @@ class Queue:
         ServiceUnavailable: the server is draining.
 
         """
-        self._admit()
-        now = self._clock.now()
-        qualifier = qualifier or function.qualifier
+        self.admit()
+        order = Order(
+            function=function,
+            payload=payload,
+            name=name,
+            delay_seconds=delay_seconds,
+            number=number,
+            qualifier=qualifier,
+            tags=tags,
+            rerun_of=rerun_of,
+        )
+        task = self.made(order)
+        if not await self._kept([task], self._store.insert_task(task)):
+            raise self._turned_away(TaskAlreadyExists(wire_name(task)))
+        self._stands(task)
+        return task
+
+    async def submit_many(self, orders: Sequence[Order]) -> list[Task | TaskAlreadyExists]:
+        """Accept many tasks in one transaction; on return each is durable and Enqueued, or its name was taken.
+
+        There is room for all of them or for none, so that who is told to come back may send all of them again.
+
+        Raises
+        ------
+        ResourceExhausted, ServiceUnavailable: as `submit`; none of them is accepted.
+
+        """
+        if not orders:
+            return []
+        self.admit(len(orders))
+        self._submits_pending += len(orders)
+        tasks: list[Task] = []
+        try:
+            for begin in range(0, len(orders), ROWS_AT_ONCE):
+                now = self._clock.now()
+                tasks += [self.made(order, now) for order in orders[begin : begin + ROWS_AT_ONCE]]
+                await asyncio.sleep(0)
+        finally:
+            self._submits_pending -= len(orders)
+        found: list[Task | TaskAlreadyExists] = []
+        for task, kept in zip(tasks, await self._kept(tasks, self._store.insert_tasks(tasks)), strict=True):
+            if kept:
+                self._stands(task)
+            found.append(task if kept else self._turned_away(TaskAlreadyExists(wire_name(task))))
+        return found
+
+    def made(self, order: Order, now: int | None = None) -> Task:
+        """The task that is asked for as it would be accepted now; nothing of it is durable."""
+        now = self._clock.now() if now is None else now
+        function = order.function
+        qualifier = order.qualifier or function.qualifier
         config = function.async_config_of(qualifier) or AsyncConfig()
-        task = submit(
+        return submit(
             Task(
-                id=self._numbers.next(now) if number is None else number,
+                id=self._numbers.next(now) if order.number is None else order.number,
                 account_id=function.account_id,
                 function_id=function.root,
                 snapshot_id=function.id if function.root_id else 0,
                 generation=function.generation,
-                name=name,
+                name=order.name,
                 qualifier=qualifier,
                 retries_max=config.max_async_retry_attempts,
                 expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
-                payload=payload,
+                payload=order.payload,
+                tags=order.tags,
+                rerun_of=order.rerun_of,
             ),
             now,
-            delay_seconds * MICROSECONDS_PER_SECOND,
+            order.delay_seconds * MICROSECONDS_PER_SECOND,
         )
-        self._submits_pending += 1
+
+    async def _kept(self, tasks: Sequence[Task], keeping: Coroutine[Any, Any, T]) -> T:
+        """The answer of the store to whom `tasks` were given; they count as pending until then."""
+        self._submits_pending += len(tasks)
         crashpoint("queue.submit.before")
         began = self._clock.monotonic()
         try:
-            inserted = await self._store.insert_task(task)
+            answer = await keeping
         except asyncio.CancelledError:
-            adopting = asyncio.ensure_future(self._adopt(task))
+            adopting = asyncio.ensure_future(self._adopt(tasks))
             self._adopting.add(adopting)
             adopting.add_done_callback(self._adopting.discard)
             raise
         finally:
-            self._submits_pending -= 1
-        if not inserted:
-            raise self._turned_away(TaskAlreadyExists(wire_name(task)))
-        crashpoint("queue.submit.durable")
+            self._submits_pending -= len(tasks)
         self.tally.writes.observe(self._clock.monotonic() - began)
-        self._accepted()
-        if len(payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
+        return answer
+
+    def _stands(self, task: Task) -> None:
+        """A new task is durable: let it be counted and run."""
+        crashpoint("queue.submit.durable")
+        self._accepted(task)
+        if len(task.payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
             self._fresh[task.id] = task
         self.wait(task)
-        return task
 
-    async def _adopt(self, task: Task) -> None:
-        """Its caller went away while the task was being written: find out whether it exists, and if so let it run."""
-        with contextlib.suppress(StoreFailed):  # which also says that a row of this id is there
-            await self._store.insert_task(task)
-        while not self.closed:
-            try:
-                found = await self._store.task(task.id)
-            except StoreFailed:  # nobody else knows of it before the next start
-                await asyncio.sleep(STORE_RETRY_SECONDS)
-                continue
-            if found is not None:
-                self._accepted()
-                self.wait(task)
-            return
+    async def _adopt(self, tasks: Sequence[Task]) -> None:
+        """Their caller went away while they were being written: find out which exist, and let those run."""
+        for task in tasks:
+            with contextlib.suppress(StoreFailed):  # which also says that a row of this id is there
+                await self._store.insert_task(task)
+            while not self.closed:
+                try:
+                    found = await self._store.task(task.id)
+                except StoreFailed:  # nobody else knows of it before the next start
+                    await asyncio.sleep(STORE_RETRY_SECONDS)
+                    continue
+                if found is not None:
+                    self._accepted(task)
+                    self.wait(task)
+                break
 
-    def _accepted(self) -> None:
+    def _accepted(self, task: Task) -> None:
         self._open += 1
         self.tally.submitted()
+        self.on_moved(None, task)
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""
@@ -224,15 +305,70 @@ class Queue:
             return None
         crashpoint("queue.apply.durable")
         self.tally.writes.observe(self._clock.monotonic() - began)
+        self._moved(task, after, path, facts)
+        if delivery is not None:
+            self.on_delivery(delivery)
+        return after
+
+    async def carry(
+        self,
+        operation: Operation,
+        *,
+        moves: Sequence[tuple[Task, Sequence[Fact]]] = (),
+        again: Sequence[Task] = (),
+        gone: Sequence[int] = (),
+    ) -> tuple[Operation | None, set[int]]:
+        """Do an operation's work on many tasks, and move it on, all in one transaction.
+
+        Parameters
+        ----------
+        operation: as it is to stand; `done` is raised by the number of tasks that were touched.
+        moves: tasks that nothing works on, and what happens to each; one that somebody else moved first is left.
+        again: tasks of `made` to be accepted.
+        gone: the numbers of tasks to be forgotten, of those that are over.
+
+        Returns the operation as it stands then, and which tasks were touched; None, and nothing was done, when somebody
+        else moved it.
+
+        Raises
+        ------
+        StoreFailed: nothing was done.
+
+        """
+        walked = [(task, *self._after(task, facts), facts) for task, facts in moves]
+        changes = [
+            Change(task.epoch, after, self.delivery_of(after) if after.over else None) for task, after, _, _ in walked
+        ]
+        for task_id in (*(task.id for task, _ in moves), *gone):
+            self._fresh.pop(task_id, None)
+        crashpoint("queue.carry.before")
+        moved, ids = await self._store.carry(
+            operation, operation.epoch, Work(changes=changes, inserts=again, drops=gone)
+        )
+        crashpoint("queue.carry.durable")
+        touched = set(ids)
+        for change, (task, after, path, facts) in zip(changes, walked, strict=True):
+            if after.id in touched:
+                self._moved(task, after, path, facts)
+                if after.over:
+                    self.line(after.runs).remove(after.id)
+                if change.delivery is not None:
+                    self.on_delivery(change.delivery)
+        for task in again:
+            if task.id in touched:
+                self._accepted(task)
+                self.wait(task)
+        return moved, touched
+
+    def _moved(self, task: Task, after: Task, path: Sequence[Status], facts: Sequence[Fact]) -> None:
+        """Some facts about a task are durable: count them and tell who watches it."""
         self.tally.moved(task, after, path, facts)
+        self.on_moved(task, after)
         if after.over:
             self._open -= 1
         if self._watchers:
             for watcher in self._watchers.get(after.id, ()):
                 watcher(after)
-        if delivery is not None:
-            self.on_delivery(delivery)
-        return after
 
     def _after(self, task: Task, facts: Sequence[Fact]) -> tuple[Task, list[Status]]:
         """The task after `facts`, and the statuses that they lead it through."""
@@ -280,14 +416,17 @@ class Queue:
         """What the attempts that are over wrote."""
         return await self._store.logs(task_id)
 
-    def _admit(self) -> None:
+    def admit(self, count: int = 1) -> None:
+        """Refuse, with `ResourceExhausted` or `ServiceUnavailable`, what there is no room for."""
         if self.closed:
             raise self._turned_away(ServiceUnavailable("the server is draining and accepts no tasks"))
         if self._submits_pending >= self._submits_pending_max:
             waiting = f"{self._submits_pending_max} submits are waiting for the disk, try again shortly"
             raise self._turned_away(ResourceExhausted(waiting))
-        if self._open + self._submits_pending >= self._tasks_open_max:
+        if self._open + self._submits_pending + count > self._tasks_open_max:
             full = f"{self._tasks_open_max} tasks are open, which is the limit of this server"
+            if count > 1:
+                full = f"{self._open} tasks are open, and {count} more would pass the limit of {self._tasks_open_max}"
             raise self._turned_away(ResourceExhausted(full, 5))
 
     def _turned_away(self, error: E) -> E:

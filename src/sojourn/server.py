@@ -8,7 +8,6 @@ with, and only then listen. The order of an end is the reverse, after running ta
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -17,18 +16,15 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from importlib.metadata import entry_points
-from typing import Any
 
-import uvicorn
 import uvloop
 
 from . import identity
 from .announcement import announce, write_credentials
 from .api.app import build
 from .api.backend import Backend
-from .api.protocol import Protocol
+from .api.listening import HttpServer
 from .auditor import Auditor
 from .catalog import Catalog
 from .clock import clock_of, unscaled
@@ -37,15 +33,18 @@ from .config import Settings
 from .crashpoint import crashpoint
 from .deliveries import Deliveries
 from .dispatcher import Dispatcher
-from .errors import InvalidArgument, SandboxUnavailable, SojournError
+from .drivers import SANDBOX_ORDER, driver, isolation
+from .errors import InvalidArgument, SojournError
+from .feed import Feed
 from .function import AccessKey, Account, Function
 from .homes import Homes, mark_of
 from .listener import listen
 from .logs import Logs
+from .operations import Operations
 from .pool import Pool
 from .queue import Queue
+from .reports import Reports
 from .runtime import Runtime
-from .sandbox import Capabilities, SandboxDriver
 from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
 from .services import Services
@@ -53,13 +52,11 @@ from .store import Store
 from .target import Reach, parse_bridges
 from .task import Backoff
 from .timers import Timers
+from .tokens import Tokens
 from .users import Users
 from .webhook import Webhook
 
 log = logging.getLogger("sojourn")
-
-SANDBOX_ORDER = ("bubblewrap", "process")
-"""What `--sandbox auto` tries, strongest first."""
 
 
 class Server:
@@ -74,8 +71,7 @@ class Server:
         self._hurry = asyncio.Event()
         self._ready = False
         self.status = 0
-        self._http: _Http | None = None
-        self._http_task: asyncio.Task[None] | None = None
+        self._http: HttpServer | None = None
 
     async def start(self) -> None:
         """Bring everything up; on return the server answers.
@@ -88,10 +84,10 @@ class Server:
         settings = self.settings
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         listener = listen(settings.host, settings.port)
-        self.store: Store = _driver("sojourn.stores", "sqlite")(settings.data_dir, on_failed=self._store_failed)
+        self.store: Store = driver("sojourn.stores", "sqlite")(settings.data_dir, on_failed=self._store_failed)
         try:
             incarnation = await self.store.open()
-            await self._build()
+            await self._build(incarnation)
             await self.dispatcher.recover(await self.queue.load(incarnation))
             crashpoint("server.recover.done")
         except BaseException:
@@ -103,8 +99,9 @@ class Server:
             self.pool.change(function)
         self.deliveries.start()
         self.timers.start()
+        self.operations.start()
         self.auditor.start(settings.audit_seconds)
-        self._serve_http(listener)
+        await self._serve_http(listener)
         owner = self._owner()
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
         crashpoint("server.ready.before")
@@ -143,6 +140,7 @@ class Server:
         drain = asyncio.ensure_future(self.dispatcher.drain(self.settings.drain_seconds))
         hurry = asyncio.ensure_future(self._hurry.wait())
         await self.timers.close()
+        await self.operations.close()
         await self.auditor.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
@@ -150,19 +148,20 @@ class Server:
         crashpoint("server.drain.waited")
         await self.pool.close("drain")
         await self.dispatcher.close()
+        await self.reports.close()
         crashpoint("server.drain.ended")
         self.logs.close()
+        self.feed.close()
         await self.deliveries.close()
         await self.webhook.close()
-        if self._http is not None and self._http_task is not None:
-            self._http.should_exit = True
-            await self._http_task
+        if self._http is not None:
+            await self._http.close()
         crashpoint("server.drain.closed")
         await self.store.close()
 
     # Making the parts -------------------------------------------------------------------------------------------------
 
-    async def _build(self) -> None:
+    async def _build(self, incarnation: int) -> None:
         settings, clock = self.settings, self.clock
         reach = Reach(
             region=settings.region,
@@ -173,18 +172,18 @@ class Server:
         sandboxes = settings.data_dir / "sandboxes"
         containers = ContainerDriver()
         crashpoint("server.reap.before")
-        for each in (*(_driver("sojourn.sandboxes", name)() for name in SANDBOX_ORDER), containers):
+        for each in (*(driver("sojourn.sandboxes", name)() for name in SANDBOX_ORDER), containers):
             left = await each.reap(sandboxes, mark)
             if left:
                 log.warning("ended %d processes that an earlier server left behind", left)
         crashpoint("server.reap.done")
-        driver, self.isolation = await _isolation(settings.sandbox)
+        sandbox, self.isolation = await isolation(settings.sandbox)
         self.runtimes: dict[str, Runtime] = {
             entry.name: entry.load()() for entry in entry_points(group="sojourn.runtimes")
         }
         code = CodeStore(settings.data_dir / "code")
         self.homes = Homes(
-            overheard(driver, self._listener),
+            overheard(sandbox, self._listener),
             self.runtimes.values(),
             sandboxes,
             code.directory,
@@ -206,6 +205,8 @@ class Server:
         )
         self.catalog.on_account = self.homes.admit
         await self.catalog.load()
+        self.tokens = Tokens(self.store, unscaled(clock))
+        await self.tokens.load()
         self.services = Services(self.store, clock, self.catalog)
         await self.services.load()
         await self._first_account()
@@ -227,6 +228,9 @@ class Server:
             submits_pending_max=settings.submits_pending_max,
             tasks_open_max=settings.tasks_open_max,
         )
+        self.feed = Feed(incarnation, lambda function_id: self.catalog.by_id(function_id).name)
+        self.queue.on_moved = self.feed.moved
+        self.reports = Reports(self.store, clock)
         self.dispatcher = Dispatcher(
             self.queue,
             self.pool,
@@ -234,9 +238,19 @@ class Server:
             function_of=self.catalog.by_id,
             backoff=Backoff(base_seconds=settings.retry_base_seconds, cap_seconds=settings.retry_cap_seconds),
             rng=random.Random(secrets.randbits(64)),
+            reports=self.reports,
         )
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         await self.timers.load()
+        self.operations = Operations(
+            self.store,
+            self.queue,
+            self.catalog,
+            clock,
+            stops=self.dispatcher,
+            number=lambda: self.numbers.next(clock.now()),
+        )
+        await self.operations.load()
         self.auditor = Auditor(self.store, unscaled(clock))
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
@@ -286,18 +300,22 @@ class Server:
             )
         await self.catalog.create_account(account_id, key)
 
-    def _serve_http(self, listener: socket.socket) -> None:
+    async def _serve_http(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         backend = Backend(
             catalog=self.catalog,
+            tokens=self.tokens,
             services=self.services,
             timers=self.timers,
             queue=self.queue,
+            feed=self.feed,
             dispatcher=self.dispatcher,
             pool=self.pool,
             logs=self.logs,
             deliveries=self.deliveries,
+            operations=self.operations,
+            reports=self.reports,
             runtimes=self.runtimes,
             clock=self.clock,
             numbers=self.numbers,
@@ -308,32 +326,11 @@ class Server:
             cached_bytes=self.store.cached_bytes,
             url=self.url,
         )
-        self._http = _Http(
-            uvicorn.Config(
-                build(backend),
-                http=Protocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=3,
-            )
-        )
-        self._http_task = asyncio.create_task(self._http.serve(sockets=[listener]))
+        self._http = HttpServer(build(backend), unscaled(self.clock))
+        await self._http.start(listener)
 
     def _owner(self) -> Account:
         return self.catalog.accounts()[0]
-
-
-class _Http(uvicorn.Server):
-    """uvicorn without signal handlers of its own: signals belong to the composition root."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def serve(settings: Settings) -> int:
@@ -347,7 +344,6 @@ def serve(settings: Settings) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings))
 
@@ -358,24 +354,3 @@ async def _serve(settings: Settings) -> int:
     await server.run()
     await server.stop()
     return server.status
-
-
-def _driver(group: str, name: str) -> Any:
-    """The class that an entry point of `group` names."""
-    for entry in entry_points(group=group, name=name):
-        return entry.load()
-    raise InvalidArgument(group, name, "must name an installed driver")
-
-
-async def _isolation(wanted: str) -> tuple[SandboxDriver, Capabilities]:
-    """The driver to use, as a real start of it has shown."""
-    reasons: list[str] = []
-    for name in SANDBOX_ORDER if wanted == "auto" else (wanted,):
-        driver: SandboxDriver = _driver("sojourn.sandboxes", name)()
-        found = await driver.probe()
-        if found.works:
-            for reason in reasons:
-                log.warning("isolation is weaker than it could be: %s", reason)
-            return driver, found
-        reasons.append(f"{name}: {found.reason}")
-    raise SandboxUnavailable("no sandbox works here; " + "; ".join(reasons))

@@ -1,4 +1,4 @@
-"""A whole API on a loopback port: uvicorn, the real catalog and queue on the reference store, a scripted dispatcher.
+"""A whole API on a loopback port: the real catalog and queue on the reference store, a scripted dispatcher.
 
 The server lives in a thread with its own event loop, so that tests are plain functions and any client may be used,
 the official one too. Each test takes an account of its own (`Door.caller`), so one server serves them all.
@@ -15,45 +15,46 @@ import secrets
 import socket
 import threading
 import zipfile
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
 import httpx
 import orjson
-import uvicorn
 import uvloop
 
+from api.dispatching import ScriptedDispatcher
 from delivering import Targets
 from reference_store import ReferenceStore
 from scripted import Script
 from sojourn import identity, signature
 from sojourn.api.app import build
 from sojourn.api.backend import Backend
-from sojourn.api.protocol import Protocol
+from sojourn.api.listening import HttpServer
 from sojourn.attempt import Attempt
 from sojourn.auditor import Auditor
-from sojourn.call import Answer
 from sojourn.catalog import Catalog
 from sojourn.clock import MICROSECONDS_PER_SECOND, Clock, SystemClock
 from sojourn.code import CodeStore
 from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
-from sojourn.errors import TaskAlreadyCompleted
+from sojourn.feed import Feed
 from sojourn.function import AccessKey, Function
 from sojourn.homes import Homes
 from sojourn.logs import Logs
-from sojourn.output import INVOKE, Output
+from sojourn.operations import Operations
 from sojourn.pool import Instance, Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.store import Log
 from sojourn.target import Reach
-from sojourn.task import Ended, Fact, StopRequested, Success, Task
+from sojourn.task import Fact, Task
 from sojourn.timers import Timers
+from sojourn.tokens import Tokens
 
 T = TypeVar("T")
 OWNER = "owner"
@@ -93,49 +94,6 @@ class PretendRuntime:
         if runtime == "python3.12":
             return Resolved(interpreter=self.interpreter)
         return Resolved(interpreter=self.interpreter, exact=False, note=f"{runtime} is not here, it runs on 3.12.1")
-
-
-class ScriptedDispatcher:
-    """Answers synchronous calls as a test says; stops at once; knows the attempts that a test has begun."""
-
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
-        self.behaviour: Callable[[Function, bytes, str], Awaitable[Answer]] = self.echo
-        self.actors: list[str] = []
-        self.attempts: dict[int, Attempt] = {}
-
-    async def echo(self, function: Function, payload: bytes, request_id: str) -> Answer:
-        """The payload comes back."""
-        del function
-        output = Output()
-        output.begin(INVOKE, request_id, quiet=True)
-        output.write(b"hello")
-        output.end()
-        return Answer(Success(result=payload), "i-1", 1_600, 9 * 1024 * 1024, output.log(1) or Log(1, b""))
-
-    async def invoke(self, function: Function, payload: bytes, request_id: str, *, http: bool = False) -> Answer:
-        """As the test says."""
-        del http
-        return await self.behaviour(function, payload, request_id)
-
-    async def stop(self, function: Function, name: str, actor: str) -> Task:
-        """Stopping and Stopped in one."""
-        self.actors.append(actor)
-        task = await self._queue.find(function, name)
-        if task.over:
-            raise TaskAlreadyCompleted(name, task.status.value)
-        after = await self._queue.apply(task, StopRequested(actor), Ended({"processesLeft": 0}))
-        assert after is not None
-        return after
-
-    async def abort(self, function: Function, actor: str) -> None:
-        """Nothing runs that could be ended."""
-        del function
-        self.actors.append(actor)
-
-    def attempt(self, task_id: int) -> Attempt | None:
-        """The attempt that a test has begun."""
-        return self.attempts.get(task_id)
 
 
 class Reply:
@@ -248,7 +206,7 @@ class Door:
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
-        self._server.should_exit = True
+        self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(30)
 
     def caller(self) -> Caller:
@@ -309,8 +267,11 @@ class Door:
         self.pool = self._pool(clock, numbers)
         self.catalog.on_change = self.pool.change
         await self.catalog.load()
+        self.tokens = Tokens(self.store, clock)
         self.services = Services(self.store, clock, self.catalog)
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
+        self.feed = Feed(1, lambda function_id: self.catalog.by_id(function_id).name)
+        self.queue.on_moved = self.feed.moved
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         self.dispatcher = ScriptedDispatcher(self.queue)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
@@ -329,16 +290,29 @@ class Door:
             rng=random.Random(1),
         )
         self.deliveries.start()
-        self.app = app = build(
+        self.operations = Operations(
+            self.store,
+            self.queue,
+            self.catalog,
+            clock,
+            stops=self.dispatcher,
+            number=lambda: numbers.next(clock.now()),
+        )
+        self.reports = Reports(self.store, clock)
+        self.app = build(
             Backend(
                 catalog=self.catalog,
+                tokens=self.tokens,
                 services=self.services,
                 timers=self.timers,
                 queue=self.queue,
+                feed=self.feed,
                 dispatcher=cast(Dispatcher, self.dispatcher),
                 pool=self.pool,
                 logs=self.logs,
                 deliveries=self.deliveries,
+                operations=self.operations,
+                reports=self.reports,
                 runtimes={"python": self.runtime},
                 clock=clock,
                 numbers=numbers,
@@ -351,13 +325,16 @@ class Door:
                 cached_bytes=self.store.cached_bytes,
             )
         )
-        config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, server_header=False)
-        self._server = uvicorn.Server(config)
+        server = HttpServer(self.app, clock)
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
-        serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        self._ending = asyncio.Event()
+        await server.start(listener)
         self._started.set()
-        await serving
+        await self._ending.wait()
+        await server.close()
+        await self.operations.close()
+        await self.reports.close()
         await self.deliveries.close()
         await self.pool.close()
 

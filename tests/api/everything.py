@@ -54,6 +54,11 @@ class Way(NamedTuple):
         return self.path.startswith(("/v1/", "/openapi.json", "/metrics"))
 
     @property
+    def endless(self) -> bool:
+        """Whether its answer has no end."""
+        return "text/event-stream" in self.operation["responses"].get("200", {}).get("content", {})
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The fields of its body, by name."""
         content = self.operation.get("requestBody", {}).get("content", {}).get("application/json", {})
@@ -81,6 +86,7 @@ NAMES: Mapping[str, str] = {
     "function": "f",
     "service": "s",
     "task": "t1",
+    "operation": "1-00000000-00000000-000000000000",
     "version": "1",
     "alias": "a",
     "trigger": "t",
@@ -113,7 +119,16 @@ def furnish(caller: Caller) -> Caller:
 def held(door: Door) -> bytes:
     """Everything that the server holds."""
     data = door.store.data
-    parts = (data.functions, data.services, data.triggers, data.tasks, data.deliveries, data.accounts, data.keys)
+    parts = (
+        data.functions,
+        data.services,
+        data.triggers,
+        data.tasks,
+        data.deliveries,
+        data.accounts,
+        data.keys,
+        data.tokens,
+    )
     return msgspec.json.encode([sorted(part.items(), key=repr) for part in parts], enc_hook=repr)
 
 

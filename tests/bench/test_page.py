@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 from bench.document import BASELINE, Document, document, load
@@ -49,11 +49,11 @@ def test_the_plots_are_drawings_with_every_target(result: Document, tmp_path: Pa
 
     assert set(drawn) == {"targets.svg", "tasks.svg", "functions.svg"}
     for drawing in drawn.values():
-        root = ElementTree.fromstring(drawing)  # noqa: S314 - our own
+        root = ET.fromstring(drawing)  # noqa: S314 - our own
         assert root.tag == f"{NAMESPACE}svg"
         assert root.find(f"{NAMESPACE}title") is not None
         assert "prefers-color-scheme: dark" in drawing
-    labels = [element.text for element in ElementTree.fromstring(drawn["targets.svg"]).iter(f"{NAMESPACE}text")]  # noqa: S314 - as above
+    labels = [element.text for element in ET.fromstring(drawn["targets.svg"]).iter(f"{NAMESPACE}text")]  # noqa: S314 - as above
     judged = result.having(Verdict.KEPT, Verdict.AMBITIOUS)
     assert judged
     assert {row.name for row in judged} <= set(labels)

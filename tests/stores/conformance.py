@@ -2,7 +2,8 @@
 
 A store passes when a class of its own inherits `StoreConformance` and gives a fixture `factory`, see `test_sqlite.py`.
 Functions and accounts are in `conformance_functions`, versions, services and triggers in `conformance_names`,
-deliveries in `conformance_deliveries`, pages in `conformance_pages`, races in `conformance_races`.
+deliveries in `conformance_deliveries`, pages in `conformance_pages`, races in `conformance_races`,
+operations on many tasks and progress in `conformance_steering`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stores.conformance_functions import AccountConformance, FunctionConformance
 from stores.conformance_names import NameConformance
 from stores.conformance_pages import PageConformance
 from stores.conformance_races import RaceConformance
+from stores.conformance_steering import SteeringConformance
 from stores.samples import (
     LARGE,
     Factory,
@@ -174,6 +176,17 @@ class TaskConformance:
 
         use(factory, work)
 
+    def test_many_are_kept_at_once_each_for_itself(self, factory: Factory) -> None:
+        """In one call; names that are taken, also by one of them, are told apart, and large bodies are there."""
+        tasks = [new_task(2, "a", payload=b"p" * LARGE), new_task(3, "old"), new_task(4), new_task(5, "a")]
+
+        async def work(store: Store) -> None:
+            assert await store.insert_task(new_task(1, "old"))
+            assert await store.insert_tasks(tasks) == [True, False, True, False]
+            assert [await store.task(number) for number in (2, 3, 4, 5)] == [tasks[0], None, tasks[2], None]
+
+        use(factory, work)
+
     def test_a_write_needs_the_epoch_the_row_stands_at(self, factory: Factory) -> None:
         """The right epoch replaces the row; an old one, a future one and an unknown id change nothing."""
         task = new_task(1)
@@ -195,6 +208,7 @@ class TaskConformance:
         before = new_task(1, "named", payload=b"p" * LARGE)
         other = full_task(1, "renamed")
         fixed = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload")
+        fixed = (*fixed, "tags", "rerun_of")
         after = msgspec.structs.replace(other, **{field: getattr(before, field) for field in fixed})
 
         async def work(store: Store) -> None:
@@ -334,5 +348,6 @@ class StoreConformance(
     PageConformance,
     RaceConformance,
     DeliveryConformance,
+    SteeringConformance,
 ):
     """All of it."""

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -20,40 +21,46 @@ from typing import Any, NoReturn
 from . import frames
 from .context import Contexts, install_logging
 from .failure import document, stacks
+from .incoming import Incoming
 from .peak import Peak
 from .python_hooks import Hooks, watch
-from .user_code import encoded, load
+from .reporting import Reporting
+from .user_code import encoded, load, look_in
 
 _EXIT_ON_SIGTERM = 128 + int(signal.SIGTERM)
 
 
 def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> PythonRuntime:
     """The runtime of the instance of `spec` with its code at `root`; loads no user code yet."""
-    return PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]))
+    counted = "memory" in spec.get("held", ())
+    return PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]), counted=counted)
 
 
 class PythonRuntime:
     """Serves one handler.
 
     `root` is the code's directory, `handler` is spelled as `user_code` reads it, `facts` are what contexts show,
-    `runtime` is the configured name.
+    `runtime` is the configured name. `counted` is whether memory is counted from outside.
     """
 
-    def __init__(self, channel: socket.socket, root: str, handler: str, facts: dict[str, Any], runtime: str) -> None:
+    def __init__(
+        self, channel: socket.socket, root: str, handler: str, facts: dict[str, Any], runtime: str, *, counted: bool
+    ) -> None:
         self._channel, self._name, self._pid = channel, handler, os.getpid()
+        self._incoming = Incoming(channel)
         self._contexts = Contexts(facts, runtime)
         self._handler: Callable[[bytes, object], object] | None = None
         self._busy = False
-        minor = "python{}.{}".format(*sys.version_info[:2])
-        own = [one for one in sys.path if one.startswith((sys.prefix, sys.base_prefix))]
-        sys.path[:] = [root, "/opt/python", "/opt/python/lib/" + minor + "/site-packages", *own]
+        self._sending = threading.Lock()
+        self._reporting = Reporting(self._send)
+        look_in(root)
         sys.argv = [""]
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115 - lives as long as the process
         sys.stdout = _text(1)
         sys.stderr = _text(2)
         sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]  # Final
         self._lines = install_logging()
-        self._peak = Peak()
+        self._peak = None if counted else Peak()
         self._hooks = Hooks(self._contexts, self._lines, _flush)
         signal.signal(signal.SIGTERM, self._terminated)
 
@@ -62,58 +69,58 @@ class PythonRuntime:
         if control is not None:
             watch(control, self._hooks)
         while True:
-            head = self._read(frames.HEADER.size)
-            length, kind, request, _ = frames.HEADER.unpack(head)
-            body = self._read(length)
+            frame = self._incoming.next()
+            if frame is None:
+                os._exit(0)  # the agent is gone
+            kind, request, body = frame
+            del frame
             if kind != frames.INVOKE:
                 if kind == frames.HOOK:
                     self._hook(request, body)
                 continue
             request_id, retry, deadline_at, payload = frames.unpack_invoke(body)
+            checkpoint = self._reporting.begin(request_id, request, body)
             del body
-            self._peak.begin()
+            if self._peak is not None:
+                self._peak.begin()
             self._busy = True
             began = time.perf_counter()
-            outcome, answer = self._run(request_id, retry, deadline_at, payload)
+            outcome, answer = self._run(request_id, retry, deadline_at, payload, checkpoint)
+            self._reporting.end(request_id)
             duration_us = int((time.perf_counter() - began) * 1_000_000)
             self._busy = False
             del payload
             if os.getpid() != self._pid:
                 os._exit(0)  # user code forked and let the child return: only the parent answers
-            self._channel.sendall(frames.pack_result(request, outcome, duration_us, self._peak.bytes(), answer))
+            peak_bytes = self._peak.bytes() if self._peak is not None else 0
+            self._send(frames.pack_result(request, outcome, duration_us, peak_bytes, answer))
 
     def _hook(self, request: int, body: bytes) -> None:
         self._busy = True
         answer = self._hooks.answer(request, body)
         self._busy = False
-        self._channel.sendall(answer)
+        self._send(answer)
 
-    def _run(self, request_id: str, retry: int, deadline_at: int, payload: bytes) -> tuple[int, bytes]:
+    def _send(self, frame: bytes) -> None:
+        with self._sending:  # user code may report from threads of its own
+            self._channel.sendall(frame)
+
+    def _run(
+        self, request_id: str, retry: int, deadline_at: int, payload: bytes, checkpoint: bytes
+    ) -> tuple[int, bytes]:
         """Call the handler; returns the outcome and the payload of the answer."""
         self._lines.request_id = request_id
         try:
             handler = self._handler
             if handler is None:
                 handler = self._handler = load(self._name)
-            answer = encoded(handler(payload, self._contexts.make(request_id, retry, deadline_at)))
+            context = self._contexts.make(request_id, retry, deadline_at, self._reporting.report, checkpoint)
+            answer = encoded(handler(payload, context))
             outcome = frames.OK
         except BaseException as error:  # noqa: BLE001 - every way user code can end is an outcome
             answer, outcome = document(error, self._name), frames.UNHANDLED
         _flush()
         return outcome, answer
-
-    def _read(self, size: int) -> bytes:
-        """Exactly `size` bytes; the process ends when the agent is gone."""
-        data = bytearray(size)
-        view = memoryview(data)
-        got = 0
-        while got < size:
-            count = self._channel.recv_into(view[got:])
-            if count == 0:
-                os._exit(0)
-            got += count
-        view.release()
-        return bytes(data)
 
     def _terminated(self, _number: int, frame: FrameType | None) -> None:
         """SIGTERM: show where the threads are when something runs, then end without any clean-up of user code."""

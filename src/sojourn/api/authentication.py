@@ -1,4 +1,4 @@
-"""Who is calling: every request but the three health questions is signed, and this is where that is checked.
+"""Who is calling: every request but the three health questions is signed or brings an access token; checked here.
 
 The whole signature is checked before a byte of the body is asked for: the body's digest is signed as a header, and
 compared with the body once that has been read (`call`); the older signatures do not cover it. An unknown key costs the
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from sojourn import older_signature
@@ -26,6 +26,9 @@ from sojourn.errors import (
 )
 from sojourn.function import AccessKey
 from sojourn.signature import Nonces, check_window, parse_authorization, verify
+from sojourn.tokens import Tokens
+
+from .request import Request
 
 _ONCE = (b"authorization", b"host", b"content-", b"transfer-encoding", b"x-acs-", b"x-fc-")
 """Headers that must not come twice: two readers could believe two different ones."""
@@ -35,6 +38,9 @@ _OLDER = ("/2016-08-15/", "/http/")
 _ROA = ("/2021-04-06/", "/2023-03-30/")
 _BY_URL = (*_PROXIED, "/v1/code/")
 """What may be asked for by a signed URL."""
+_BEARER = b"bearer"
+_BY_TOKEN = ("/v1/", "/2023-03-30/", "/openapi.json", "/metrics")
+"""What may be asked for with an access token; elsewhere a bearer token is a function's own."""
 
 
 class Proof(NamedTuple):
@@ -52,37 +58,39 @@ class Authentication:
     sent once more after it.
     """
 
-    def __init__(self, catalog: Catalog, clock: Clock) -> None:
-        self._catalog, self._clock = catalog, clock
+    def __init__(self, catalog: Catalog, tokens: Tokens, clock: Clock) -> None:
+        self._catalog, self._tokens, self._clock = catalog, tokens, clock
         self._nonces: dict[str, Nonces] = {}
 
-    def check(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Proof:
-        """The key that signed the request of `scope`.
+    def check(self, request: Request, headers: Mapping[bytes, bytes]) -> Proof:
+        """The key that signed the request of `request`, or what stands for it when it came with an access token.
 
         Raises
         ------
-        AccessDenied: it is not signed by a key of ours, not signed now, or was sent before.
+        AccessDenied: it is not signed by a key of ours, not signed now, or was sent before; its token is not ours.
         InvalidArgument, MissingHeader: what should say so is not as it must be.
 
         """
-        proof = self._checked(scope, headers)
+        proof = self._checked(request, headers)
         hint = headers.get(b"x-fc-account-id")
         if hint and hint.decode("latin-1") != proof.key.account_id:
             raise AccessDenied("x-fc-account-id names another account than that of the access key")
         return proof
 
-    def _checked(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Proof:
-        path: str = scope["path"]
+    def _checked(self, request: Request, headers: Mapping[bytes, bytes]) -> Proof:
+        path: str = request.path
         scheme = headers.get(b"authorization", b"").partition(b" ")[0]
         if scheme == older_signature.FC and path.startswith(_OLDER):
-            return Proof(self._fc(scope, headers), None)
+            return Proof(self._fc(request, headers), None)
         if scheme == older_signature.ACS and path.startswith(_ROA):
-            return Proof(self._acs(scope, headers), None)
-        if not scheme and path.startswith(_BY_URL) and b"x-fc-signature=" in scope["query_string"]:
-            return Proof(self._url(scope, headers), None)
-        return Proof(self._acs3(scope, headers), headers[b"x-acs-content-sha256"].strip())
+            return Proof(self._acs(request, headers), None)
+        if scheme.lower() == _BEARER and path.startswith(_BY_TOKEN):
+            return Proof(self._bearer(headers), None)
+        if not scheme and path.startswith(_BY_URL) and b"x-fc-signature=" in request.query:
+            return Proof(self._url(request, headers), None)
+        return Proof(self._acs3(request, headers), headers[b"x-acs-content-sha256"].strip())
 
-    def _acs3(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def _acs3(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
         credential = parse_authorization(headers)
         now_seconds = self._clock.now() / MICROSECONDS_PER_SECOND
         stamp = check_window(headers, now_seconds)
@@ -92,9 +100,9 @@ class Authentication:
                 credential,
                 key.secret if key is not None else None,
                 headers,
-                method=scope["method"].encode(),
-                raw_path=scope["raw_path"],
-                query=scope["query_string"],
+                method=request.method.encode(),
+                raw_path=request.raw_path,
+                query=request.query,
             )
         except SignatureMismatch:
             if key is None:
@@ -104,22 +112,22 @@ class Authentication:
         self._once(key, headers[b"x-acs-signature-nonce"], stamp, now_seconds)
         return key
 
-    def _fc(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def _fc(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
         older_signature.check_date(headers, self._clock.now() / MICROSECONDS_PER_SECOND)
         claim = older_signature.parse_fc(
             headers,
-            method=scope["method"].encode(),
-            path=scope["raw_path"],
-            query=scope["query_string"],
-            proxied=scope["path"].startswith(_PROXIED),
+            method=request.method.encode(),
+            path=request.raw_path,
+            query=request.query,
+            proxied=request.path.startswith(_PROXIED),
         )
         return self._claimed(claim, headers.get(b"x-fc-security-token"))
 
-    def _acs(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def _acs(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
         now_seconds = self._clock.now() / MICROSECONDS_PER_SECOND
         stamp = older_signature.check_date(headers, now_seconds)
         claim = older_signature.parse_acs(
-            headers, method=scope["method"].encode(), path=scope["raw_path"], query=scope["query_string"]
+            headers, method=request.method.encode(), path=request.raw_path, query=request.query
         )
         key = self._claimed(claim, headers.get(b"x-acs-security-token"))
         nonce = headers.get(b"x-acs-signature-nonce")
@@ -128,16 +136,27 @@ class Authentication:
         self._once(key, nonce, stamp, now_seconds)
         return key
 
-    def _url(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def _url(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
         claim = older_signature.parse_url(
             headers,
-            method=scope["method"].encode(),
-            path=scope["raw_path"],
-            query=scope["query_string"],
+            method=request.method.encode(),
+            path=request.raw_path,
+            query=request.query,
             now_seconds=self._clock.now() / MICROSECONDS_PER_SECOND,
         )
-        token = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(older_signature.TOKEN)
+        token = dict(parse_qsl(request.query.decode("latin-1"))).get(older_signature.TOKEN)
         return self._claimed(claim, token.encode() if token else None)
+
+    def _bearer(self, headers: Mapping[bytes, bytes]) -> AccessKey:
+        token = self._tokens.resolve(headers[b"authorization"].partition(b" ")[2].strip().decode("latin-1"))
+        return AccessKey(
+            id=token.id,
+            secret="",
+            account_id=token.account_id,
+            created_at=token.created_at,
+            expires_at=token.expires_at,
+            scope=token.scope,
+        )
 
     def _claimed(self, claim: older_signature.Claim, token: bytes | None) -> AccessKey:
         key = self._catalog.key(claim.access_key_id)

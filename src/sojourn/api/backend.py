@@ -12,13 +12,17 @@ from sojourn.clock import Clock
 from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
+from sojourn.feed import Feed
 from sojourn.logs import Logs
+from sojourn.operations import Operations
 from sojourn.pool import Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.timers import Timers
+from sojourn.tokens import Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +35,17 @@ class Backend:
     """
 
     catalog: Catalog
+    tokens: Tokens
     services: Services
     timers: Timers
     queue: Queue
+    feed: Feed
     dispatcher: Dispatcher
     pool: Pool
     logs: Logs
     deliveries: Deliveries
+    operations: Operations
+    reports: Reports
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers

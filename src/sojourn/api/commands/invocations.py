@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 from sojourn import identity
 from sojourn.api.answer import BYTES, JSON, REQUEST_ID, Answer
-from sojourn.api.call import Call, ClientGone, gone
+from sojourn.api.call import Call
+from sojourn.api.request import ClientGone
 from sojourn.call import Answer as Result
 from sojourn.crashpoint import crashpoint
 from sojourn.errors import InvalidArgument, ServiceUnavailable
@@ -29,6 +30,8 @@ from sojourn.output import whole
 from sojourn.queue import wire_name
 from sojourn.refusals import FunctionDisabled
 from sojourn.store import Log
+from sojourn.tags import HEADER as TAGS
+from sojourn.tags import parse_tags
 from sojourn.task import Failure
 
 from .named import version_of
@@ -59,6 +62,7 @@ async def invoke(call: Call) -> Answer:
     if not is_async(headers):
         task_name(headers)  # what only a task has is not looked at, but has to be right
         _delay(headers)
+        _tags(headers)
         result = await unless_gone(call, function, call.body)
         return sync_answer(result, function, call.request_id, tail=tail)
     return await submitted(call, function, call.dialect.qualifier(call) or "")
@@ -74,6 +78,7 @@ async def submitted(call: Call, function: Function, qualifier: str) -> Answer:
         number=call.number,
         qualifier=qualifier,
         delay_seconds=_delay(headers),
+        tags=_tags(headers),
     )
     crashpoint("api.submit.answering")
     request_id = identity.request_id(task.id).encode()
@@ -131,7 +136,7 @@ def log_tail(log: Log, request_id: str) -> bytes:
 async def unless_gone(call: Call, function: Function, payload: bytes, *, http: bool = False) -> Result:
     """Call the function for as long as the caller waits."""
     work = asyncio.ensure_future(call.backend.dispatcher.invoke(function, payload, call.request_id, http=http))
-    leaving = asyncio.ensure_future(gone(call.receive))
+    leaving = asyncio.ensure_future(call.request.gone())
     try:
         await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
         if work.done():
@@ -146,6 +151,18 @@ async def unless_gone(call: Call, function: Function, payload: bytes, *, http: b
 def _delay(headers: Mapping[bytes, bytes]) -> int:
     given = headers.get(DELAY)
     return check_digits(DELAY.decode(), given.decode("latin-1"), DELAY_SECONDS_BOUNDS, "seconds") if given else 0
+
+
+def _tags(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The tags that a task is to have."""
+    given = headers.get(TAGS)
+    if not given:
+        return {}
+    try:
+        text = given.decode()
+    except UnicodeDecodeError:
+        raise InvalidArgument(TAGS.decode(), given, "must be UTF-8") from None
+    return parse_tags(TAGS.decode(), text)
 
 
 def is_async(headers: Mapping[bytes, bytes]) -> bool:

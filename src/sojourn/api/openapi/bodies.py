@@ -11,7 +11,6 @@ import re
 from collections.abc import Mapping
 
 from sojourn import alias, function, target, trigger
-from sojourn.accounts import TEMPORARY_SECONDS_BOUNDS
 from sojourn.api.commands import functions, tags
 from sojourn.api.v2021_04_06.wire import OWN_FIELDS
 from sojourn.configuration import ANY_HANDLER, ASYNC_RULES, DESTINATIONS, RULES
@@ -19,6 +18,7 @@ from sojourn.function import DESCRIPTION_CHARACTERS_MAX as DESCRIPTION_MAX
 from sojourn.hook import HOOKS, INITIALIZER
 from sojourn.own_program import HEALTH_BOUNDS, HEALTH_PATH, IMAGE
 
+from . import native_bodies
 from .schema import (
     ANYTHING,
     BOOLEAN,
@@ -109,6 +109,7 @@ FUNCTION: Mapping[str, Schema] = {
         description=f"at most {function.VARIABLES_BYTES_MAX} bytes in all",
     ),
     "tags": listed(_PAIR, function.TAGS_MAX),
+    "preload": listed(text(function.PRELOAD_CHARACTERS_MAX, pattern=function.MODULE_NAME), function.PRELOAD_MAX),
 }
 """By the fields of `configuration.RULES`."""
 ASYNC: Mapping[str, Schema] = {
@@ -124,7 +125,7 @@ ASYNC: Mapping[str, Schema] = {
 
 def bodies(*, services: bool) -> dict[str, Schema]:
     """All bodies by name, in the words of the generations with services, or of the newest one."""
-    found = dict(_SHARED) | (_older() if services else _newest())
+    found = dict(_SHARED) | dict(native_bodies.NATIVE) | (_older() if services else _newest())
     found["EmptyThrough"] = {
         "anyOf": [
             {"enum": ["", [], None, False, 0, -1]},
@@ -272,6 +273,8 @@ _TRIGGER = {
     "qualifier": TEXT,
 }
 _TRIGGER_OTHER: Schema = {"enum": ["", [], {}, None]}
+
+
 _INSTANCES = integer(function.MIN_INSTANCES_BOUNDS)
 _SHARED: Mapping[str, Schema] = {
     "PutConcurrencyInput": given(
@@ -300,19 +303,9 @@ _SHARED: Mapping[str, Schema] = {
         other=_TRIGGER_OTHER,
     ),
     "UpdateTriggerInput": given({"triggerName": TEXT, "triggerType": TEXT, **_TRIGGER}, other=_TRIGGER_OTHER),
-    "CreateAccountInput": {
-        "type": "object",
-        "properties": {"accountId": text(pattern=function.ACCOUNT_ID, examples=["team"])},
-        "required": ["accountId"],
-        "additionalProperties": NOTHING,
-    },
-    "CreateCredentialsInput": {
-        "type": "object",
-        "properties": {"durationSeconds": nullable(integer(TEMPORARY_SECONDS_BOUNDS))},
-        "additionalProperties": NOTHING,
-    },
 }
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    **native_bodies.EXAMPLES,
     "CreateFunctionInput": {
         "functionName": "hello",
         "runtime": "python3.12",

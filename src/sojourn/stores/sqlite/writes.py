@@ -8,6 +8,7 @@ from __future__ import annotations
 import apsw
 import msgspec
 
+from sojourn.access import AccessToken
 from sojourn.crashpoint import crashpoint
 from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, Function
@@ -19,10 +20,11 @@ from sojourn.trigger import Trigger
 from . import rows
 
 _INSERT_TASK = (
-    f"INSERT INTO task({rows.INSERT_COLUMNS}) VALUES ({', '.join('?' * 24)}) "  # noqa: S608 - constant text
+    f"INSERT INTO task({rows.INSERT_COLUMNS}) VALUES ({', '.join('?' * 26)}) "  # noqa: S608 - constant text
     "ON CONFLICT(function_id, name) WHERE name IS NOT NULL DO NOTHING"
 )
 _INSERT_PAYLOAD = "INSERT INTO task_payload(id, body) VALUES (?, ?)"
+_INSERT_TAG = "INSERT INTO task_tag(account_id, tag, task_id) VALUES (?, ?, ?)"
 _UPDATE_TASK = f"UPDATE task SET {rows.UPDATE_COLUMNS} WHERE id = ? AND epoch = ?"  # noqa: S608 - constant text
 # A task's row carries its result through all later transitions; only one that differs is written.
 _PUT_RESULT = (
@@ -35,11 +37,11 @@ _INSERT_DELIVERY = f"INSERT INTO delivery({rows.DELIVERY_COLUMNS}) VALUES ({', '
 _UPDATE_DELIVERY = f"UPDATE delivery SET {rows.DELIVERY_UPDATE_COLUMNS} WHERE task_id = ? AND epoch = ?"  # noqa: S608 - constant text
 
 _INSERT_FUNCTION = (
-    f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 19)}) "  # noqa: S608 - constant text
+    f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 20)}) "  # noqa: S608 - constant text
     "ON CONFLICT(account_id, name, version) DO NOTHING RETURNING id"
 )
 _UPDATE_FUNCTION = (
-    f"UPDATE function SET ({rows.FUNCTION_COLUMNS}) = ({', '.join('?' * 19)}) "  # noqa: S608 - constant text
+    f"UPDATE function SET ({rows.FUNCTION_COLUMNS}) = ({', '.join('?' * 20)}) "  # noqa: S608 - constant text
     "WHERE id = ? AND revision = ? AND account_id = ? AND name = ? AND version = ?"
 )
 _INSERT_ACCOUNT = (
@@ -52,6 +54,10 @@ _INSERT_KEY = (
     "WHERE EXISTS (SELECT 1 FROM account WHERE id = ?) ON CONFLICT(id) DO NOTHING"
 )
 _DROP_KEYS = "DELETE FROM access_key WHERE expires_at > 0 AND expires_at <= ?"
+_INSERT_ACCESS = (
+    "INSERT INTO access_token(id, account_id, name, scope, digest, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_DROP_ACCESS = "DELETE FROM access_token WHERE id = ?"
 _INSERT_SERVICE = "INSERT INTO service(account_id, name, revision, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _UPDATE_SERVICE = "UPDATE service SET revision = ?, body = ? WHERE account_id = ? AND name = ? AND revision = ?"
 _INSERT_TRIGGER = (
@@ -75,6 +81,8 @@ def insert_task(cursor: apsw.Cursor, task: Task) -> bool:
         cursor.execute(_INSERT_PAYLOAD, (task.id, task.payload))
     if len(task.result) > rows.INLINE_BYTES_MAX:
         cursor.execute(_PUT_RESULT, (task.id, task.result))
+    for key, value in task.tags.items():
+        cursor.execute(_INSERT_TAG, (task.account_id, f"{key}={value}", task.id))
     return True
 
 
@@ -138,6 +146,17 @@ def put_access_key(cursor: apsw.Cursor, key: AccessKey) -> bool:
 def drop_access_keys(cursor: apsw.Cursor, expired_before: int) -> None:
     """Forget the keys whose time was over by then."""
     cursor.execute(_DROP_KEYS, (expired_before,))
+
+
+def put_access_token(cursor: apsw.Cursor, token: AccessToken) -> None:
+    """Keep an access token."""
+    values = (token.account_id, token.name, token.scope.value, token.digest, token.created_at, token.expires_at)
+    cursor.execute(_INSERT_ACCESS, (token.id, *values))
+
+
+def drop_access_token(cursor: apsw.Cursor, token_id: str) -> None:
+    """Forget an access token, if it is there."""
+    cursor.execute(_DROP_ACCESS, (token_id,))
 
 
 def put_service(cursor: apsw.Cursor, service: Service, revision: int) -> bool:
