@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 from bench.failure import NotMeasured
@@ -30,11 +32,19 @@ HEAD_SECONDS_MAX = 20.0
 LAST = "Succeeded"
 
 
-class Event(msgspec.Struct, rename="camel"):
+class Event(msgspec.Struct):
     """What is read of an event."""
 
     status: str
-    timestamp: float
+    timestamp: datetime
+
+
+class Heard(NamedTuple):
+    """What a watcher heard, and when; or what is wrong with it."""
+
+    at: float
+    event: Event | None
+    wrong: str = ""
 
 
 @contextmanager
@@ -82,7 +92,7 @@ def _headers(served: Served, function: str) -> dict[str, str]:
 
 def _delays(served: Served, count: int) -> list[float]:
     """Milliseconds from an event's stamp to its arrival, of all events of tasks that run one after the other."""
-    events: queue.SimpleQueue[tuple[float, Event]] = queue.SimpleQueue()
+    events: queue.SimpleQueue[Heard] = queue.SimpleQueue()
     connection = http.client.HTTPConnection(served.target().host, served.target().port, timeout=EVENT_SECONDS_MAX)
     connection.connect()
     channel = connection.sock  # the answer takes it over when the server means to close it
@@ -96,9 +106,11 @@ def _delays(served: Served, count: int) -> list[float]:
             line.exchange(wire.invocation(served.target(), "echo", PAYLOAD))
             status = ""
             while status != LAST:
-                arrived, event = events.get(timeout=EVENT_SECONDS_MAX)
-                found.append(max(arrived * 1000 - event.timestamp, 0.0))
-                status = event.status
+                heard = events.get(timeout=EVENT_SECONDS_MAX)
+                if heard.event is None:
+                    raise NotMeasured(f"watching ended: {heard.wrong}")
+                found.append(max(heard.at - heard.event.timestamp.timestamp(), 0.0) * 1000)
+                status = heard.event.status
     except queue.Empty:
         raise NotMeasured(f"a watcher heard nothing of a task for {EVENT_SECONDS_MAX:g} s") from None
     finally:
@@ -109,14 +121,14 @@ def _delays(served: Served, count: int) -> list[float]:
     return found
 
 
-def _read(stream: http.client.HTTPResponse, events: queue.SimpleQueue[tuple[float, Event]]) -> None:
+def _read(stream: http.client.HTTPResponse, events: queue.SimpleQueue[Heard]) -> None:
     """Put every event into `events`, with the time at which it came."""
     try:
         while line := stream.readline():
             if line.startswith(b"data:"):
-                events.put((time.time(), msgspec.json.decode(line[5:], type=Event)))
-    except (OSError, http.client.HTTPException, msgspec.DecodeError, ValueError, AttributeError):
-        return  # whoever waits for events hears of none, and says so
+                events.put(Heard(time.time(), msgspec.json.decode(line[5:], type=Event)))
+    except (OSError, http.client.HTTPException, ValueError) as error:  # a line that is no event is a ValueError too
+        events.put(Heard(time.time(), None, f"{type(error).__name__}: {error}"))
 
 
 def _watcher(served: Served) -> socket.socket:
