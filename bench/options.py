@@ -28,7 +28,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     page_seconds: int = 2
     queued_tasks: int = 1_000_000
     expired_tasks: int = 500_000
-    retention_seconds: float = 60.0
+    retention_seconds: float = 90.0
     cold_instances: int = 20
     cold_sandboxes: int = 3
     crowd: int = 200
@@ -57,7 +57,7 @@ QUICK: dict[str, object] = {
     "page_seconds": 1,
     "queued_tasks": 200,
     "expired_tasks": 500,
-    "retention_seconds": 5.0,
+    "retention_seconds": 25.0,
     "cold_instances": 2,
     "cold_sandboxes": 1,
     "crowd": 3,

@@ -170,6 +170,8 @@ def fill(path: Path, templates: Templates, count: int, say: Callable[[str], None
             with connection:
                 for statement in statements:
                     connection.execute(statement, values)
+        if _columns(connection, "ended_count"):
+            connection.execute(_COUNT)
         connection.pragma("locking_mode", "NORMAL")
         connection.pragma("journal_mode", "WAL")
     except apsw.Error as error:
@@ -187,6 +189,11 @@ of(i, id, at, template) AS (
   FROM copy WHERE i < :end
 )"""  # noqa: S608 - constants
 """The copies of one chunk: number, id, microseconds at which it was made, and whose copy it is."""
+_COUNT = (
+    "INSERT OR REPLACE INTO ended_count(function_id, status, tasks) "
+    "SELECT function_id, status, count(*) FROM task WHERE status >= 10 GROUP BY function_id, status"
+)
+"""The server keeps count of ended tasks where it has retention."""
 _VALUES = {
     "id": "of.id",
     "name": "CASE WHEN task.name IS NULL THEN NULL ELSE printf('named-%09d', of.i) END",

@@ -8,7 +8,7 @@ another; the longest time until a 202 is the longest pause of the writer, or a l
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import apsw
@@ -27,6 +27,8 @@ from sojourn.config import Settings
 KEYS = ("retention.deletes_of_inserts", "retention.pause", "retention.deletes", "retention.inserts")
 LOOK_SECONDS = 0.25
 INSERTS_PER_CONNECTION = 150
+Moment = tuple[float, float]
+"""A time by the monotonic clock, and what was then."""
 GONE_SHARE = 0.98
 """Enough of them are gone for a rate; what is left may wait for a last round of the collector."""
 
@@ -52,11 +54,14 @@ def _round(bench: Bench) -> Seen:
     with Served(options.directory, options.sandbox, ALONE, stock.home) as served:
         inserts = _inserts(bench, served)
     with Served(options.directory, options.sandbox, ALONE | {f"SOJOURN_{name.upper()}": "1"}, stock.home) as served:
-        deletes, pause_ms = _deletes(bench, served, stock)
+        looks, acks = _beside(bench, served, stock)
+    begun, deletes = rate(looks, stock.size)
+    before = max((ms for at, ms in acks if at < begun), default=0.0)
+    pause_ms = max((ms for at, ms in acks if at >= begun), default=0.0)
     seen.add("retention.inserts", inserts)
     seen.add("retention.deletes", deletes)
     seen.add("retention.deletes_of_inserts", deletes / inserts)
-    seen.add("retention.pause", pause_ms, "the longest acknowledgement meanwhile")
+    seen.add("retention.pause", pause_ms, f"the longest acknowledgement; before anything was deleted {before:.1f} ms")
     return seen
 
 
@@ -76,33 +81,42 @@ def _inserts(bench: Bench, served: Served) -> float:
     return report.accepted_per_second
 
 
-def _deletes(bench: Bench, served: Served, stock: Stock) -> tuple[float, float]:
-    """Copies that went per second, from the first look at which some were gone, and the longest acknowledgement."""
+def _beside(bench: Bench, served: Served, stock: Stock) -> tuple[list[Moment], list[Moment]]:
+    """How many copies there were when, and how many milliseconds acknowledgements took when."""
     reader = apsw.Connection(str(served.data_dir / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
     target, line = served.target(), Line(served.target())
-    longest_ms, looked = 0.0, 0.0
-    looks: list[tuple[float, int]] = []
-    deadline = time.monotonic() + bench.options.retention_seconds
+    looks: list[Moment] = [(time.monotonic() - (time.time() - served.begun_at), stock.size)]
+    acks: list[Moment] = []
+    looked, deadline = 0.0, time.monotonic() + bench.options.retention_seconds
     try:
-        while not looks or looks[-1][1] > stock.size * (1 - GONE_SHARE):
-            if time.monotonic() > deadline:
-                break
+        while looks[-1][1] > stock.size * (1 - GONE_SHARE) and time.monotonic() < deadline:
             if time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
                 looks.append((looked, _left(reader, stock)))
-            begin = time.perf_counter()
+            begin = time.monotonic()
             answer = line.exchange(wire.invocation(target, FUNCTION, PAYLOAD))
-            longest_ms = max(longest_ms, (time.perf_counter() - begin) * 1000)
+            acks.append((begin, (time.monotonic() - begin) * 1000))
             if answer.status != 202:
                 raise NotMeasured(f"a submit beside retention was answered {answer.status}")
     finally:
         line.close()
         reader.close()
-    begun = next((number for number, look in enumerate(looks) if look[1] < stock.size), len(looks))
-    first, last = looks[max(begun - 1, 0)], looks[-1]
-    if begun == len(looks) or last[0] == first[0]:
-        raise NotMeasured(f"nothing was deleted within {bench.options.retention_seconds:g} s")
-    return (first[1] - last[1]) / (last[0] - first[0]), longest_ms
+    return looks, acks
+
+
+def rate(looks: Sequence[Moment], size: int) -> tuple[float, float]:
+    """When the last look was at which all `size` of them were there, and how many went per second since.
+
+    Raises
+    ------
+    NotMeasured: none went.
+
+    """
+    begun = next((number for number, (_, left) in enumerate(looks) if left < size), 0)
+    if not begun:
+        raise NotMeasured("nothing was deleted in time")
+    (first, before), (last, after) = looks[begun - 1], looks[-1]
+    return first, (before - after) / (last - first)
 
 
 def _left(reader: apsw.Connection, stock: Stock) -> int:

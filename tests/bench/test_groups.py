@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
+from bench.failure import NotMeasured
 from bench.groups.growth import beyond_logarithmic
-from bench.groups.retention import setting
+from bench.groups.retention import rate, setting
 
 from bench import counters
 
@@ -38,6 +39,14 @@ sojourn_store_write_seconds_bucket{le="+Inf"} 40
 """
 
     assert counters.parse(page) == counters.Counts(submitted=12, succeeded=7, open=3, writes=40)
+
+
+def test_deletes_are_counted_from_the_last_whole_store() -> None:
+    """The time before anything went is no part of the rate, and a store that keeps all has none."""
+    assert rate([(0.0, 100), (10.0, 100), (11.0, 40), (12.0, 0)], 100) == (10.0, 50.0)
+    assert rate([(0.0, 100), (2.0, 0)], 100) == (0.0, 50.0)
+    with pytest.raises(NotMeasured, match="nothing was deleted"):
+        rate([(0.0, 100), (9.0, 100)], 100)
 
 
 def test_the_setting_of_retention_is_one_of_the_server() -> None:
