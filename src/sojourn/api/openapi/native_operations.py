@@ -5,7 +5,7 @@ from __future__ import annotations
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
-from sojourn.api.v1 import deliveries, operations, own, progress, queue_control, steering, tokens, watch
+from sojourn.api.v1 import deliveries, operations, own, progress, queue_control, steering, tasks, tokens, watch
 
 from . import parameters
 from .operations import CHANGED, FOUND, GONE, OK, Described
@@ -49,5 +49,8 @@ def native() -> dict[Handler, Described]:
         tokens.create: Described("CreateToken", {201: "NewToken"}, (429,), body="CreateTokenInput"),
         tokens.page: Described("ListTokens", {OK: "Tokens"}),
         tokens.revoke: Described("RevokeToken", GONE, FOUND),
+        tasks.page: Described("FindTasks", {OK: "TaskPage"}, FOUND, parameters.find_tasks()),
+        tasks.get: Described("GetTask", {OK: "Task"}, FOUND),
+        tasks.events: Described("GetTaskEvents", {OK: "TaskEvents"}, FOUND),
         watch.watch: Described("Watch", {OK: "text/event-stream"}, (404, 429), parameters.WATCH),
     }

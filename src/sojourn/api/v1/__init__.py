@@ -13,7 +13,7 @@ from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
 
-from . import deliveries, operations, own, progress, queue_control, steering, tokens, watch
+from . import deliveries, operations, own, progress, queue_control, steering, tasks, tokens, watch
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -25,6 +25,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *deliveries.OPERATIONS,
     *tokens.OPERATIONS,
     *watch.OPERATIONS,
+    *tasks.OPERATIONS,
     *steering.OPERATIONS,
     *queue_control.OPERATIONS,
     *operations.OPERATIONS,
