@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sojourn.access import Scope
 from sojourn.destination import DeliveryStatus
+from sojourn.explanation import Code
 from sojourn.instance import Status as InstanceStatus
 from sojourn.task import Status
 
@@ -75,6 +76,27 @@ def native() -> dict[str, Schema]:
                 "scannedTo": nullable(STAMP),
             }
         ),
+        "Explanation": shown(
+            {
+                "taskId": TEXT,
+                "status": _STATUS,
+                "since": STAMP,
+                "blockedBy": listed(
+                    shown(
+                        {
+                            "code": choice(*(code.value for code in Code)),
+                            "message": TEXT,
+                            "scope": TEXT,
+                            "limit": nullable(INTEGER),
+                            "holders": listed(TEXT),
+                            "etaMs": nullable(INTEGER),
+                        }
+                    )
+                ),
+                "position": nullable({"type": "integer", "description": "how many tasks of the function go before it"}),
+                "nextCheck": nullable(STAMP),
+            }
+        ),
         "TaskEvent": shown({"eventId": INTEGER, "status": _STATUS, "timestamp": STAMP, "eventDetail": mapping({})}),
         "TaskEvents": shown({"taskId": TEXT, "status": _STATUS, "events": listed(ref("TaskEvent"))}),
         "Logs": shown({"logs": listed(shown({"attempt": INTEGER, "text": TEXT, "dropped": INTEGER}))}),
@@ -138,6 +160,18 @@ def native() -> dict[str, Schema]:
                 "createdTime": STAMP,
                 "nextAttemptTime": {"type": "string", "description": "a time, or empty when nothing more is sent"},
                 "endTime": {"type": "string", "description": "a time, or empty while it is not over"},
+            }
+        ),
+        "SubmittedTask": shown({"taskId": TEXT, "requestId": TEXT}),
+        "SubmittedTasks": shown(
+            {
+                "accepted": INTEGER,
+                "results": listed(
+                    shown(
+                        {"line": INTEGER, "status": INTEGER},
+                        dict.fromkeys(("taskId", "requestId", "code", "message", "field", "value", "bound"), TEXT),
+                    )
+                ),
             }
         ),
         "Deliveries": shown({"deliveries": listed(ref("Delivery"))}),
