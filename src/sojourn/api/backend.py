@@ -21,6 +21,7 @@ from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
+from sojourn.statistics import Statistics
 from sojourn.timers import Timers
 from sojourn.tokens import Tokens
 
@@ -40,6 +41,7 @@ class Backend:
     timers: Timers
     queue: Queue
     feed: Feed
+    statistics: Statistics
     dispatcher: Dispatcher
     pool: Pool
     logs: Logs
