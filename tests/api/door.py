@@ -309,6 +309,7 @@ class Door:
             Backend(
                 catalog=self.catalog,
                 tokens=self.tokens,
+                trail=self.store,
                 services=self.services,
                 timers=self.timers,
                 queue=self.queue,

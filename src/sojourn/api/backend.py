@@ -22,6 +22,7 @@ from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.statistics import Statistics
+from sojourn.store import Trail
 from sojourn.timers import Timers
 from sojourn.tokens import Tokens
 
@@ -37,6 +38,7 @@ class Backend:
 
     catalog: Catalog
     tokens: Tokens
+    trail: Trail
     services: Services
     timers: Timers
     queue: Queue
