@@ -13,6 +13,7 @@ from sojourn.progress import Progress
 from sojourn.service import Service
 from sojourn.store import Forgotten, Log, OpenTask, Stray
 from sojourn.task import Status, Task
+from sojourn.trail import Entry
 from sojourn.trigger import Trigger
 
 
@@ -28,6 +29,7 @@ class Data:
         self.functions: dict[int, Function] = {}
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, AccessKey] = {}
+        self.audit: list[Entry] = []
         self.tokens: dict[str, AccessToken] = {}
         self.services: dict[tuple[str, str], Service] = {}
         self.triggers: dict[tuple[int, str], Trigger] = {}

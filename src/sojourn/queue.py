@@ -32,7 +32,7 @@ from .function import Function
 from .line import Line
 from .lines import Lines
 from .order import Order, task_of
-from .store import Change, Forgotten, Log, OpenTask, Store, TaskQuery, Work
+from .store import Change, Forgotten, Found, Log, OpenTask, Search, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
 from .watchers import Watcher, Watchers
@@ -58,7 +58,8 @@ class Queue:
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
     `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
-    it is durable, with None before the first one; it is on the way of each and must be quick.
+    it is durable, with None before the first one; it is on the way of each and must be quick. `on_found(counts)` is
+    told how many tasks a start finds, by function and status.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Queue:
         self._watchers = Watchers()
         self.on_due: Callable[[int], None] = lambda _: None
         self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
+        self.on_found: Callable[[Mapping[tuple[int, Status], int]], None] = lambda _: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -98,7 +100,9 @@ class Queue:
         those run.
         """
         self.incarnation = incarnation
-        self.tally.found(await self._store.counts())
+        counts = await self._store.counts()
+        self.tally.found(counts)
+        self.on_found(counts)
         self._open = self.tally.open.total()
         return await self._lines.rebuild(
             self._store.open_tasks(), on_due=lambda line: self.on_due(line.function_id), ended=lambda: self.closed
@@ -376,6 +380,10 @@ class Queue:
     async def page(self, query: TaskQuery) -> list[Task]:
         """One page of a function's tasks."""
         return await self._store.page(query)
+
+    async def search(self, search: Search) -> Found:
+        """A step of a search for tasks of an account."""
+        return await self._store.find(search)
 
     async def logs(self, task_id: int) -> list[Log]:
         """What the attempts that are over wrote."""

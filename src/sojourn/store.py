@@ -19,10 +19,12 @@ import msgspec
 from .access import AccessToken
 from .bulk import Operation
 from .destination import Delivery
+from .filter import Filter
 from .function import AccessKey, Account, Function
 from .progress import Progress
 from .service import Service
 from .task import Status, Task
+from .trail import Entry
 from .trigger import Trigger
 
 PAGE_LIMIT_MAX = 100
@@ -90,6 +92,29 @@ class Forgotten(msgspec.Struct, frozen=True):
         return sum(self.counts.values())
 
 
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks of an account are looked for, the youngest first unless `ascending`.
+
+    `functions` are the functions that may have some, by their numbers, with their names. `now` is what durations of
+    tasks that are not over are measured by. `after` is where the step before stopped; `limit` bounds what is found.
+    """
+
+    account_id: str
+    functions: Mapping[int, str]
+    wanted: Filter
+    now: int
+    ascending: bool = False
+    after: int | None = None
+    limit: int = 20
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a step of a search found, without bodies, and where it stopped: None when there is nothing more."""
+
+    tasks: Sequence[Task] = ()
+    after: int | None = None
+
+
 class Stray(msgspec.Struct, frozen=True):
     """Something beside the tasks that no task accounts for: a `log`, `result`, `payload` or `delivery`, what is odd."""
 
@@ -137,7 +162,19 @@ class Records(Protocol):
         ...
 
 
-class Store(Protocol):
+class Trail(Protocol):
+    """A durable home for the audit trail."""
+
+    async def add_audit(self, entry: Entry) -> None:
+        """Keep an entry, and give it its number."""
+        ...
+
+    async def audit_page(self, account_id: str, before: int | None, limit: int) -> Sequence[Entry]:
+        """The newest entries of an account, or the newest of those before a number."""
+        ...
+
+
+class Store(Trail, Protocol):
     """A durable home for accounts, services, functions, triggers, tasks, logs and deliveries."""
 
     async def open(self) -> int:
@@ -233,6 +270,10 @@ class Store(Protocol):
 
     async def page(self, query: TaskQuery) -> list[Task]:
         """At most `query.limit` tasks that match; fewer mean that there are no more."""
+        ...
+
+    async def find(self, search: Search) -> Found:
+        """A step of a search, in bounded time: it may find fewer than there are, and says where it stopped."""
         ...
 
     def open_tasks(self) -> AsyncIterator[Sequence[OpenTask]]:

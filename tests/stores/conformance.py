@@ -22,6 +22,7 @@ from stores.conformance_names import NameConformance
 from stores.conformance_pages import PageConformance
 from stores.conformance_races import RaceConformance
 from stores.conformance_retention import RetentionConformance
+from stores.conformance_search import SearchConformance
 from stores.conformance_steering import SteeringConformance
 from stores.samples import (
     LARGE,
@@ -370,6 +371,7 @@ class StoreConformance(
     RaceConformance,
     DeliveryConformance,
     RetentionConformance,
+    SearchConformance,
     SteeringConformance,
 ):
     """All of it."""

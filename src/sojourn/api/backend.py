@@ -21,6 +21,8 @@ from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
+from sojourn.statistics import Statistics
+from sojourn.store import Trail
 from sojourn.timers import Timers
 from sojourn.tokens import Tokens
 
@@ -36,10 +38,12 @@ class Backend:
 
     catalog: Catalog
     tokens: Tokens
+    trail: Trail
     services: Services
     timers: Timers
     queue: Queue
     feed: Feed
+    statistics: Statistics
     dispatcher: Dispatcher
     pool: Pool
     logs: Logs

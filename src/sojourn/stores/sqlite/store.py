@@ -18,11 +18,12 @@ from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
 from sojourn.progress import Progress
 from sojourn.service import Service
-from sojourn.store import Forgotten, Log, OpenTask, Records, TaskQuery, Work
+from sojourn.store import Forgotten, Found, Log, OpenTask, Records, Search, TaskQuery, Work
 from sojourn.task import Status, Task
+from sojourn.trail import Entry
 from sojourn.trigger import Trigger
 
-from . import forgetting, pages, reader, records, rows, schema, steering, writes
+from . import finding, forgetting, pages, reader, records, rows, schema, steering, trails, writes
 from .connection import check_library, open_writer, prepare_directory
 from .lock import DirectoryLock
 from .reader import Readers
@@ -177,6 +178,10 @@ class SqliteStore:
         """At most `query.limit` tasks that match; fewer mean that there are no more."""
         return await self._readers.run(lambda connection: pages.page(connection, query))
 
+    async def find(self, search: Search) -> Found:
+        """A step of a search, see `finding`."""
+        return await self._readers.run(lambda connection: finding.find(connection, search))
+
     async def open_tasks(self) -> AsyncIterator[Sequence[OpenTask]]:
         """Every task that is not over, in pieces, see `reader.open_tasks`."""
         async with aclosing(self._readers.open_tasks()) as found:
@@ -246,6 +251,14 @@ class SqliteStore:
     async def access_tokens(self) -> Sequence[AccessToken]:
         """All access tokens of all accounts, oldest first."""
         return await self._readers.run(reader.access_tokens)
+
+    async def add_audit(self, entry: Entry) -> None:
+        """Keep an entry of the audit trail."""
+        await self._writer.write(lambda cursor: trails.add(cursor, entry))
+
+    async def audit_page(self, account_id: str, before: int | None, limit: int) -> Sequence[Entry]:
+        """The newest entries of an account, or the newest of those before a number."""
+        return await self._readers.run(lambda connection: trails.page(connection, account_id, before, limit))
 
     async def put_service(self, service: Service, revision: int) -> bool:
         """Create or replace a service if it still stands at `revision` (0: it must not exist yet)."""
