@@ -34,12 +34,14 @@ from .catalog import Catalog
 from .clock import clock_of, unscaled
 from .code import CodeStore
 from .config import Settings
+from .console import routes as console
 from .crashpoint import crashpoint
 from .deliveries import Deliveries
 from .dispatcher import Dispatcher
 from .errors import InvalidArgument, SandboxUnavailable, SojournError
 from .function import AccessKey, Account, Function
 from .homes import Homes, mark_of
+from .hosts import Hosts, parse_hosts
 from .listener import listen
 from .logs import Logs
 from .pool import Pool
@@ -49,6 +51,7 @@ from .sandbox import Capabilities, SandboxDriver
 from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
 from .services import Services
+from .sessions import Sessions
 from .store import Store
 from .target import Reach, parse_bridges
 from .task import Backoff
@@ -305,11 +308,13 @@ class Server:
             isolation=self.isolation,
             ready=lambda: self._ready,
             auditor=self.auditor,
+            sessions=Sessions(unscaled(self.clock)),
+            hosts=Hosts(parse_hosts(self.settings.console_hosts)),
             url=self.url,
         )
         self._http = _Http(
             uvicorn.Config(
-                build(backend),
+                build(backend, console.routes(backend)),
                 http=Protocol,
                 ws="none",
                 lifespan="off",

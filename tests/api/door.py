@@ -38,11 +38,13 @@ from sojourn.catalog import Catalog
 from sojourn.clock import MICROSECONDS_PER_SECOND, Clock, SystemClock
 from sojourn.code import CodeStore
 from sojourn.config import Settings
+from sojourn.console import routes as console
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.errors import TaskAlreadyCompleted
 from sojourn.function import AccessKey, Function
 from sojourn.homes import Homes
+from sojourn.hosts import Hosts
 from sojourn.logs import Logs
 from sojourn.output import INVOKE, Output
 from sojourn.pool import Instance, Pool
@@ -50,6 +52,7 @@ from sojourn.queue import Queue
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
+from sojourn.sessions import Sessions
 from sojourn.store import Log
 from sojourn.target import Reach
 from sojourn.task import Ended, Fact, StopRequested, Success, Task
@@ -329,27 +332,28 @@ class Door:
             rng=random.Random(1),
         )
         self.deliveries.start()
-        self.app = app = build(
-            Backend(
-                catalog=self.catalog,
-                services=self.services,
-                timers=self.timers,
-                queue=self.queue,
-                dispatcher=cast(Dispatcher, self.dispatcher),
-                pool=self.pool,
-                logs=self.logs,
-                deliveries=self.deliveries,
-                runtimes={"python": self.runtime},
-                clock=clock,
-                numbers=numbers,
-                settings=Settings(data_dir=self._directory, region=REGION, node="node-1", **self._settings),
-                isolation=Capabilities(
-                    driver="process", level=0, works=True, text="nothing separates accounts", limits="a guard looks"
-                ),
-                ready=lambda: self.ready,
-                auditor=Auditor(self.store, clock),
-            )
+        backend = Backend(
+            catalog=self.catalog,
+            services=self.services,
+            timers=self.timers,
+            queue=self.queue,
+            dispatcher=cast(Dispatcher, self.dispatcher),
+            pool=self.pool,
+            logs=self.logs,
+            deliveries=self.deliveries,
+            runtimes={"python": self.runtime},
+            clock=clock,
+            numbers=numbers,
+            settings=Settings(data_dir=self._directory, region=REGION, node="node-1", **self._settings),
+            isolation=Capabilities(
+                driver="process", level=0, works=True, text="nothing separates accounts", limits="a guard looks"
+            ),
+            ready=lambda: self.ready,
+            auditor=Auditor(self.store, clock),
+            sessions=Sessions(clock),
+            hosts=Hosts(),
         )
+        self.app = app = build(backend, console.routes(backend))
         config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, server_header=False)
         self._server = uvicorn.Server(config)
         listener = socket.create_server(("127.0.0.1", 0))

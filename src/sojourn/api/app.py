@@ -28,9 +28,9 @@ BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED = 400, 404, 405
 _GENERATIONS = tuple(f"/{each.DIALECT.version}/" for each in (v2023_03_30, v2021_04_06, v2016_08_15))
 
 
-def build(backend: Backend) -> Paths:
-    """The HTTP API over `backend`, an ASGI application."""
-    authentication = Authentication(backend.catalog, unscaled(backend.clock))
+def build(backend: Backend, beside: Iterable[BaseRoute] = ()) -> Paths:
+    """The HTTP API over `backend`, an ASGI application; `beside` are routes that are not the API's."""
+    authentication = Authentication(backend.catalog, unscaled(backend.clock), backend.sessions, backend.hosts)
     operation = partial(Operation, backend, authentication)
 
     async def not_routed(request: Request, error: Exception) -> Response:
@@ -64,6 +64,7 @@ def build(backend: Backend) -> Paths:
             *addresses.routes(backend, authentication),
             *health.routes(backend),
             *metrics.routes(backend, partial(operation, problem=True)),
+            *beside,
         ],
         exception_handlers={HTTPException: not_routed, Exception: surprised},
     )

@@ -25,6 +25,9 @@ from sojourn.errors import (
     UnknownAccessKey,
 )
 from sojourn.function import AccessKey
+from sojourn.hosts import Hosts
+from sojourn.refusals import SignInNeeded
+from sojourn.sessions import CSRF_HEADER, Sessions, check_csrf, name_in
 from sojourn.signature import Nonces, check_window, parse_authorization, verify
 
 _ONCE = (b"authorization", b"host", b"content-", b"transfer-encoding", b"x-acs-", b"x-fc-")
@@ -35,6 +38,8 @@ _OLDER = ("/2016-08-15/", "/http/")
 _ROA = ("/2021-04-06/", "/2023-03-30/")
 _BY_URL = (*_PROXIED, "/v1/code/")
 """What may be asked for by a signed URL."""
+_BY_SESSION = ("/v1/", "/2023-03-30/", "/openapi.json")
+"""What the console asks for, by the cookie of a session."""
 
 
 class Proof(NamedTuple):
@@ -52,8 +57,8 @@ class Authentication:
     sent once more after it.
     """
 
-    def __init__(self, catalog: Catalog, clock: Clock) -> None:
-        self._catalog, self._clock = catalog, clock
+    def __init__(self, catalog: Catalog, clock: Clock, sessions: Sessions, hosts: Hosts) -> None:
+        self._catalog, self._clock, self._sessions, self._hosts = catalog, clock, sessions, hosts
         self._nonces: dict[str, Nonces] = {}
 
     def check(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Proof:
@@ -80,6 +85,8 @@ class Authentication:
             return Proof(self._acs(scope, headers), None)
         if not scheme and path.startswith(_BY_URL) and b"x-fc-signature=" in scope["query_string"]:
             return Proof(self._url(scope, headers), None)
+        if not scheme and path.startswith(_BY_SESSION) and name_in(headers.get(b"cookie")):
+            return Proof(self._session(scope, headers), None)
         return Proof(self._acs3(scope, headers), headers[b"x-acs-content-sha256"].strip())
 
     def _acs3(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
@@ -138,6 +145,16 @@ class Authentication:
         )
         token = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(older_signature.TOKEN)
         return self._claimed(claim, token.encode() if token else None)
+
+    def _session(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+        """The key that the session of a browser stands for, as long as there is that key."""
+        self._hosts.check(headers, scope.get("server"))
+        session = self._sessions.find(headers[b"cookie"])
+        check_csrf(session, scope["method"], headers.get(CSRF_HEADER))
+        key = self._catalog.key(session.key.id)
+        if key is None:
+            raise SignInNeeded("the key that this session was opened with is gone")
+        return key
 
     def _claimed(self, claim: older_signature.Claim, token: bytes | None) -> AccessKey:
         key = self._catalog.key(claim.access_key_id)

@@ -12,12 +12,14 @@ from sojourn.clock import Clock
 from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
+from sojourn.hosts import Hosts
 from sojourn.logs import Logs
 from sojourn.pool import Pool
 from sojourn.queue import Queue
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
+from sojourn.sessions import Sessions
 from sojourn.timers import Timers
 
 
@@ -26,8 +28,8 @@ class Backend:
     """The loops and facts that handlers use.
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
-    server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds. `url` is
-    where the server listens.
+    server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds. `sessions`
+    are those of browsers, `hosts` the names they may come by. `url` is where the server listens.
     """
 
     catalog: Catalog
@@ -45,6 +47,8 @@ class Backend:
     isolation: Capabilities
     ready: Callable[[], bool]
     auditor: Auditor
+    sessions: Sessions
+    hosts: Hosts
     url: str = ""
 
     def number(self) -> int:

@@ -1,0 +1,169 @@
+"""What answers below `/console`: the page, its files, and signing in and out.
+
+Every answer carries what keeps a browser strict: no script but the files of this console, no frame around it, no
+guessing of types. The page is the same for everybody and holds nothing; all that is somebody's comes from the API, by
+a session's cookie or not at all. Which Host and Origin are heard is `hosts`' to say, what a session is `sessions`'.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+from collections.abc import Mapping
+
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from sojourn import identity
+from sojourn.api import answer, errors
+from sojourn.api.answer import Answer, Header
+from sojourn.api.authentication import single_headers
+from sojourn.api.backend import Backend
+from sojourn.api.call import ClientGone, decode_object, only, read_body
+from sojourn.errors import InvalidArgument, PathNotSupported, SojournError
+from sojourn.function import AccessKey
+from sojourn.refusals import SignInNeeded
+from sojourn.sessions import COOKIE, CSRF_HEADER, Session, check_csrf
+from sojourn.times import rfc3339
+
+from .assets import Asset, Assets
+
+SIGN_IN_BYTES_MAX = 4096
+NOT_MODIFIED, METHOD_NOT_ALLOWED = 304, 405
+POLICY = b"; ".join(
+    (
+        b"default-src 'none'",
+        b"script-src 'self'",
+        b"style-src 'self'",
+        b"img-src 'self'",
+        b"connect-src 'self'",
+        b"base-uri 'none'",
+        b"form-action 'none'",
+        b"frame-ancestors 'none'",
+        b"require-trusted-types-for 'script'",
+        b"trusted-types 'none'",
+    )
+)
+STRICT: tuple[Header, ...] = (
+    (b"content-security-policy", POLICY),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+)
+_KEPT = (b"cache-control", b"public, max-age=31536000, immutable")
+_ASKED_AGAIN = (b"cache-control", b"no-cache")
+_NOT_KEPT = (b"cache-control", b"no-store")
+_VARIES = (b"vary", b"accept-encoding")
+
+
+class Console:
+    """All of `/console` as one ASGI application."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    @functools.cached_property
+    def _assets(self) -> Assets:
+        """Read with the first request, so that a server without visitors starts as quickly as before."""
+        return Assets()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        request_id = identity.request_id(self._backend.number())
+        try:
+            result = await self._answer(scope, receive)
+        except ClientGone:
+            return
+        except SojournError as error:
+            result = errors.of_error(error, request_id, problem=True, headers=(_NOT_KEPT,))
+        await answer.send(result._replace(headers=(*STRICT, *result.headers)), request_id, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        headers = single_headers(scope["headers"])
+        self._backend.hosts.check(headers, scope.get("server"))
+        path, method = scope["path"], scope["method"]
+        if path == "/console/session":
+            return await self._session(method, headers, receive)
+        if method not in ("GET", "HEAD"):
+            raise PathNotSupported(method, path[:200], METHOD_NOT_ALLOWED)
+        if not path.startswith("/console/assets/"):
+            return _sent(self._assets.page, headers, _ASKED_AGAIN)
+        version, _, name = path.removeprefix("/console/assets/").partition("/")
+        asset = self._assets.find(version, name)
+        if asset is None:
+            raise PathNotSupported(method, path[:200])
+        return _sent(asset, headers, _KEPT)
+
+    async def _session(self, method: str, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
+        sessions, cookies = self._backend.sessions, headers.get(b"cookie")
+        if method == "POST":
+            return await self._sign_in(headers, receive)
+        if method == "DELETE":
+            check_csrf(sessions.find(cookies), method, headers.get(CSRF_HEADER))
+            sessions.close(cookies)
+            return answer.EMPTY._replace(headers=(_NOT_KEPT, _cookie("", 0, headers)))
+        if method not in ("GET", "HEAD"):
+            raise PathNotSupported(method, "/console/session", METHOD_NOT_ALLOWED)
+        return self._shown(sessions.find(cookies))
+
+    async def _sign_in(self, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
+        body = decode_object(await read_body(headers, receive, "the sign-in", SIGN_IN_BYTES_MAX, None))
+        given = only(body, "accessKeyId", "accessKeySecret")
+        key = self._key(_text(given, "accessKeyId"), _text(given, "accessKeySecret"))
+        name, session = self._backend.sessions.open(key)
+        shown = self._shown(session)
+        seconds = (session.ends_at - session.used_at) // 1_000_000
+        return shown._replace(headers=(*shown.headers, _cookie(name, seconds, headers)))
+
+    def _key(self, access_key_id: str, secret: str) -> AccessKey:
+        key = self._backend.catalog.key(access_key_id)
+        known = hmac.compare_digest(secret.encode(), key.secret.encode() if key is not None else b"\0" * 32)
+        if key is None or not known or key.token:
+            raise SignInNeeded("no account of this server has this key")
+        return key
+
+    def _shown(self, session: Session) -> Answer:
+        account = self._backend.catalog.account(session.key.account_id)
+        shown = answer.of_json(
+            {
+                "accountId": account.id,
+                "owner": account.owner,
+                "csrfToken": session.csrf,
+                "expiration": rfc3339(session.ends_at),
+                "node": self._backend.settings.node,
+                "region": self._backend.settings.region,
+            }
+        )
+        return shown._replace(headers=(_NOT_KEPT,))
+
+
+def routes(backend: Backend) -> list[Route]:
+    """The routes; they take every method, so that what is refused is refused by the same rules."""
+    console = Console(backend)
+    return [Route(path, console) for path in ("/console", "/console/{rest:path}")]
+
+
+def _sent(asset: Asset, headers: Mapping[bytes, bytes], kept: Header) -> Answer:
+    shared = (kept, _VARIES, (b"etag", asset.etag))
+    if asset.etag in headers.get(b"if-none-match", b""):
+        return Answer(NOT_MODIFIED, headers=shared)
+    if b"gzip" in headers.get(b"accept-encoding", b""):
+        return Answer(200, asset.gzipped, asset.content_type, (*shared, (b"content-encoding", b"gzip")))
+    return Answer(200, asset.body, asset.content_type, shared)
+
+
+def _cookie(name: str, seconds: int, headers: Mapping[bytes, bytes]) -> Header:
+    """The cookie of a session; behind a TLS proxy, as the page's Origin tells, it never leaves TLS."""
+    secure = "; Secure" if headers.get(b"origin", b"").startswith(b"https://") else ""
+    text = f"{COOKIE}={name}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+    return (b"set-cookie", text.encode())
+
+
+def _text(body: Mapping[str, object], field: str) -> str:
+    value = body.get(field)
+    if not isinstance(value, str) or not value:
+        raise InvalidArgument(field, "" if value is None else "…", "must be a text")
+    return value
