@@ -1,0 +1,64 @@
+// Tasks as the views see them, whatever part of the API told of them.
+
+import { get, ofTask } from "./api.js";
+import { moment } from "./format.js";
+import { isOver } from "./status.js";
+
+/** A task of a list, or one that was asked for by itself. */
+export function taskOf(shown) {
+  const events = (shown.events ?? []).map(eventOf);
+  const running = events.filter((event) => event.status === "Running");
+  const created = moment(shown.createdTime ?? shown.submittedTime) || events[0]?.at || moment(shown.startedTime);
+  const started = running[0]?.at ?? (moment(shown.startedTime) > created ? moment(shown.startedTime) : 0);
+  return {
+    ...shown,
+    id: shown.taskId,
+    function: shown.function ?? shown.functionName ?? String(shown.functionArn ?? "").split("/").pop(),
+    status: shown.status,
+    created,
+    started,
+    ended: moment(shown.endTime) || (isOver(shown.status) ? events.at(-1)?.at ?? 0 : 0),
+    attempts: shown.attempts ?? running.length,
+    error: shown.taskErrorMessage ?? shown.error ?? "",
+    tags: shown.tags ?? {},
+    events,
+  };
+}
+
+/** An event of a task, its detail decoded. */
+export function eventOf(shown) {
+  return { number: shown.eventId, status: shown.status, at: moment(shown.timestamp), detail: detailOf(shown.eventDetail) };
+}
+
+/** The task of a function, whole. */
+export async function taskNamed(name, id) {
+  return taskOf(await get(ofTask(name, id), { includePayload: true }));
+}
+
+/** Milliseconds that a task has run, from its first start; null when it never started. */
+export function lasted(task, now = Date.now()) {
+  return task.started ? Math.max((task.ended || now) - task.started, 0) : null;
+}
+
+/** The attempts of a task, from its events. */
+export function attemptsOf(events) {
+  const attempts = [];
+  for (const event of events) {
+    if (event.status === "Running") {
+      attempts.push({ number: attempts.length + 1, began: event.at, ended: 0, instance: event.detail.instanceId ?? event.detail.instance ?? "", end: null });
+    } else if (attempts.length && !attempts.at(-1).ended && event.status !== "Stopping") {
+      Object.assign(attempts.at(-1), { ended: event.at, end: event });
+    }
+  }
+  return attempts;
+}
+
+function detailOf(text) {
+  if (text && typeof text === "object") return text;
+  try {
+    const found = text ? JSON.parse(text) : {};
+    return found && typeof found === "object" ? found : { detail: String(found) };
+  } catch {
+    return { detail: text };
+  }
+}
