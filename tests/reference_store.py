@@ -106,6 +106,10 @@ class ReferenceStore:
         self._open = False
         self._begun = 0
 
+    def cached_bytes(self) -> int:
+        """Nothing that is anywhere else."""
+        return 0
+
     # What tests do to it ----------------------------------------------------------------------------------------------
 
     def hold(self, *statuses: Status, after: bool = False) -> Hold:

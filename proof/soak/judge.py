@@ -2,8 +2,9 @@
 
 Growth is the slope of a robust line (Theil and Sen: the median of the slopes between pairs) through the samples after
 the warm-up, so that a few odd samples do not decide. What a server remembers on purpose fills up meanwhile: the nonces
-of a quarter of an hour, the last 512 instances. The pages of the database that it keeps are counted and taken off. A
-run that is not well beyond that cannot tell a MiB an hour: there a coarse bound holds, which finds what leaks fast.
+of a quarter of an hour, the last 512 instances. The pages of the database that it keeps, which it tells, are taken off
+and have a bound of their own. A run that is not well beyond that cannot tell a MiB an hour: there a coarse bound holds,
+which finds what leaks fast.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ SHORT_HOURS, SHORT_MIB = 0.5, 24.0
 """Below so many hours after the warm-up memory may grow by so much."""
 FLAT_MAX, SHORT_FLAT_MAX = 4.0, 6.0
 """By how many descriptors or threads the end of a run may differ from its beginning: what one instance more holds."""
-CACHE_BYTES_MAX = 32 * 1024 * 1024
-"""How much of the database the store's writer keeps in memory, on purpose: that much of its growth is no leak."""
+CACHED_BYTES_MAX = 64 * 1024 * 1024
+"""How much of the database a store may keep in memory."""
 WAL_BYTES_MAX = 64 * 1024 * 1024
 HOUR_US = 3_600_000_000
+MIB = 1024 * 1024
 MEMORY = ("RSS", "PSS")
 
 
@@ -75,8 +77,8 @@ def growths(samples: Iterable[Sample]) -> list[Growth]:
             continue
         hours = (settled[-1].at - settled[0].at) / HOUR_US
         for what, values in (
-            ("RSS", [one.rss_kib / 1024 - _cached_mib(one) for one in settled]),
-            ("PSS", [one.pss_kib / 1024 - _cached_mib(one) for one in settled]),
+            ("RSS", [one.rss_kib / 1024 - one.cached_bytes / MIB for one in settled]),
+            ("PSS", [one.pss_kib / 1024 - one.cached_bytes / MIB for one in settled]),
             ("descriptors", [float(one.descriptors) for one in settled]),
             ("threads", [float(one.threads) for one in settled]),
         ):
@@ -90,11 +92,6 @@ def growths(samples: Iterable[Sample]) -> list[Growth]:
             )
             found.append(growth)
     return found
-
-
-def _cached_mib(one: Sample) -> float:
-    """How much of the database may lie in the memory of a process, in MiB."""
-    return min(one.database_bytes, CACHE_BYTES_MAX) / (1024 * 1024)
 
 
 def _settled(own: Sequence[Sample]) -> list[Sample]:
@@ -118,4 +115,7 @@ def problems(samples: Sequence[Sample]) -> list[str]:
     wal = max((sample.wal_bytes for sample in samples), default=0)
     if wal >= WAL_BYTES_MAX:
         found.append(f"the WAL grew to {wal:,} bytes, it must stay below {WAL_BYTES_MAX:,}")
+    cached = max((sample.cached_bytes for sample in samples), default=0)
+    if cached > CACHED_BYTES_MAX:
+        found.append(f"the store keeps {cached:,} bytes in memory, at most {CACHED_BYTES_MAX:,} are allowed")
     return found

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import re
+import secrets
 from pathlib import Path
 
+import httpx
 from proof.chaos import processes
 from proof.chaos.part import strongest
 from proof.chaos.records import Writer
@@ -20,6 +24,7 @@ from . import judge
 from .load import Load
 from .samples import Sample, sample
 
+CACHED = re.compile(r"^sojourn_store_cached_bytes (\d+)$", re.MULTILINE)
 MINUTES = 10.0
 MINUTES_LEAST = 0.05
 TASKS_PER_SECOND = 12.0
@@ -40,7 +45,8 @@ async def _run(scale: Scale, minutes: float, settings: dict[str, str]) -> Result
     data.mkdir(mode=0o700)
     database = DATABASES[scale.store](data)
     lives = Writer(scale.directory / "lives.jsonl")
-    settings |= database.environment
+    token = secrets.token_hex(16)
+    settings |= {**database.environment, "SOJOURN_METRICS_TOKEN": token}
     supervisor = Supervisor(data, settings, scale.directory / "server.log", lives)
     samples: list[Sample] = []
     try:
@@ -48,7 +54,7 @@ async def _run(scale: Scale, minutes: float, settings: dict[str, str]) -> Result
         load = Load(supervisor.client(), scale.seed)
         await load.set_up()
         working = asyncio.ensure_future(load.run(TASKS_PER_SECOND))
-        await _look(supervisor, data, samples, minutes * 60.0)
+        await _look(supervisor, data, samples, minutes * 60.0, token)
         working.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working
@@ -64,17 +70,28 @@ async def _run(scale: Scale, minutes: float, settings: dict[str, str]) -> Result
     return Result(line=line(minutes, load.accepted, samples), ok=not wrong, details=(*wrong, *table(samples)))
 
 
-async def _look(supervisor: Supervisor, data: Path, samples: list[Sample], seconds: float) -> None:
+async def _look(supervisor: Supervisor, data: Path, samples: list[Sample], seconds: float, token: str) -> None:
     """Take samples of the server, its agent and its zygotes until so many seconds are over."""
     loop = asyncio.get_running_loop()
     ends = loop.time() + seconds
     shortest, longest = SAMPLE_SECONDS
     while loop.time() < ends:
         await asyncio.sleep(min(max(seconds / SAMPLES, shortest), longest))
-        found = [sample("server", supervisor.pid, data)]
+        found = [sample("server", supervisor.pid, data, await _cached_bytes(data, token))]
         for role, pids in processes.roles(supervisor.mark, supervisor.pid).items():
             found += [sample(role, pid) for pid in pids]
         samples += [one for one in found if one is not None]
+
+
+async def _cached_bytes(data: Path, token: str) -> int:
+    """What the server says that it keeps of its database in memory."""
+    endpoint = json.loads((data / "credentials.json").read_text(encoding="utf-8"))["endpoint"]
+    async with httpx.AsyncClient(trust_env=False) as client:
+        page = await client.get(f"{endpoint}/metrics", headers={"authorization": f"Bearer {token}"})
+    found = CACHED.search(page.text)
+    if found is None:
+        raise RuntimeError(f"GET /metrics answers {page.status_code} without {CACHED.pattern}")
+    return int(found[1])
 
 
 def line(minutes: float, tasks: int, samples: list[Sample]) -> str:
@@ -88,6 +105,8 @@ def line(minutes: float, tasks: int, samples: list[Sample]) -> str:
             words.append(f"{what} {one.median:.0f}{unit} {one.per_hour:+.1f}/h")
     wal = max((sample.wal_bytes for sample in samples), default=0)
     size = max((sample.database_bytes for sample in samples), default=0)
+    cached = max((sample.cached_bytes for sample in samples), default=0)
+    words.append(f"cached {cached / (1 << 20):.1f} MiB")
     words.append(f"WAL {wal / (1 << 20):.1f} MiB")
     words.append(f"database {size / max(tasks, 1) / 1024:.1f} KiB a task")
     return ", ".join(words)

@@ -13,7 +13,8 @@ import msgspec
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
     """One look at one process: `who` it is, when (microseconds, monotonic), what it holds; sizes in KiB or bytes.
 
-    `database_bytes` and `wal_bytes` are of the server's files and 0 for other processes.
+    `database_bytes` and `wal_bytes` are of the server's files, `cached_bytes` what it says that it keeps of them in
+    memory; 0 for other processes.
     """
 
     who: str
@@ -25,9 +26,10 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     threads: int
     database_bytes: int = 0
     wal_bytes: int = 0
+    cached_bytes: int = 0
 
 
-def sample(who: str, pid: int, data: Path | None = None) -> Sample | None:
+def sample(who: str, pid: int, data: Path | None = None, cached_bytes: int = 0) -> Sample | None:
     """A sample of a process now, with the files below `data`; None when it is gone."""
     try:
         status = _fields(Path("/proc", str(pid), "status"))
@@ -49,6 +51,7 @@ def sample(who: str, pid: int, data: Path | None = None) -> Sample | None:
         threads=status["Threads"],
         database_bytes=_size(data, "") if data else 0,
         wal_bytes=_size(data, "-wal") if data else 0,
+        cached_bytes=cached_bytes,
     )
 
 

@@ -310,11 +310,12 @@ class Server:
             auditor=self.auditor,
             sessions=Sessions(unscaled(self.clock)),
             hosts=Hosts(parse_hosts(self.settings.console_hosts)),
+            cached_bytes=self.store.cached_bytes,
             url=self.url,
         )
         self._http = _Http(
             uvicorn.Config(
-                build(backend, console.routes(backend)),
+                build(backend, console.routes),
                 http=Protocol,
                 ws="none",
                 lifespan="off",

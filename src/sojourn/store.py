@@ -118,6 +118,10 @@ class Store(Protocol):
         """Finish what was begun, then let go. Closing twice is fine."""
         ...
 
+    def cached_bytes(self) -> int:
+        """How much of what is durable it keeps in memory as well, bounded by itself; 0 while it is closed."""
+        ...
+
     def records(self) -> AbstractContextManager[Records]:
         """Everything there is, read beside whoever works on it: no lock is taken, nothing written, no `open` needed.
 

@@ -332,28 +332,31 @@ class Door:
             rng=random.Random(1),
         )
         self.deliveries.start()
-        backend = Backend(
-            catalog=self.catalog,
-            services=self.services,
-            timers=self.timers,
-            queue=self.queue,
-            dispatcher=cast(Dispatcher, self.dispatcher),
-            pool=self.pool,
-            logs=self.logs,
-            deliveries=self.deliveries,
-            runtimes={"python": self.runtime},
-            clock=clock,
-            numbers=numbers,
-            settings=Settings(data_dir=self._directory, region=REGION, node="node-1", **self._settings),
-            isolation=Capabilities(
-                driver="process", level=0, works=True, text="nothing separates accounts", limits="a guard looks"
+        self.app = app = build(
+            Backend(
+                catalog=self.catalog,
+                services=self.services,
+                timers=self.timers,
+                queue=self.queue,
+                dispatcher=cast(Dispatcher, self.dispatcher),
+                pool=self.pool,
+                logs=self.logs,
+                deliveries=self.deliveries,
+                runtimes={"python": self.runtime},
+                clock=clock,
+                numbers=numbers,
+                settings=Settings(data_dir=self._directory, region=REGION, node="node-1", **self._settings),
+                isolation=Capabilities(
+                    driver="process", level=0, works=True, text="nothing separates accounts", limits="a guard looks"
+                ),
+                ready=lambda: self.ready,
+                auditor=Auditor(self.store, clock),
+                cached_bytes=self.store.cached_bytes,
+                sessions=Sessions(clock),
+                hosts=Hosts(),
             ),
-            ready=lambda: self.ready,
-            auditor=Auditor(self.store, clock),
-            sessions=Sessions(clock),
-            hosts=Hosts(),
+            console.routes,
         )
-        self.app = app = build(backend, console.routes(backend))
         config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, server_header=False)
         self._server = uvicorn.Server(config)
         listener = socket.create_server(("127.0.0.1", 0))

@@ -54,6 +54,7 @@ def test_a_task_is_counted_on_its_way(door: Door) -> None:
     assert after[ended] == before.get(ended, 0) + 1
     assert after["sojourn_task_wait_seconds_count"] == before["sojourn_task_wait_seconds_count"] + 1
     assert after["sojourn_task_run_seconds_count"] == before["sojourn_task_run_seconds_count"] + 1
+    assert after["sojourn_store_cached_bytes"] >= 0
     assert after["sojourn_store_write_seconds_count"] > before["sojourn_store_write_seconds_count"]
 
 

@@ -30,6 +30,7 @@ def samples(hours: float, **per_hour: float) -> list[Sample]:
                 descriptors=50 + int(per_hour.get("descriptors", 0.0) * passed) + chance.randrange(3),
                 threads=9 + int(per_hour.get("threads", 0.0) * passed),
                 wal_bytes=int(4e6 + per_hour.get("wal_bytes", 0.0) * passed),
+                cached_bytes=int(per_hour.get("cached_bytes", 0.0) * passed),
             )
         )
     return found
@@ -50,13 +51,28 @@ def test_noise_and_a_warm_up_are_no_growth(hours: float) -> None:
         (0.2, "descriptors", 90),
         (8.0, "threads", 1),
         (8.0, "wal_bytes", 10e6),
+        (8.0, "cached_bytes", 10e6),
     ],
 )
 def test_a_leak_is_told(hours: float, what: str, per_hour: float) -> None:
     """By its name; the shorter the run, the larger it has to be."""
-    words = {"rss_kib": "RSS", "descriptors": "descriptors", "threads": "threads", "wal_bytes": "WAL"}
+    words = {
+        "rss_kib": "RSS",
+        "descriptors": "descriptors",
+        "threads": "threads",
+        "wal_bytes": "WAL",
+        "cached_bytes": "the store keeps",
+    }
 
     assert any(words[what] in text for text in problems(samples(hours, **{what: per_hour})))
+
+
+def test_what_the_store_keeps_on_purpose_is_no_leak() -> None:
+    """It is taken off the memory: as much growth without it is told."""
+    grown = {"rss_kib": 4 * 1024.0}
+
+    assert problems(samples(8.0, cached_bytes=4.0 * 1024 * 1024, **grown)) == []
+    assert problems(samples(8.0, **grown)) != []
 
 
 def test_too_few_samples_are_no_verdict() -> None:

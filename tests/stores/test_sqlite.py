@@ -16,7 +16,14 @@ import pytest
 from sojourn.errors import DataDirectoryLocked, SchemaTooNew, StoreFailed
 from sojourn.store import Store, TaskQuery
 from sojourn.stores.sqlite import SqliteStore, pages, reader, rows, schema
-from sojourn.stores.sqlite.connection import FILE_NAME, check_library, open_reader, open_writer
+from sojourn.stores.sqlite.connection import (
+    FILE_NAME,
+    READER_CACHE_KIB,
+    WRITER_CACHE_KIB,
+    check_library,
+    open_reader,
+    open_writer,
+)
 from sojourn.task import TERMINAL, Status
 from stores.conformance import StoreConformance
 from stores.samples import LARGE, NOW, Factory, faltered, new_task, returned, started, use
@@ -35,6 +42,22 @@ class TestConformance(StoreConformance):
 def opened(directory: Path) -> apsw.Connection:
     """A connection of the test's own to the database of a closed store."""
     return apsw.Connection(str(directory / FILE_NAME))
+
+
+def test_what_is_kept_in_memory_is_told_and_bounded(tmp_path: Path) -> None:
+    """The writer's pages and each reader's; nothing of a store that is closed."""
+
+    async def fill(store: Store) -> None:
+        for number in range(1, 40):
+            await store.insert_task(new_task(number, payload=b"x" * LARGE))
+        written = store.cached_bytes()
+        await store.page(TaskQuery(function_id=1, limit=50))
+
+        assert 0 < written < store.cached_bytes() < (WRITER_CACHE_KIB + 4 * READER_CACHE_KIB) * 1024
+
+    store = SqliteStore(tmp_path)
+    use(lambda: store, fill)
+    assert store.cached_bytes() == 0
 
 
 async def nothing(_store: Store) -> None:

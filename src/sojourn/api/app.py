@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from starlette.applications import Starlette
@@ -28,8 +28,8 @@ BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED = 400, 404, 405
 _GENERATIONS = tuple(f"/{each.DIALECT.version}/" for each in (v2023_03_30, v2021_04_06, v2016_08_15))
 
 
-def build(backend: Backend, beside: Iterable[BaseRoute] = ()) -> Paths:
-    """The HTTP API over `backend`, an ASGI application; `beside` are routes that are not the API's."""
+def build(backend: Backend, beside: Callable[[Backend], Iterable[BaseRoute]] = lambda _: ()) -> Paths:
+    """The HTTP API over `backend`, an ASGI application; `beside` makes routes that are not the API's."""
     authentication = Authentication(backend.catalog, unscaled(backend.clock), backend.sessions, backend.hosts)
     operation = partial(Operation, backend, authentication)
 
@@ -64,7 +64,7 @@ def build(backend: Backend, beside: Iterable[BaseRoute] = ()) -> Paths:
             *addresses.routes(backend, authentication),
             *health.routes(backend),
             *metrics.routes(backend, partial(operation, problem=True)),
-            *beside,
+            *beside(backend),
         ],
         exception_handlers={HTTPException: not_routed, Exception: surprised},
     )

@@ -28,8 +28,9 @@ class Backend:
     """The loops and facts that handlers use.
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
-    server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds. `sessions`
-    are those of browsers, `hosts` the names they may come by. `url` is where the server listens.
+    server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds.
+    `cached_bytes()` is what the store keeps in memory. `sessions` are those of browsers, `hosts` the names they may come
+    by. `url` is where the server listens.
     """
 
     catalog: Catalog
@@ -49,6 +50,7 @@ class Backend:
     auditor: Auditor
     sessions: Sessions
     hosts: Hosts
+    cached_bytes: Callable[[], int]
     url: str = ""
 
     def number(self) -> int:

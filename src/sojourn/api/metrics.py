@@ -73,6 +73,8 @@ def _answer(backend: Backend) -> Answer:
         {(("status", status),): count for status, count in states.items()},
     )
     page.value("sojourn_instances_memory_bytes", "gauge", "What they count for.", backend.pool.fleet.memory_mb << 20)
+    about_cache = "Pages of the database that are kept in memory, on purpose and bounded."
+    page.value("sojourn_store_cached_bytes", "gauge", about_cache, backend.cached_bytes())
     return Answer(200, page.text().encode(), CONTENT_TYPE)
 
 

@@ -92,6 +92,11 @@ def open_reader(directory: Path, vfs: str | None = None) -> apsw.Connection:
     return connection
 
 
+def cached_bytes(connection: apsw.Connection) -> int:
+    """How much memory the pages take that a connection keeps; asked on the thread that uses it."""
+    return connection.status(apsw.SQLITE_DBSTATUS_CACHE_USED)[0]
+
+
 def _sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

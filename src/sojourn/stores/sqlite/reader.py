@@ -27,7 +27,7 @@ from sojourn.task import Task
 from sojourn.trigger import Trigger
 
 from . import rows
-from .connection import open_reader
+from .connection import cached_bytes, open_reader
 from .pages import INTEGER_MAX
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Readers:
 
     def __init__(self, directory: Path, vfs: str | None = None) -> None:
         self._directory, self._vfs = directory, vfs
-        self._opened: set[apsw.Connection] = set()
+        self._opened: dict[apsw.Connection, int] = {}
         self._own = self._open()
         self._mine = threading.local()
         self._pool = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="sojourn-reader")
@@ -80,7 +80,7 @@ class Readers:
 
     async def run(self, read: Callable[[apsw.Connection], T]) -> T:
         """The answer of `read` from a thread that has a connection of its own."""
-        return await self._call(lambda: read(self._of_this_thread()))
+        return await self._call(lambda: self._read(read))
 
     async def open_tasks(self) -> AsyncGenerator[OpenTask, None]:
         """Every task that was open at one moment, in the order of ids."""
@@ -101,6 +101,11 @@ class Readers:
         except apsw.Error as error:
             raise _unreadable(error) from error
 
+    def cached_bytes(self) -> int:
+        """How much memory the pages take that these connections keep, as of what each read last."""
+        self._opened[self._own] = cached_bytes(self._own)
+        return sum(self._opened.values())
+
     async def close(self) -> None:
         """Finish what is being read, then close all connections."""
         await asyncio.to_thread(self._pool.shutdown, wait=True)
@@ -117,7 +122,7 @@ class Readers:
                 for row in chunk:
                     yield row
         finally:
-            self._opened.discard(connection)
+            self._opened.pop(connection, None)
             connection.close(force=True)
 
     def _one(self, text: str, values: tuple[int | str, ...]) -> Task | None:
@@ -137,6 +142,13 @@ class Readers:
         except apsw.Error as error:
             raise _unreadable(error) from error
 
+    def _read(self, read: Callable[[apsw.Connection], T]) -> T:
+        connection = self._of_this_thread()
+        try:
+            return read(connection)
+        finally:
+            self._opened[connection] = cached_bytes(connection)
+
     def _of_this_thread(self) -> apsw.Connection:
         connection: apsw.Connection | None = getattr(self._mine, "connection", None)
         if connection is None:
@@ -145,7 +157,7 @@ class Readers:
 
     def _open(self) -> apsw.Connection:
         connection = open_reader(self._directory, self._vfs)
-        self._opened.add(connection)
+        self._opened[connection] = 0
         return connection
 
 

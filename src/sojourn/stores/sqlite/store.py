@@ -89,6 +89,12 @@ class SqliteStore:
             await self._open_writer.close()
         self._lock.release()
 
+    def cached_bytes(self) -> int:
+        """The database's pages in the memory of all connections, as each of them last said."""
+        if self._open_writer is None or self._open_readers is None:
+            return 0
+        return self._open_writer.cached_bytes + self._open_readers.cached_bytes()
+
     def records(self) -> AbstractContextManager[Records]:
         """Everything there is, read beside whoever works on it, see `records`."""
         return records.records(self._directory, self._vfs)

@@ -30,7 +30,7 @@ import apsw
 from sojourn.crashpoint import crashpoint
 from sojourn.errors import StoreFailed
 
-from .connection import BUSY_MILLISECONDS
+from .connection import BUSY_MILLISECONDS, cached_bytes
 
 T = TypeVar("T")
 
@@ -93,6 +93,7 @@ class Writer:
         self._log_pages = self._copied_pages = 0
         connection.set_wal_hook(self._note_log_pages)
         self.failed: StoreFailed | None = None
+        self.cached_bytes = 0
         self._thread = threading.Thread(target=self._work, name="sojourn-writer", daemon=True)
         self._thread.start()
 
@@ -127,6 +128,7 @@ class Writer:
             with contextlib.suppress(RuntimeError):  # the loop is closed, nobody waits any more
                 self._loop.call_soon_threadsafe(_acknowledge, batch)
             self._checkpoint()
+            self.cached_bytes = cached_bytes(self._connection)
         crashpoint("sqlite.log.closing")
         with contextlib.suppress(apsw.Error):  # what was acknowledged is in the log already
             self._connection.close()
