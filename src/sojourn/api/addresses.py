@@ -40,7 +40,7 @@ _SANDBOXED = (
     b"content-security-policy",
     b"sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts",
 )
-"""Under a name of the console, a function's page is a stranger to it: its scripts have no origin, and no cookie of it."""
+"""Under a name of the console a function's page is a stranger to it: its scripts have neither origin nor cookie."""
 _CREDENTIAL = re.compile(rb"\bCredential=([^,]*)")
 
 

@@ -29,8 +29,8 @@ class Backend:
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
     server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds.
-    `cached_bytes()` is what the store keeps in memory. `sessions` are those of browsers, `hosts` the names they may come
-    by. `url` is where the server listens.
+    `cached_bytes()` is what the store keeps in memory. `sessions` are those of browsers, `hosts` the names they may
+    come by. `url` is where the server listens.
     """
 
     catalog: Catalog

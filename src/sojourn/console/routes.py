@@ -111,18 +111,21 @@ class Console:
 
     async def _sign_in(self, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
         body = decode_object(await read_body(headers, receive, "the sign-in", SIGN_IN_BYTES_MAX, None))
-        given = only(body, "accessKeyId", "accessKeySecret")
-        key = self._key(_text(given, "accessKeyId"), _text(given, "accessKeySecret"))
+        key = self._key(only(body, "token").get("token"))
         name, session = self._backend.sessions.open(key)
         shown = self._shown(session)
         seconds = (session.ends_at - session.used_at) // 1_000_000
         return shown._replace(headers=(*shown.headers, _cookie(name, seconds, headers)))
 
-    def _key(self, access_key_id: str, secret: str) -> AccessKey:
+    def _key(self, token: object) -> AccessKey:
+        """What the text that a person typed opens: the id and the secret of an access key, with a colon between."""
+        if not isinstance(token, str) or not token:
+            raise InvalidArgument("token", "" if token is None else "…", "must be a text")
+        access_key_id, _, secret = token.partition(":")
         key = self._backend.catalog.key(access_key_id)
         known = hmac.compare_digest(secret.encode(), key.secret.encode() if key is not None else b"\0" * 32)
         if key is None or not known or key.token:
-            raise SignInNeeded("no account of this server has this key")
+            raise SignInNeeded("this opens no account of this server")
         return key
 
     def _shown(self, session: Session) -> Answer:
@@ -160,10 +163,3 @@ def _cookie(name: str, seconds: int, headers: Mapping[bytes, bytes]) -> Header:
     secure = "; Secure" if headers.get(b"origin", b"").startswith(b"https://") else ""
     text = f"{COOKIE}={name}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
     return (b"set-cookie", text.encode())
-
-
-def _text(body: Mapping[str, object], field: str) -> str:
-    value = body.get(field)
-    if not isinstance(value, str) or not value:
-        raise InvalidArgument(field, "" if value is None else "…", "must be a text")
-    return value

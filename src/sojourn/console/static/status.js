@@ -9,7 +9,7 @@ export const STATUSES = [
 const OVER = new Set(["Succeeded", "Failed", "Stopped", "Expired", "Invalid"]);
 const SIGNS = {
   Enqueued: "○", Dequeued: "◔", Running: "▶", Retrying: "↻", Stopping: "◧",
-  Succeeded: "✓", Failed: "✕", Stopped: "■", Expired: "⌛", Invalid: "⊘",
+  Succeeded: "✓", Failed: "✕", Stopped: "■", Expired: "◷", Invalid: "⊘",
 };
 
 /** Whether a task of this status is over. */
