@@ -12,14 +12,14 @@ from contextlib import contextmanager
 
 import msgspec
 
+from reference_data import Data, DataRecords
+from reference_names import ReferenceNames
 from sojourn import identity
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
-from sojourn.function import AccessKey, Account, Function
-from sojourn.service import Service
-from sojourn.store import Log, OpenTask, Stray, TaskQuery
+from sojourn.function import Function
+from sojourn.store import Log, OpenTask, TaskQuery
 from sojourn.task import Status, Task
-from sojourn.trigger import Trigger
 
 Which = Callable[[Task | Delivery], bool]
 
@@ -50,49 +50,7 @@ class Hold:
         await self._free.wait()
 
 
-class Data:
-    """What survives the store: hand it to the next one to restart on the same rows."""
-
-    def __init__(self) -> None:
-        self.incarnation = 0
-        self.tasks: dict[int, Task] = {}
-        self.names: dict[tuple[int, str], int] = {}
-        self.logs: dict[tuple[int, int], Log] = {}
-        self.deliveries: dict[int, Delivery] = {}
-        self.functions: dict[int, Function] = {}
-        self.accounts: dict[str, Account] = {}
-        self.keys: dict[str, AccessKey] = {}
-        self.services: dict[tuple[str, str], Service] = {}
-        self.triggers: dict[tuple[int, str], Trigger] = {}
-
-
-class DataRecords:
-    """What `Data` holds, as the records of a store."""
-
-    def __init__(self, data: Data) -> None:
-        self._data = data
-
-    def incarnation(self) -> int:
-        """How many starts there were."""
-        return self._data.incarnation
-
-    def functions(self) -> Iterator[Function]:
-        """All of them."""
-        return iter(self._data.functions.values())
-
-    def tasks(self) -> Iterator[Task]:
-        """All of them, in the order of ids."""
-        return iter(sorted(self._data.tasks.values(), key=lambda row: row.id))
-
-    def strays(self) -> Iterator[Stray]:
-        """Logs of attempts that were not."""
-        for task_id, attempt in self._data.logs:
-            row = self._data.tasks.get(task_id)
-            if row is None or not 1 <= attempt <= row.attempts:
-                yield Stray("log", task_id, f"of attempt {attempt}, which was not")
-
-
-class ReferenceStore:
+class ReferenceStore(ReferenceNames):
     """A `Store` in memory."""
 
     def __init__(self, data: Data | None = None) -> None:
@@ -225,85 +183,6 @@ class ReferenceStore:
         """All of them."""
         await self._read()
         return sorted(self.data.functions.values(), key=lambda one: (one.account_id, one.name, one.version))
-
-    async def put_account(self, account: Account, key: AccessKey) -> bool:
-        """Keep both or neither."""
-        await self._read()
-        if account.id in self.data.accounts or key.id in self.data.keys:
-            return False
-        self.data.accounts[account.id], self.data.keys[key.id] = account, key
-        return True
-
-    async def put_webhook_secret(self, account_id: str, before: str, secret: str) -> bool:
-        """Compare and set."""
-        await self._read()
-        account = self.data.accounts.get(account_id)
-        if account is None or account.webhook_secret != before:
-            return False
-        self.data.accounts[account_id] = msgspec.structs.replace(account, webhook_secret=secret)
-        return True
-
-    async def accounts(self) -> Sequence[Account]:
-        """Oldest first."""
-        await self._read()
-        return sorted(self.data.accounts.values(), key=lambda one: one.created_at)
-
-    async def access_keys(self) -> Sequence[AccessKey]:
-        """All of them."""
-        await self._read()
-        return list(self.data.keys.values())
-
-    async def put_access_key(self, key: AccessKey) -> bool:
-        """Keep another one."""
-        await self._read()
-        if key.id in self.data.keys or key.account_id not in self.data.accounts:
-            return False
-        self.data.keys[key.id] = key
-        return True
-
-    async def drop_access_keys(self, expired_before: int) -> None:
-        """Forget those that are over."""
-        await self._read()
-        kept = {key.id: key for key in self.data.keys.values() if not 0 < key.expires_at <= expired_before}
-        self.data.keys.clear()
-        self.data.keys.update(kept)
-
-    async def put_service(self, service: Service, revision: int) -> bool:
-        """Compare and set."""
-        await self._read()
-        found = self.data.services.get((service.account_id, service.name))
-        if (found.revision if found else 0) != revision:
-            return False
-        self.data.services[service.account_id, service.name] = service
-        return True
-
-    async def services(self) -> Sequence[Service]:
-        """All of them."""
-        await self._read()
-        return [service for _, service in sorted(self.data.services.items())]
-
-    async def put_trigger(self, trigger: Trigger, epoch: int) -> bool:
-        """Compare and set."""
-        await self._read()
-        found = self.data.triggers.get((trigger.function_id, trigger.name))
-        if (found.epoch if found else 0) != epoch:
-            return False
-        self.data.triggers[trigger.function_id, trigger.name] = trigger
-        return True
-
-    async def drop_trigger(self, function_id: int, name: str, epoch: int) -> bool:
-        """Compare and forget."""
-        await self._read()
-        found = self.data.triggers.get((function_id, name))
-        if found is None or found.epoch != epoch:
-            return False
-        del self.data.triggers[function_id, name]
-        return True
-
-    async def triggers(self) -> Sequence[Trigger]:
-        """All of them."""
-        await self._read()
-        return [trigger for _, trigger in sorted(self.data.triggers.items())]
 
     # How --------------------------------------------------------------------------------------------------------------
 

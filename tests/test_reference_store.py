@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from reference_store import Data, ReferenceStore
+from reference_data import Data
+from reference_store import ReferenceStore
 from stores.conformance import StoreConformance
 from stores.samples import Factory
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from reference_store import Data, ReferenceStore
+from reference_data import Data
+from reference_store import ReferenceStore
 from sojourn import identity
 from sojourn.catalog import Catalog
 from sojourn.code import CodeStore

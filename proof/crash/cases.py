@@ -110,6 +110,8 @@ NAMES: tuple[Case, ...] = (
     *_in(does.PUBLISH_SERVICE, TWICE, "function.publish.durable"),
     *_in(does.ACCOUNT, ONCE, "account.create.before", "account.create.durable", "store.account.without_key"),
     *_in(does.KEY, ONCE, "key.create.before", "key.create.durable"),
+    *_in(does.TOKEN, ONCE, "token.create.before", "token.create.durable"),
+    *_in(does.TOKEN, ONCE, "token.delete.before", "token.delete.durable"),
     *_in(does.SECRET, ONCE, "account.secret.before", "account.secret.durable"),
     *_in(does.TRIGGER, ONCE, "trigger.create.before", "trigger.create.durable"),
     *_in(does.TRIGGER, ONCE, "trigger.change.before", "trigger.change.durable"),

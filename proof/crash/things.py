@@ -97,6 +97,16 @@ def _key(bench: Bench, name: str) -> str:
     return "works"
 
 
+def _token(bench: Bench, text: str) -> str:
+    """Whether a request that brings an access token is answered."""
+    headers = {"authorization": f"Bearer {text}"}
+    try:
+        bench.client().ask(Call("", "GET", f"{NEW}/functions", lambda _: None, headers=headers, signed=False))
+    except Unauthorized:
+        return ABSENT
+    return "works"
+
+
 _READERS: Mapping[str, Callable[[Bench, str], str]] = {
     "function": _function,
     "version": _version,
@@ -108,4 +118,5 @@ _READERS: Mapping[str, Callable[[Bench, str], str]] = {
     "account": _account,
     "secret": _secret,
     "key": _key,
+    "token": _token,
 }

@@ -244,6 +244,15 @@ def _key(bench: Bench) -> None:
     bench.record.know("key", f"{made['accessKeyId']} {made['accessKeySecret']} {made['securityToken']}", "works")
 
 
+def _token(bench: Bench) -> None:
+    """Make an access token and revoke it, and make one that stays."""
+    for name in ("stays", "goes"):
+        made = bench.ask("POST", "/v1/tokens", {"scope": "read", "name": name})
+        bench.record.know("token", made["token"], "works")
+    with bench.record.changing("token", made["token"], ""):
+        bench.ask("DELETE", f"/v1/tokens/{made['id']}")
+
+
 def _secret(bench: Bench) -> None:
     with bench.record.changing("secret", "", ANY):
         made = bench.client().webhook_secret(rotate=True)
@@ -280,6 +289,7 @@ DEPLOY, REDEPLOY = Operation(_deploy), Operation(_redeploy)
 PUBLISH, ALIAS = Operation(_publish), Operation(_alias)
 SERVICE, CHANGE_SERVICE, PUBLISH_SERVICE = Operation(_service), Operation(_change_service), Operation(_publish_service)
 ACCOUNT, KEY, SECRET = Operation(_account), Operation(_key), Operation(_secret)
+TOKEN = Operation(_token)
 TRIGGER, FIRE = Operation(_trigger), Operation(_fire)
 
 # What a start finds ---------------------------------------------------------------------------------------------------

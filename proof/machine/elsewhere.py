@@ -13,7 +13,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from reference_store import Data, ReferenceStore
+from reference_data import Data
+from reference_store import ReferenceStore
 from sojourn.store import Store
 
 T = TypeVar("T")

@@ -122,6 +122,21 @@ class UnknownAccessKey(AccessDenied):
         super().__init__(f"invalid access key ID '{access_key_id[:64]}'")
 
 
+class AccessTokenInvalid(AccessDenied):
+    """No account has this access token, or it was revoked."""
+
+    code = "InvalidAccessToken"
+
+
+class ScopeTooSmall(AccessDenied):
+    """The access token does not reach so far."""
+
+    code = "InsufficientScope"
+
+    def __init__(self, needed: str, held: str) -> None:
+        super().__init__(f"this needs an access token with the scope '{needed}', the one that was sent has '{held}'")
+
+
 class NotFound(SojournError):
     """There is no such thing."""
 
@@ -216,6 +231,15 @@ class AccountNotFound(NotFound):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"account '{name}' does not exist")
+
+
+class AccessTokenNotFound(NotFound):
+    """The account has no such access token."""
+
+    code = "AccessTokenNotFound"
+
+    def __init__(self, token_id: str) -> None:
+        super().__init__(f"access token '{token_id}' does not exist")
 
 
 class Conflict(SojournError):

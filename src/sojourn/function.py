@@ -11,6 +11,7 @@ import re
 
 import msgspec
 
+from .access import Scope
 from .errors import InvalidArgument
 
 LATEST = "LATEST"
@@ -283,7 +284,10 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key pair of an account; one for a time has an end (`expires_at`, else 0) and a `token` to be sent with it."""
+    """A key pair of an account; one for a time has an end (`expires_at`, else 0) and a `token` to be sent with it.
+
+    Who comes with an access token is known by one too, which has no secret and the token's id and `scope`.
+    """
 
     id: str
     secret: str
@@ -291,6 +295,7 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     created_at: int
     expires_at: int = 0
     token: str = ""
+    scope: Scope = Scope.ADMIN
 
 
 def is_custom(runtime: str) -> bool:

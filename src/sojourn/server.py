@@ -56,6 +56,7 @@ from .store import Store
 from .target import Reach, parse_bridges
 from .task import Backoff
 from .timers import Timers
+from .tokens import Tokens
 from .users import Users
 from .webhook import Webhook
 
@@ -209,6 +210,8 @@ class Server:
         )
         self.catalog.on_account = self.homes.admit
         await self.catalog.load()
+        self.tokens = Tokens(self.store, unscaled(clock))
+        await self.tokens.load()
         self.services = Services(self.store, clock, self.catalog)
         await self.services.load()
         await self._first_account()
@@ -294,6 +297,7 @@ class Server:
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         backend = Backend(
             catalog=self.catalog,
+            tokens=self.tokens,
             services=self.services,
             timers=self.timers,
             queue=self.queue,

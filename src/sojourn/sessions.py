@@ -1,6 +1,6 @@
 """Sessions: who has signed in with a browser, until when, and what a request must carry to act for them.
 
-A session stands for the key it was opened with, for one account, and can do no more than that. Its name travels in a
+A session stands for the access token it was opened with and can do no more than that. Its name travels in a
 cookie that scripts cannot read; what changes something needs a second secret, which only a page of this server can
 have read. Both are kept in memory, the name as a digest: a restart signs everybody out. How a cookie is spelled on the
 wire is here as well, because two doors read it: the console's and the API's.
@@ -14,8 +14,8 @@ import secrets
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 
+from .access import AccessToken
 from .clock import MICROSECONDS_PER_SECOND, Clock
-from .function import AccessKey
 from .refusals import CsrfTokenMissing, SignInNeeded
 
 COOKIE = "sojourn_session"
@@ -32,11 +32,11 @@ _READS = frozenset({"GET", "HEAD"})
 class Session:
     """One sign-in.
 
-    `key` is what it was opened with, `csrf` its second secret. Times are microseconds since 1970: it is over at
+    `token` is what it was opened with, `csrf` its second secret. Times are microseconds since 1970: it is over at
     `ends_at`, and earlier when it was not used for a while (`used_at`).
     """
 
-    key: AccessKey
+    token: AccessToken
     csrf: str
     ends_at: int
     used_at: int
@@ -53,18 +53,18 @@ class Sessions:
         self._clock = clock
         self._sessions: dict[bytes, Session] = {}
 
-    def open(self, key: AccessKey) -> tuple[str, Session]:
-        """A session of `key`, and the name that its cookie holds."""
+    def open(self, token: AccessToken) -> tuple[str, Session]:
+        """A session of `token`, and the name that its cookie holds."""
         now = self._clock.now()
         for name in [name for name, session in self._sessions.items() if session.over(now)]:
             del self._sessions[name]
-        own = [name for name, session in self._sessions.items() if session.key.account_id == key.account_id]
+        own = [name for name, session in self._sessions.items() if session.token.account_id == token.account_id]
         for name in own[: max(len(own) - SESSIONS_MAX + 1, 0)]:
             del self._sessions[name]
         ends_at = now + SESSION_SECONDS_MAX * MICROSECONDS_PER_SECOND
-        if key.expires_at:
-            ends_at = min(ends_at, key.expires_at)
-        session = Session(key, secrets.token_urlsafe(_BYTES), ends_at, now)
+        if token.expires_at:
+            ends_at = min(ends_at, token.expires_at)
+        session = Session(token, secrets.token_urlsafe(_BYTES), ends_at, now)
         name_text = secrets.token_urlsafe(_BYTES)
         self._sessions[_digest(name_text)] = session
         return name_text, session

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from .access import AccessToken
 from .destination import Delivery
 from .function import AccessKey, Account, Function
 from .service import Service
@@ -206,6 +207,18 @@ class Store(Protocol):
 
     async def drop_access_keys(self, expired_before: int) -> None:
         """Forget the keys for a time whose time was over before that moment (microseconds since 1970)."""
+        ...
+
+    async def put_access_token(self, token: AccessToken) -> None:
+        """Keep another access token; its id and digest are its own."""
+        ...
+
+    async def drop_access_token(self, token_id: str) -> None:
+        """Forget an access token, if it is there."""
+        ...
+
+    async def access_tokens(self) -> Sequence[AccessToken]:
+        """All access tokens of all accounts, oldest first."""
         ...
 
     async def put_service(self, service: Service, revision: int) -> bool:

@@ -57,6 +57,7 @@ from sojourn.store import Log
 from sojourn.target import Reach
 from sojourn.task import Ended, Fact, StopRequested, Success, Task
 from sojourn.timers import Timers
+from sojourn.tokens import Tokens
 
 T = TypeVar("T")
 OWNER = "owner"
@@ -312,6 +313,7 @@ class Door:
         self.pool = self._pool(clock, numbers)
         self.catalog.on_change = self.pool.change
         await self.catalog.load()
+        self.tokens = Tokens(self.store, clock)
         self.services = Services(self.store, clock, self.catalog)
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
@@ -335,6 +337,7 @@ class Door:
         self.app = app = build(
             Backend(
                 catalog=self.catalog,
+                tokens=self.tokens,
                 services=self.services,
                 timers=self.timers,
                 queue=self.queue,

@@ -113,7 +113,16 @@ def furnish(caller: Caller) -> Caller:
 def held(door: Door) -> bytes:
     """Everything that the server holds."""
     data = door.store.data
-    parts = (data.functions, data.services, data.triggers, data.tasks, data.deliveries, data.accounts, data.keys)
+    parts = (
+        data.functions,
+        data.services,
+        data.triggers,
+        data.tasks,
+        data.deliveries,
+        data.accounts,
+        data.keys,
+        data.tokens,
+    )
     return msgspec.json.encode([sorted(part.items(), key=repr) for part in parts], enc_hook=repr)
 
 

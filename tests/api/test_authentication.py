@@ -46,7 +46,7 @@ def test_a_signed_request_gets_in_once(caller: Caller) -> None:
 def test_nobody_gets_in_without_a_signature(door: Door) -> None:
     """The header that is missing is named."""
     send(door, {}).refused(400, "MissingRequiredHeader", "Authorization")
-    send(door, {"authorization": "Bearer x"}).refused(400, "InvalidArgument", "Authorization must read")
+    send(door, {"authorization": "Digest x"}).refused(400, "InvalidArgument", "Authorization must read")
 
 
 @pytest.mark.parametrize("name", ["x-acs-date", "x-acs-signature-nonce", "x-acs-content-sha256"])

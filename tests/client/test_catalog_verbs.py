@@ -133,6 +133,21 @@ def test_a_key_for_a_time(verbs: Driven, kind: str, live: LiveServer) -> None:
         Driven(kind, Connection(live.endpoint, key.access_key_id, key.access_key_secret)).get_function(kind)
 
 
+def test_access_tokens(verbs: Driven, kind: str, live: LiveServer) -> None:
+    """A client with one sends it instead of a signature; its scope holds; revoked, it opens nothing."""
+    made = verbs.create_token("read", name=kind, seconds=900)
+    assert made.expiration
+    mine = Driven(kind, Connection(live.endpoint, token=made.token))
+    assert mine.get_function(kind).function_name == kind
+    with pytest.raises(Unauthorized, match="'operate'"):
+        mine.submit(kind, b"x")
+    assert kind in [each.name for each in verbs.list_tokens()]
+    assert verbs.create_token().expiration is None
+    verbs.revoke_token(made.id)
+    with pytest.raises(Unauthorized, match="revoked"):
+        mine.get_function(kind)
+
+
 def test_lists_come_whole_however_many_pages(live: LiveServer) -> None:
     """More services than one page holds."""
     client: Client = live.client()

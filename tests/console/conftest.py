@@ -8,6 +8,7 @@ import pytest
 
 from api.door import Caller, Door
 from console.visitor import Visitor
+from sojourn.access import Scope
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +32,13 @@ def stranger(door: Door) -> Iterator[Visitor]:
 
 
 @pytest.fixture
-def visitor(caller: Caller, stranger: Visitor) -> Visitor:
-    """A browser's place: signed in with the key of `caller`."""
-    stranger.sign_in(f"{caller.key.id}:{caller.key.secret}")
+def token(door: Door, caller: Caller) -> str:
+    """An access token of the account of `caller`, for everything."""
+    return door.run(door.tokens.create(caller.account_id, Scope.ADMIN))[1]
+
+
+@pytest.fixture
+def visitor(stranger: Visitor, token: str) -> Visitor:
+    """A browser's place: signed in with `token`."""
+    stranger.sign_in(token)
     return stranger

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
+from sojourn.access import AccessToken, Scope
+from sojourn.errors import StoreFailed
 from sojourn.function import Alias, AsyncConfig, Disabled
 from sojourn.service import Service, ServiceVersion
 from sojourn.store import Store, TaskQuery
@@ -103,6 +106,26 @@ class NameConformance:
             assert not await store.drop_trigger(1, "t", 2)
             assert list(await store.triggers()) == []
             assert await store.put_trigger(trigger, 0)
+
+        use(factory, work)
+
+    def test_access_tokens_come_and_go(self, factory: Factory) -> None:
+        """They come back as they were, oldest first; one that is not there can be dropped."""
+        first = AccessToken(
+            id="t1", account_id="a", name="ü", scope=Scope.OPERATE, digest="d1", created_at=NOW, expires_at=NOW + 9
+        )
+        second = AccessToken(id="t0", account_id="b", name="", scope=Scope.READ, digest="d2", created_at=NOW + 1)
+
+        async def work(store: Store) -> None:
+            await store.put_access_token(first)
+            await store.put_access_token(second)
+            assert list(await store.access_tokens()) == [first, second]
+            for again in (first, msgspec.structs.replace(first, id="t3")):
+                with pytest.raises(StoreFailed):
+                    await store.put_access_token(again)
+            await store.drop_access_token("t1")
+            await store.drop_access_token("t1")
+            assert list(await store.access_tokens()) == [second]
 
         use(factory, work)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from importlib.resources import files
 from pathlib import Path
 
 import apsw
@@ -47,3 +48,10 @@ def test_functions_tasks_and_keys_from_before_versions(tmp_path: Path) -> None:
         await store.close()
 
     asyncio.run(look())
+
+
+def test_each_migration_has_a_number_of_its_own() -> None:
+    """Two files of one number would be one, and the other's tables would not be there."""
+    folder = files(schema.__package__) / "migrations"
+    names = [each.name for each in folder.iterdir() if each.name.endswith(".sql")]
+    assert len(names) == len({name[:4] for name in names}) == len(schema.migrations())

@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Route
 from sojourn.clock import unscaled
 from sojourn.errors import PathNotSupported
 
-from . import addresses, answer, errors, health, metrics, routing, v1, v2016_08_15, v2021_04_06, v2023_03_30
+from . import addresses, answer, errors, health, metrics, routing, scopes, v1, v2016_08_15, v2021_04_06, v2023_03_30
 from .answer import Answer
 from .authentication import Authentication
 from .backend import Backend
@@ -30,8 +30,9 @@ _GENERATIONS = tuple(f"/{each.DIALECT.version}/" for each in (v2023_03_30, v2021
 
 def build(backend: Backend, beside: Callable[[Backend], Iterable[BaseRoute]] = lambda _: ()) -> Paths:
     """The HTTP API over `backend`, an ASGI application; `beside` makes routes that are not the API's."""
-    authentication = Authentication(backend.catalog, unscaled(backend.clock), backend.sessions, backend.hosts)
-    operation = partial(Operation, backend, authentication)
+    clock = unscaled(backend.clock)
+    authentication = Authentication(backend.catalog, backend.tokens, clock, backend.sessions, backend.hosts)
+    operation = partial(Operation, backend, authentication, needed=scopes.needed)
 
     async def not_routed(request: Request, error: Exception) -> Response:
         """The router found no path, or not this method at it."""

@@ -1,4 +1,4 @@
-"""Who is calling: every request but the three health questions is signed, and this is where that is checked.
+"""Who is calling: every request but the three health questions is signed or brings an access token; checked here.
 
 The whole signature is checked before a byte of the body is asked for: the body's digest is signed as a header, and
 compared with the body once that has been read (`call`); the older signatures do not cover it. An unknown key costs the
@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from sojourn import older_signature
+from sojourn.access import AccessToken
 from sojourn.catalog import Catalog
 from sojourn.clock import MICROSECONDS_PER_SECOND, Clock
 from sojourn.errors import (
     AccessDenied,
+    AccessTokenInvalid,
     InvalidArgument,
     MissingHeader,
     SecurityTokenExpired,
@@ -29,6 +31,7 @@ from sojourn.hosts import Hosts
 from sojourn.refusals import SignInNeeded
 from sojourn.sessions import CSRF_HEADER, Sessions, check_csrf, name_in
 from sojourn.signature import Nonces, check_window, parse_authorization, verify
+from sojourn.tokens import Tokens
 
 _ONCE = (b"authorization", b"host", b"content-", b"transfer-encoding", b"x-acs-", b"x-fc-")
 """Headers that must not come twice: two readers could believe two different ones."""
@@ -38,6 +41,9 @@ _OLDER = ("/2016-08-15/", "/http/")
 _ROA = ("/2021-04-06/", "/2023-03-30/")
 _BY_URL = (*_PROXIED, "/v1/code/")
 """What may be asked for by a signed URL."""
+_BEARER = b"bearer"
+_BY_TOKEN = ("/v1/", "/2023-03-30/", "/openapi.json", "/metrics")
+"""What may be asked for with an access token; elsewhere a bearer token is a function's own."""
 _BY_SESSION = ("/v1/", "/2023-03-30/", "/openapi.json")
 """What the console asks for, by the cookie of a session."""
 
@@ -57,16 +63,17 @@ class Authentication:
     sent once more after it.
     """
 
-    def __init__(self, catalog: Catalog, clock: Clock, sessions: Sessions, hosts: Hosts) -> None:
-        self._catalog, self._clock, self._sessions, self._hosts = catalog, clock, sessions, hosts
+    def __init__(self, catalog: Catalog, tokens: Tokens, clock: Clock, sessions: Sessions, hosts: Hosts) -> None:
+        self._catalog, self._tokens, self._clock = catalog, tokens, clock
+        self._sessions, self._hosts = sessions, hosts
         self._nonces: dict[str, Nonces] = {}
 
     def check(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Proof:
-        """The key that signed the request of `scope`.
+        """The key that signed the request of `scope`, or what stands for it when it came with an access token.
 
         Raises
         ------
-        AccessDenied: it is not signed by a key of ours, not signed now, or was sent before.
+        AccessDenied: it is not signed by a key of ours, not signed now, or was sent before; its token is not ours.
         InvalidArgument, MissingHeader: what should say so is not as it must be.
 
         """
@@ -83,6 +90,8 @@ class Authentication:
             return Proof(self._fc(scope, headers), None)
         if scheme == older_signature.ACS and path.startswith(_ROA):
             return Proof(self._acs(scope, headers), None)
+        if scheme.lower() == _BEARER and path.startswith(_BY_TOKEN):
+            return Proof(self._bearer(headers), None)
         if not scheme and path.startswith(_BY_URL) and b"x-fc-signature=" in scope["query_string"]:
             return Proof(self._url(scope, headers), None)
         if not scheme and path.startswith(_BY_SESSION) and name_in(headers.get(b"cookie")):
@@ -146,15 +155,18 @@ class Authentication:
         token = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(older_signature.TOKEN)
         return self._claimed(claim, token.encode() if token else None)
 
+    def _bearer(self, headers: Mapping[bytes, bytes]) -> AccessKey:
+        return _as_key(self._tokens.resolve(headers[b"authorization"].partition(b" ")[2].strip().decode("latin-1")))
+
     def _session(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
-        """The key that the session of a browser stands for, as long as there is that key."""
+        """The token that a browser's session was opened with, as long as it counts."""
         self._hosts.check(headers, scope.get("server"))
         session = self._sessions.find(headers[b"cookie"])
         check_csrf(session, scope["method"], headers.get(CSRF_HEADER))
-        key = self._catalog.key(session.key.id)
-        if key is None:
-            raise SignInNeeded("the key that this session was opened with is gone")
-        return key
+        try:
+            return _as_key(self._tokens.counted(session.token.digest))
+        except AccessTokenInvalid:
+            raise SignInNeeded("the access token that this session was opened with counts no longer") from None
 
     def _claimed(self, claim: older_signature.Claim, token: bytes | None) -> AccessKey:
         key = self._catalog.key(claim.access_key_id)
@@ -183,6 +195,18 @@ class Authentication:
                 del self._nonces[gone]  # keys for a time come and go
             nonces = self._nonces[key.id] = Nonces()
         nonces.check(nonce, stamp, now_seconds)
+
+
+def _as_key(token: AccessToken) -> AccessKey:
+    """What stands for an access key when a request came with a token."""
+    return AccessKey(
+        id=token.id,
+        secret="",
+        account_id=token.account_id,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        scope=token.scope,
+    )
 
 
 def single_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

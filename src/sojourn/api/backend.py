@@ -21,6 +21,7 @@ from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.sessions import Sessions
 from sojourn.timers import Timers
+from sojourn.tokens import Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class Backend:
     """
 
     catalog: Catalog
+    tokens: Tokens
     services: Services
     timers: Timers
     queue: Queue

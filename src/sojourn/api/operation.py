@@ -11,7 +11,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.types import Receive, Scope, Send
 
 from sojourn import identity
-from sojourn.errors import SojournError
+from sojourn.access import Scope as Reach
+from sojourn.errors import ScopeTooSmall, SojournError
 
 from . import answer, errors, streaming
 from .answer import Answer
@@ -23,6 +24,9 @@ from .dialect import NATIVE, Dialect
 Handler = Callable[[Call], Awaitable[Answer]]
 Limit = Callable[[Mapping[bytes, bytes]], tuple[str, int]]
 """From a request's headers to what its body is called and how many bytes it may have."""
+
+Needed = Callable[[Handler, str], Reach]
+"""From a handler and a method to the scope that a caller needs for it."""
 
 SMALL_BODY_BYTES_MAX = 64 * 1024
 
@@ -40,6 +44,7 @@ class Operation:
     backend, authentication: shared by all operations.
     handler: does the work.
     limit: the bound of the body.
+    needed: the scope that a caller needs.
     dialect: the generation of the API that it belongs to.
     problem: whether errors are problem documents.
 
@@ -52,11 +57,12 @@ class Operation:
         handler: Handler,
         limit: Limit = small,
         *,
+        needed: Needed = lambda *_: Reach.ADMIN,
         dialect: Dialect = NATIVE,
         problem: bool = False,
     ) -> None:
         self._backend, self._authentication, self._dialect = backend, authentication, dialect
-        self._handler, self._limit, self._problem = handler, limit, problem
+        self._needed, self._handler, self._limit, self._problem = needed, handler, limit, problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,6 +85,9 @@ class Operation:
     async def _answer(self, scope: Scope, receive: Receive, number: int) -> Answer:
         headers = single_headers(scope["headers"])
         proof = self._authentication.check(scope, headers)
+        held = proof.key.scope
+        if held is not Reach.ADMIN and not held.covers(needed := self._needed(self._handler, scope["method"])):
+            raise ScopeTooSmall(needed.value, held.value)
         what, limit_bytes = self._limit(headers)
         body = await read_body(headers, receive, what, limit_bytes, proof.digest)
         call = Call(

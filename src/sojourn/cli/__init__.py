@@ -24,8 +24,8 @@ app = cyclopts.App(
     help=(
         "Run, watch and stop durable tasks on your own machine.\n\n"
         "Commands find the server by --endpoint URL, else SOJOURN_ENDPOINT, else the credentials file of a local "
-        "server; the access key by SOJOURN_ACCESS_KEY_ID and SOJOURN_ACCESS_KEY_SECRET (or ALIBABA_CLOUD_…), else the "
-        "same file.\n\n"
+        "server; an access token by SOJOURN_TOKEN, else the access key by SOJOURN_ACCESS_KEY_ID and "
+        "SOJOURN_ACCESS_KEY_SECRET (or ALIBABA_CLOUD_…), else the same file.\n\n"
         "Exit codes: 0 ok, 1 task failed, 2 usage, 3 not found, 4 conflict, 5 unreachable, 124 wait timed out, "
         "130 interrupted.\n\n"
         "To begin:\n\n"
@@ -50,6 +50,7 @@ app.command("sojourn.cli.warm:scaling", name="scaling", help="Keep a least numbe
 app.command("sojourn.cli.tag:app", name="tag", help="Describe functions and services.")
 app.command("sojourn.cli.instance:app", name="instance", help="List instances.")
 app.command("sojourn.cli.account:app", name="account", help="Make and list accounts; keys for a time.")
+app.command("sojourn.cli.token:app", name="token", help="Make, list and revoke access tokens.")
 app.command(
     "sojourn.cli.deploy:deploy",
     name="deploy",

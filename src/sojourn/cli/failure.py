@@ -40,6 +40,9 @@ NEXT_BY_CODE = {
     "FunctionNotEmpty": "delete its triggers first; `sojourn trigger list FUNCTION` shows them",
     "AsyncConfigNotExists": "it has the defaults; `sojourn async-config set FUNCTION` changes them",
     "AccountNotFound": "`sojourn account list` shows which there are",
+    "AccessTokenNotFound": "`sojourn token list` shows which there are",
+    "InvalidAccessToken": "set SOJOURN_TOKEN to a token of this server, or unset it to sign with a key",
+    "InsufficientScope": "make one that reaches further, with `sojourn token create --scope`",
     "AsyncTaskAlreadyExists": "choose another --task-id, or look at it with `sojourn task get FUNCTION TASK_ID`",
     "AsyncTaskAlreadyCompleted": "nothing is left to stop; `sojourn task get FUNCTION TASK_ID` shows how it ended",
     "AccountAlreadyExists": "choose another name; `sojourn account list` shows which are taken",
@@ -85,7 +88,7 @@ def _judged(error: SojournError | OSError) -> tuple[int, str]:  # noqa: PLR0911 
         case errors.NoCredentials():
             return exits.USAGE, "start a server here with `sojourn serve`, or set the two variables"
         case errors.Unauthorized():
-            return exits.OTHER, "check that the access key belongs to this server and may do this"
+            return exits.OTHER, coded or "check that the access key belongs to this server and may do this"
         case errors.Unreachable():
             return exits.UNREACHABLE, "start a server with `sojourn serve`, or name another with --endpoint"
         case errors.WaitTimedOut():

@@ -20,9 +20,11 @@ from .calls import TaskFilter
 from .connection import Connection, from_environment
 from .conversation import Retries
 from .entries import (
+    AccessToken,
     Alias,
     FunctionVersion,
     HttpConfig,
+    NewToken,
     Provision,
     Scaling,
     Service,
@@ -63,6 +65,7 @@ from .model import (
 
 __all__ = [
     "AccessKey",
+    "AccessToken",
     "Account",
     "Alias",
     "AsyncClient",
@@ -81,6 +84,7 @@ __all__ = [
     "InFlight",
     "Instance",
     "Invocation",
+    "NewToken",
     "NoCredentials",
     "NotFound",
     "Provision",

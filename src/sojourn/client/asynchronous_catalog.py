@@ -8,7 +8,19 @@ from typing import TypeVar
 from . import calls, conversation, governing, model, naming
 from .calls import TaskSettings
 from .conversation import Conversation, ask, every
-from .entries import Alias, FunctionVersion, HttpConfig, Provision, Scaling, Service, TemporaryKey, TimerConfig, Trigger
+from .entries import (
+    AccessToken,
+    Alias,
+    FunctionVersion,
+    HttpConfig,
+    NewToken,
+    Provision,
+    Scaling,
+    Service,
+    TemporaryKey,
+    TimerConfig,
+    Trigger,
+)
 from .naming import Owner
 
 T = TypeVar("T")
@@ -255,3 +267,15 @@ class AsyncCatalogVerbs:
     async def issue_key(self, *, seconds: int | None = None) -> TemporaryKey:
         """A key pair of this account for a time, 900 to 43200 seconds; use it with its token."""
         return await self._run(ask(governing.issue_key(seconds)))
+
+    async def create_token(self, scope: str = "read", *, name: str = "", seconds: int | None = None) -> NewToken:
+        """An access token of this account: `read`, `operate` or `admin`; without `seconds` until it is revoked."""
+        return await self._run(ask(governing.create_token(scope, name, seconds)))
+
+    async def list_tokens(self) -> list[AccessToken]:
+        """The access tokens of this account, oldest first, without their texts."""
+        return await self._run(ask(governing.list_tokens()))
+
+    async def revoke_token(self, token_id: str) -> None:
+        """Let an access token open nothing any more, or `NotFound`."""
+        await self._run(ask(governing.revoke_token(token_id)))

@@ -11,7 +11,19 @@ from typing import TypeVar
 from . import calls, conversation, governing, model, naming
 from .calls import TaskSettings
 from .conversation import Conversation, ask, every
-from .entries import Alias, FunctionVersion, HttpConfig, Provision, Scaling, Service, TemporaryKey, TimerConfig, Trigger
+from .entries import (
+    AccessToken,
+    Alias,
+    FunctionVersion,
+    HttpConfig,
+    NewToken,
+    Provision,
+    Scaling,
+    Service,
+    TemporaryKey,
+    TimerConfig,
+    Trigger,
+)
 from .naming import Owner
 
 T = TypeVar("T")
@@ -272,3 +284,15 @@ class CatalogVerbs:
     def issue_key(self, *, seconds: int | None = None) -> TemporaryKey:
         """A key pair of this account for a time, 900 to 43200 seconds; use it with its token."""
         return self._run(ask(governing.issue_key(seconds)))
+
+    def create_token(self, scope: str = "read", *, name: str = "", seconds: int | None = None) -> NewToken:
+        """An access token of this account: `read`, `operate` or `admin`; without `seconds` until it is revoked."""
+        return self._run(ask(governing.create_token(scope, name, seconds)))
+
+    def list_tokens(self) -> list[AccessToken]:
+        """The access tokens of this account, oldest first, without their texts."""
+        return self._run(ask(governing.list_tokens()))
+
+    def revoke_token(self, token_id: str) -> None:
+        """Let an access token open nothing any more, or `NotFound`."""
+        self._run(ask(governing.revoke_token(token_id)))

@@ -94,7 +94,7 @@ class Request(msgspec.Struct, frozen=True):
 
 
 def request(call: Call[T], connection: Connection, *, now_seconds: float, nonce: str) -> Request:
-    """`call` spelled out and signed; what a proxy may rewrite is left out of the signature.
+    """`call` spelled out and signed, or with an access token; what a proxy may rewrite is not signed.
 
     Parameters
     ----------
@@ -108,7 +108,9 @@ def request(call: Call[T], connection: Connection, *, now_seconds: float, nonce:
     headers = {"host": connection.host, **{name.lower(): value for name, value in call.headers.items()}}
     if call.body:
         headers["content-type"] = call.content_type
-    if call.signed:
+    if call.signed and connection.token:
+        headers |= {"authorization": f"Bearer {connection.token}", "x-acs-action": call.action}
+    elif call.signed:
         headers |= {"x-acs-action": call.action, "x-acs-version": API_VERSION}
         if connection.security_token:
             headers["x-acs-security-token"] = connection.security_token

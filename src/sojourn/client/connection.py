@@ -25,18 +25,22 @@ KEY_VARIABLES = (
     ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
 )
 """Key id, secret, and the token that a key for a time has."""
+TOKEN_VARIABLE = "SOJOURN_TOKEN"  # noqa: S105 - the name of one
+"""An access token; one that is set goes before every key."""
 
 
 class Connection(msgspec.Struct, frozen=True):
     """A server's `endpoint` (scheme, host and port, no path) and the key pair to sign with; an empty id: no key.
 
-    A key for a time has a `security_token`.
+    A key for a time has a `security_token`. With a `token`, an access token, nothing is signed: it opens the native API
+    and that of 2023-03-30, within its scope.
     """
 
     endpoint: str = DEFAULT_ENDPOINT
     access_key_id: str = ""
     access_key_secret: str = ""
     security_token: str = ""
+    token: str = ""
 
     def __repr__(self) -> str:
         return f"Connection(endpoint={self.endpoint!r}, access_key_id={self.access_key_id!r})"
@@ -101,7 +105,8 @@ def from_environment(
     """
     environ = os.environ if environ is None else environ
     path = Path(environ.get("SOJOURN_DATA_DIR") or default_data_dir(environ)) / CREDENTIALS_FILE
-    key = _key(environ)
+    token = environ.get(TOKEN_VARIABLE, "")
+    key = ("", "", "", token) if token else _key(environ)
     named = endpoint or environ.get("SOJOURN_ENDPOINT", "")
     file = None if key and named else _file(path)
     if key is None and file is not None:
@@ -125,7 +130,7 @@ def account_id(environ: Mapping[str, str]) -> str:
     return file.account_id if file is not None else ""
 
 
-def _key(environ: Mapping[str, str]) -> tuple[str, str, str] | None:
+def _key(environ: Mapping[str, str]) -> tuple[str, ...] | None:
     for id_name, secret_name, token_name in KEY_VARIABLES:
         key_id, secret = environ.get(id_name, ""), environ.get(secret_name, "")
         if key_id and secret:

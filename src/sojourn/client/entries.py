@@ -131,3 +131,19 @@ class TemporaryKey(_Answer, frozen=True, kw_only=True, rename="camel"):
     access_key_secret: str
     security_token: str
     expiration: str = ""
+
+
+class AccessToken(_Answer, frozen=True, kw_only=True, rename="camel"):
+    """A bearer token of the account, without its text; `expiration` is None for one without an end."""
+
+    id: str
+    name: str = ""
+    scope: str = ""
+    created_time: str = ""
+    expiration: str | None = None
+
+
+class NewToken(AccessToken, frozen=True, kw_only=True, rename="camel"):
+    """An access token whose text, `token`, is shown this once."""
+
+    token: str = ""

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from . import model
-from .call import API_VERSION, Answer, Call
-from .entries import Code, Provision, Scaling, TemporaryKey
+from .call import API_VERSION, Answer, Call, segment
+from .entries import AccessToken, Code, NewToken, Provision, Scaling, TemporaryKey
 from .naming import Owner, Page, given, listing, nothing, one, page
 
 TAGS = f"/{API_VERSION}/tags-v2"
@@ -146,6 +146,27 @@ def issue_key(seconds: int | None) -> Call[TemporaryKey]:
     return Call("CreateCredentials", "POST", "/v1/credentials", one(TemporaryKey), body=given(durationSeconds=seconds))
 
 
+def create_token(scope: str, name: str, seconds: int | None) -> Call[NewToken]:
+    """An access token of the account."""
+    body = given(scope=scope, name=name or None, expiresInSeconds=seconds)
+    return Call("CreateToken", "POST", "/v1/tokens", one(NewToken), body=body)
+
+
+def list_tokens() -> Call[list[AccessToken]]:
+    """All access tokens of the account."""
+
+    def decode(answer: Answer) -> list[AccessToken]:
+        return msgspec.json.decode(answer.body, type=_Tokens).tokens
+
+    return Call("ListTokens", "GET", "/v1/tokens", decode, idempotent=True)
+
+
+def revoke_token(token_id: str) -> Call[None]:
+    """Revoke an access token."""
+    path = f"/v1/tokens/{segment('token_id', token_id)}"
+    return Call("RevokeToken", "DELETE", path, nothing, idempotent=True)
+
+
 def meant(qualifier: str) -> dict[str, str]:
     """The query that says which version is meant; "" for LATEST."""
     return {"qualifier": qualifier} if qualifier else {}
@@ -156,6 +177,10 @@ class Tag(msgspec.Struct, frozen=True, rename="pascal"):
 
     tag_key: str
     tag_value: str = ""
+
+
+class _Tokens(msgspec.Struct):
+    tokens: list[AccessToken]
 
 
 class _Tags(msgspec.Struct, rename="pascal"):

@@ -8,23 +8,23 @@ a session's cookie or not at all. Which Host and Origin are heard is `hosts`' to
 from __future__ import annotations
 
 import functools
-import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from sojourn import identity
+from sojourn.access import AccessToken
 from sojourn.api import answer, errors
 from sojourn.api.answer import Answer, Header
 from sojourn.api.authentication import single_headers
 from sojourn.api.backend import Backend
 from sojourn.api.call import ClientGone, decode_object, only, read_body
-from sojourn.errors import InvalidArgument, PathNotSupported, SojournError
-from sojourn.function import AccessKey
+from sojourn.errors import AccessTokenInvalid, InvalidArgument, PathNotSupported, SojournError
 from sojourn.refusals import SignInNeeded
 from sojourn.sessions import COOKIE, CSRF_HEADER, Session, check_csrf
 from sojourn.times import rfc3339
+from sojourn.tokens import Tokens
 
 from .assets import Asset, Assets
 
@@ -107,33 +107,34 @@ class Console:
             return answer.EMPTY._replace(headers=(_NOT_KEPT, _cookie("", 0, headers)))
         if method not in ("GET", "HEAD"):
             raise PathNotSupported(method, "/console/session", METHOD_NOT_ALLOWED)
-        return self._shown(sessions.find(cookies))
+        session = sessions.find(cookies)
+        self._token(lambda tokens: tokens.counted(session.token.digest))
+        return self._shown(session)
 
     async def _sign_in(self, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
         body = decode_object(await read_body(headers, receive, "the sign-in", SIGN_IN_BYTES_MAX, None))
-        key = self._key(only(body, "token").get("token"))
-        name, session = self._backend.sessions.open(key)
+        text = only(body, "token").get("token")
+        if not isinstance(text, str) or not text:
+            raise InvalidArgument("token", "" if text is None else "…", "must be the text of an access token")
+        name, session = self._backend.sessions.open(self._token(lambda tokens: tokens.resolve(text)))
         shown = self._shown(session)
         seconds = (session.ends_at - session.used_at) // 1_000_000
         return shown._replace(headers=(*shown.headers, _cookie(name, seconds, headers)))
 
-    def _key(self, token: object) -> AccessKey:
-        """What the text that a person typed opens: the id and the secret of an access key, with a colon between."""
-        if not isinstance(token, str) or not token:
-            raise InvalidArgument("token", "" if token is None else "…", "must be a text")
-        access_key_id, _, secret = token.partition(":")
-        key = self._backend.catalog.key(access_key_id)
-        known = hmac.compare_digest(secret.encode(), key.secret.encode() if key is not None else b"\0" * 32)
-        if key is None or not known or key.token:
-            raise SignInNeeded("this opens no account of this server")
-        return key
+    def _token(self, find: Callable[[Tokens], AccessToken]) -> AccessToken:
+        """The token that is found, or a request to sign in."""
+        try:
+            return find(self._backend.tokens)
+        except AccessTokenInvalid:
+            raise SignInNeeded("this is no access token of this server, or its time is over") from None
 
     def _shown(self, session: Session) -> Answer:
-        account = self._backend.catalog.account(session.key.account_id)
+        account = self._backend.catalog.account(session.token.account_id)
         shown = answer.of_json(
             {
                 "accountId": account.id,
                 "owner": account.owner,
+                "scope": session.token.scope.value,
                 "csrfToken": session.csrf,
                 "expiration": rfc3339(session.ends_at),
                 "node": self._backend.settings.node,

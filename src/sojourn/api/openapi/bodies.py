@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 
 from sojourn import alias, function, target, trigger
+from sojourn.access import Scope
 from sojourn.accounts import TEMPORARY_SECONDS_BOUNDS
 from sojourn.api.commands import functions, tags
 from sojourn.api.v2021_04_06.wire import OWN_FIELDS
@@ -18,6 +19,7 @@ from sojourn.configuration import ANY_HANDLER, ASYNC_RULES, DESTINATIONS, RULES
 from sojourn.function import DESCRIPTION_CHARACTERS_MAX as DESCRIPTION_MAX
 from sojourn.hook import HOOKS, INITIALIZER
 from sojourn.own_program import HEALTH_BOUNDS, HEALTH_PATH, IMAGE
+from sojourn.tokens import NAME_CHARACTERS_MAX, SECONDS_BOUNDS
 
 from .schema import (
     ANYTHING,
@@ -306,6 +308,16 @@ _SHARED: Mapping[str, Schema] = {
         "required": ["accountId"],
         "additionalProperties": NOTHING,
     },
+    "CreateTokenInput": {
+        "type": "object",
+        "properties": {
+            "scope": choice(*(scope.value for scope in Scope)),
+            "name": nullable(text(NAME_CHARACTERS_MAX)),
+            "expiresInSeconds": nullable(integer(SECONDS_BOUNDS, description="none for one without an end")),
+        },
+        "required": ["scope"],
+        "additionalProperties": NOTHING,
+    },
     "CreateCredentialsInput": {
         "type": "object",
         "properties": {"durationSeconds": nullable(integer(TEMPORARY_SECONDS_BOUNDS))},
@@ -333,6 +345,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "PutScalingConfigInput": {"minInstances": 0},
     "PutOnDemandConfigInput": {"maximumInstanceCount": 5},
     "TagResourceInput": {"resourceArn": "functions/hello", "tags": {"team": "orders"}},
+    "CreateTokenInput": {"scope": "read", "name": "dashboard", "expiresInSeconds": 2_592_000},
     "TagResourcesInput": {"ResourceId": ["hello"], "Tag": [{"Key": "team", "Value": "orders"}]},
 }
 """One body of each kind as a caller would write it."""

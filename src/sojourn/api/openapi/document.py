@@ -13,13 +13,14 @@ from typing import Any, NamedTuple
 import orjson
 
 from sojourn import __version__
-from sojourn.api import addresses, health, metrics, v1, v2016_08_15, v2021_04_06, v2023_03_30
+from sojourn.access import Scope
+from sojourn.api import addresses, health, metrics, scopes, v1, v2016_08_15, v2021_04_06, v2023_03_30
 from sojourn.api.dialect import NATIVE, Dialect
 from sojourn.api.operation import Handler
 from sojourn.api.routing import LeftOut
 from sojourn.trigger import METHODS
 
-from . import answers, bodies, native_operations, operations, parameters
+from . import answers, bodies, native_answers, native_operations, operations, parameters
 from .operations import ALWAYS, JSON, Described
 from .schema import Schema, ref
 
@@ -43,11 +44,13 @@ _ABOUT: Mapping[str, str] = {
     "2021-04-06": "Services, their functions, and tasks of them; qualifiers stand in the query.",
     "2016-08-15": "Services, their functions, and tasks of them; qualifiers stand behind the service's name.",
 }
+_TOKENS = ("v1", "2023-03-30")
+"""APIs that take access tokens."""
 _MEANINGS: Mapping[int, str] = {
     400: "A parameter, a header or a field is not what it must be; the message names it, its value and its bound. "
     "An operation that is left out here answers so too (`PathNotSupported`).",
-    403: "The request is not signed by a key of this server, not signed now, or was sent before; or the account may "
-    "not do this.",
+    403: "The request is not signed by a key of this server, not signed now, or was sent before; or the account, or "
+    "the scope of the access token, may not do this.",
     404: "What is named does not exist, or is another account's.",
     409: "It exists already, is in use, or was changed by somebody else meanwhile.",
     412: "It is not, or is no longer, in a state in which this can be done.",
@@ -103,7 +106,7 @@ def document(api: str) -> Document:
     for way in ways(api):
         paths.setdefault(way.path, {})[way.method.lower()] = _operation(way, dialect, table)
     paths |= _others(dialect)
-    schemas = answers.native() if native else answers.answers(services=dialect.services)
+    schemas = native_answers.native() if native else answers.answers(services=dialect.services)
     schemas |= bodies.bodies(services=dialect.services)
     schemas |= {"Error": answers.error_schema(), "Problem": answers.problem_schema()}
     responses = _responses(paths, native=native)
@@ -163,8 +166,10 @@ def _operation(way: Way, dialect: Dialect, table: Mapping[Handler, Described]) -
     if dialect.etags and way.handler in operations.TAGGED:
         shown = found["responses"]["200"]
         shown["headers"] = shown["headers"] | {"Etag": {"$ref": "#/components/headers/Etag"}}
+    if dialect.version in _TOKENS:
+        found["security"] = [{"key": []}, {"token": [scopes.needed(way.handler, way.method).value]}]
     if dialect is NATIVE and way.path.startswith("/v1/code/"):
-        found["security"] = [{"key": []}, {"url": []}]
+        found["security"].append({"url": []})
     return found
 
 
@@ -253,6 +258,7 @@ def _own() -> Document:
     return {
         "operationId": "GetDescription",
         "summary": "This description, or that of another API.",
+        "security": [{"key": []}, {"token": [Scope.READ.value]}],
         "parameters": [parameters.query("api", {"enum": list(NAMES)})],
         "responses": {"200": _answer(JSON, invoked=False), **_refusals(ALWAYS)},
     }
@@ -284,7 +290,7 @@ def _metrics() -> Document:
     return {
         "operationId": "GetMetrics",
         "summary": "What this server counts, as Prometheus reads it.",
-        "security": [{"key": []}, {"token": []}],
+        "security": [{"key": []}, {"token": [Scope.READ.value]}, {"metrics": []}],
         "responses": {"200": _answer("text/plain", invoked=False), **_refusals(ALWAYS)},
     }
 
@@ -305,8 +311,18 @@ def _security(api: str) -> Document:
         "name": "x-fc-signature",
         "description": "A signed URL, with `x-fc-access-key-id`, `x-fc-expires` and maybe `x-fc-security-token`.",
     }
-    token = {"type": "http", "scheme": "bearer", "description": "The token of the setting `SOJOURN_METRICS_TOKEN`."}
-    more = {"v1": {"url": url, "token": token}, "2016-08-15": {"url": url}}
+    token = {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An access token of `POST /v1/tokens`. The name is the scope that an operation needs: `read`, "
+        "`operate` or `admin`, each of which includes those before it.",
+    }
+    metrics = {"type": "http", "scheme": "bearer", "description": "The token of the setting `SOJOURN_METRICS_TOKEN`."}
+    more = {
+        "v1": {"token": token, "url": url, "metrics": metrics},
+        "2023-03-30": {"token": token},
+        "2016-08-15": {"url": url},
+    }
     return {"key": key, **more.get(api, {})}
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
-from sojourn.api.v1 import deliveries, own
+from sojourn.api.v1 import deliveries, own, tokens
 
 from . import parameters
-from .operations import CHANGED, FOUND, OK, Described
+from .operations import CHANGED, FOUND, GONE, OK, Described
 
 
 def native() -> dict[Handler, Described]:
@@ -30,4 +30,7 @@ def native() -> dict[Handler, Described]:
         deliveries.resend: Described("ResendDelivery", {202: "Delivery"}, CHANGED),
         deliveries.get_secret: Described("GetWebhookSecret", {OK: "WebhookSecret"}),
         deliveries.rotate_secret: Described("RotateWebhookSecret", {OK: "WebhookSecret"}),
+        tokens.create: Described("CreateToken", {201: "NewToken"}, (429,), body="CreateTokenInput"),
+        tokens.page: Described("ListTokens", {OK: "Tokens"}),
+        tokens.revoke: Described("RevokeToken", GONE, FOUND),
     }

@@ -13,7 +13,7 @@ from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
 
-from . import deliveries, own
+from . import deliveries, own, tokens
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -23,6 +23,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/instances/{instance}", instances.get),
     ("GET", "/v1/instances/{instance}/events", instances.events),
     *deliveries.OPERATIONS,
+    *tokens.OPERATIONS,
 )
 
 

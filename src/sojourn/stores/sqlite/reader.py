@@ -18,6 +18,7 @@ from typing import TypeVar
 import apsw
 import orjson
 
+from sojourn.access import AccessToken, Scope
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
@@ -58,6 +59,9 @@ _ACCOUNTS = "SELECT id, created_at, owner, webhook_secret FROM account ORDER BY 
 _SERVICES = "SELECT body FROM service ORDER BY account_id, name"
 _TRIGGERS = f"SELECT {rows.TRIGGER_COLUMNS} FROM trigger_of_function ORDER BY function_id, name"  # noqa: S608 - constant text
 _ACCESS_KEYS = "SELECT id, secret, account_id, created_at, expires_at, token FROM access_key ORDER BY created_at, rowid"
+_ACCESS_TOKENS = (
+    "SELECT id, account_id, name, scope, digest, created_at, expires_at FROM access_token ORDER BY created_at, rowid"
+)
 
 
 class Readers:
@@ -191,6 +195,22 @@ def access_keys(connection: apsw.Connection) -> list[AccessKey]:
     return [
         AccessKey(id=row[0], secret=row[1], account_id=row[2], created_at=row[3], expires_at=row[4], token=row[5])
         for row in connection.execute(_ACCESS_KEYS)
+    ]
+
+
+def access_tokens(connection: apsw.Connection) -> list[AccessToken]:
+    """All access tokens, oldest first."""
+    return [
+        AccessToken(
+            id=row[0],
+            account_id=row[1],
+            name=row[2],
+            scope=Scope(row[3]),
+            digest=row[4],
+            created_at=row[5],
+            expires_at=row[6],
+        )
+        for row in connection.execute(_ACCESS_TOKENS)
     ]
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import apsw
 
+from sojourn.access import AccessToken
 from sojourn.crashpoint import crashpoint
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
@@ -181,6 +182,18 @@ class SqliteStore:
     async def drop_access_keys(self, expired_before: int) -> None:
         """Forget the keys for a time whose time was over before that moment."""
         await self._writer.write(lambda cursor: writes.drop_access_keys(cursor, expired_before))
+
+    async def put_access_token(self, token: AccessToken) -> None:
+        """Keep another access token."""
+        await self._writer.write(lambda cursor: writes.put_access_token(cursor, token))
+
+    async def drop_access_token(self, token_id: str) -> None:
+        """Forget an access token, if it is there."""
+        await self._writer.write(lambda cursor: writes.drop_access_token(cursor, token_id))
+
+    async def access_tokens(self) -> Sequence[AccessToken]:
+        """All access tokens of all accounts, oldest first."""
+        return await self._readers.run(reader.access_tokens)
 
     async def put_service(self, service: Service, revision: int) -> bool:
         """Create or replace a service if it still stands at `revision` (0: it must not exist yet)."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import apsw
 import msgspec
 
+from sojourn.access import AccessToken
 from sojourn.crashpoint import crashpoint
 from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, Function
@@ -52,6 +53,10 @@ _INSERT_KEY = (
     "WHERE EXISTS (SELECT 1 FROM account WHERE id = ?) ON CONFLICT(id) DO NOTHING"
 )
 _DROP_KEYS = "DELETE FROM access_key WHERE expires_at > 0 AND expires_at <= ?"
+_INSERT_ACCESS = (
+    "INSERT INTO access_token(id, account_id, name, scope, digest, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_DROP_ACCESS = "DELETE FROM access_token WHERE id = ?"
 _INSERT_SERVICE = "INSERT INTO service(account_id, name, revision, body) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _UPDATE_SERVICE = "UPDATE service SET revision = ?, body = ? WHERE account_id = ? AND name = ? AND revision = ?"
 _INSERT_TRIGGER = (
@@ -138,6 +143,17 @@ def put_access_key(cursor: apsw.Cursor, key: AccessKey) -> bool:
 def drop_access_keys(cursor: apsw.Cursor, expired_before: int) -> None:
     """Forget the keys whose time was over by then."""
     cursor.execute(_DROP_KEYS, (expired_before,))
+
+
+def put_access_token(cursor: apsw.Cursor, token: AccessToken) -> None:
+    """Keep an access token."""
+    values = (token.account_id, token.name, token.scope.value, token.digest, token.created_at, token.expires_at)
+    cursor.execute(_INSERT_ACCESS, (token.id, *values))
+
+
+def drop_access_token(cursor: apsw.Cursor, token_id: str) -> None:
+    """Forget an access token, if it is there."""
+    cursor.execute(_DROP_ACCESS, (token_id,))
 
 
 def put_service(cursor: apsw.Cursor, service: Service, revision: int) -> bool:

@@ -1,0 +1,101 @@
+"""What the bodies of the native API's answers hold, as `answers` has those of Function Compute's."""
+
+from __future__ import annotations
+
+from sojourn.access import Scope
+from sojourn.destination import DeliveryStatus
+from sojourn.instance import Status as InstanceStatus
+
+from .schema import BOOLEAN, INTEGER, NUMBER, STAMP, TEXT, Schema, choice, listed, mapping, nullable, ref, shown
+
+_DELIVERY_STATUS = choice(*(status.value for status in DeliveryStatus))
+_TOKEN: dict[str, Schema] = {
+    "id": TEXT,
+    "name": TEXT,
+    "scope": choice(*(scope.value for scope in Scope)),
+    "createdTime": STAMP,
+    "expiration": nullable(STAMP),
+}
+
+
+def native() -> dict[str, Schema]:
+    """All bodies of answers of the native API by name."""
+    return {
+        "Key": shown({"accountId": TEXT, "accessKeyId": TEXT, "accessKeySecret": TEXT}),
+        "Accounts": shown(
+            {"accounts": listed(shown({"accountId": TEXT, "owner": BOOLEAN, "createdTime": STAMP}))},
+        ),
+        "TemporaryKey": shown(
+            {"accessKeyId": TEXT, "accessKeySecret": TEXT, "securityToken": TEXT, "expiration": STAMP}
+        ),
+        "Token": shown(_TOKEN),
+        "Tokens": shown({"tokens": listed(ref("Token"))}),
+        "NewToken": shown({**_TOKEN, "token": TEXT}),
+        "Logs": shown({"logs": listed(shown({"attempt": INTEGER, "text": TEXT, "dropped": INTEGER}))}),
+        "Isolation": shown(
+            {
+                "driver": TEXT,
+                "level": INTEGER,
+                "text": TEXT,
+                "limits": TEXT,
+                "multiAccount": BOOLEAN,
+                "network": TEXT,
+            }
+        ),
+        "Integrity": shown(
+            {
+                "invariantViolations": INTEGER,
+                "violations": listed(TEXT),
+                "tasks": INTEGER,
+                "events": INTEGER,
+                "functions": INTEGER,
+            }
+        ),
+        "Instance": shown(
+            {
+                "id": TEXT,
+                "function": TEXT,
+                "qualifier": TEXT,
+                "status": choice(*(status.value for status in InstanceStatus)),
+                "since": STAMP,
+                "createdTime": STAMP,
+                "memorySize": INTEGER,
+                "concurrency": INTEGER,
+                "inFlight": listed(shown({"requestId": TEXT, "taskId": TEXT})),
+                "invocations": INTEGER,
+                "aheadOfDemand": BOOLEAN,
+                "coldStart": mapping(NUMBER),
+                "memoryBytes": nullable(INTEGER),
+                "memoryPeakBytes": nullable(INTEGER),
+                "cpuSeconds": nullable(NUMBER),
+                "processes": nullable(INTEGER),
+                "isolation": shown({"level": INTEGER, "driver": TEXT}),
+                "node": TEXT,
+            }
+        ),
+        "Instances": shown({"instances": listed(ref("Instance"))}),
+        "InstanceEvents": shown(
+            {
+                "instanceId": TEXT,
+                "events": listed(shown({"at": STAMP, "event": TEXT, "detail": mapping({})})),
+                "dropped": INTEGER,
+            }
+        ),
+        "Delivery": shown(
+            {
+                "taskId": TEXT,
+                "destination": TEXT,
+                "status": _DELIVERY_STATUS,
+                "round": INTEGER,
+                "attempts": INTEGER,
+                "lastError": TEXT,
+                "createdTime": STAMP,
+                "nextAttemptTime": {"type": "string", "description": "a time, or empty when nothing more is sent"},
+                "endTime": {"type": "string", "description": "a time, or empty while it is not over"},
+            }
+        ),
+        "Deliveries": shown({"deliveries": listed(ref("Delivery"))}),
+        "WebhookSecret": shown({"secret": TEXT}),
+        "Health": shown({"status": choice("ok")}),
+        "About": shown({"name": choice("sojourn"), "version": TEXT, "apiVersions": listed(TEXT)}),
+    }
