@@ -16,7 +16,9 @@ export class ApiError extends Error {
   }
 }
 
+const SCOPES = ["read", "operate", "admin"];
 let csrfToken = "";
+let scope = "admin";
 let onSignedOut = () => {};
 
 /** What to do when the session is over. */
@@ -29,6 +31,11 @@ export async function session() {
   const response = await fetch("/console/session", { headers: { accept: "application/json" } });
   if (response.status === 401) return null;
   return opened(await decoded(response));
+}
+
+/** Whether the session's token reaches as far as `needed`; the server refuses what goes beyond it in any case. */
+export function may(needed) {
+  return SCOPES.indexOf(scope) >= SCOPES.indexOf(needed);
 }
 
 /** Sign in; `given` is what the person typed. */
@@ -87,6 +94,7 @@ function csrf(method) {
 
 function opened(document) {
   csrfToken = document.csrfToken;
+  scope = document.scope;
   return document;
 }
 

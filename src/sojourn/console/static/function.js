@@ -1,6 +1,6 @@
 // One function: how it is configured, what waits for it, what runs it, and trying it.
 
-import { FC, get, ofFunction, raw, send } from "./api.js";
+import { FC, get, may, ofFunction, raw, send } from "./api.js";
 import { ask, attempt, instead, notice, told } from "./dialog.js";
 import { h, replace } from "./dom.js";
 import { bytes, count, duration, pretty, when } from "./format.js";
@@ -36,7 +36,7 @@ export function functionPage(place, { function: name }) {
       h("nav", { "aria-label": t("task.where"), class: "crumbs" }, h("a", { href: router.href("/functions") }, t("nav.functions"))),
       head(name, shown.invocationRestriction?.disable && h("span", { class: "badge" }, t("function.disabled")),
         h("a", { class: "button", href: router.href(`/tasks?q=${encodeURIComponent(`function:${name}`)}`) }, t("nav.tasks")),
-        button(t("function.deploy"), deploy)),
+        button(t("function.deploy"), deploy, { disabled: !may("admin") })),
       parts.queue, parts.test, parts.instances, parts.config, parts.versions);
     replace(parts.test, testCall());
     drawConfig();
@@ -62,7 +62,7 @@ export function functionPage(place, { function: name }) {
         h("p", { class: "statuses" }, STATUSES.filter((status) => one.statuses[status]).map((status) =>
           h("a", { href: router.href(`/tasks?q=${encodeURIComponent(`function:${name} status:${status}`)}`) }, badge(status), " ", count(one.statuses[status])))),
         h("div", { class: "toolbar" }, h("span", null, t(paused ? "function.paused" : "function.flowing")),
-          button(t(paused ? "function.resume" : "function.pause"), () => pause(!paused)))));
+          button(t(paused ? "function.resume" : "function.pause"), () => pause(!paused), { disabled: !may("operate") }))));
     } catch (error) {
       replace(parts.queue, panel(t("function.queue"), instead(t("function.statistics"), error),
         h("div", { class: "toolbar" }, button(t("function.pause"), () => pause(true)), button(t("function.resume"), () => pause(false)))));
@@ -131,8 +131,8 @@ export function functionPage(place, { function: name }) {
     payload.value = "{}";
     const answer = h("div", { role: "status" });
     return panel(t("function.test"), payload, h("div", { class: "toolbar" },
-      button(t("function.call"), () => call(payload.value, answer)),
-      button(t("function.submit"), () => submit(payload.value), { kind: "primary" })), answer);
+      button(t("function.call"), () => call(payload.value, answer), { disabled: !may("operate") }),
+      button(t("function.submit"), () => submit(payload.value), { kind: "primary", disabled: !may("operate") })), answer);
   }
 
   async function call(payload, answer) {

@@ -1,6 +1,6 @@
 // Functions: the list of them, and making one from a zip archive.
 
-import { FC, get, send } from "./api.js";
+import { FC, get, may, send } from "./api.js";
 import { ask, instead, notice } from "./dialog.js";
 import { h, replace } from "./dom.js";
 import { bytes, when } from "./format.js";
@@ -16,7 +16,7 @@ export function functions(place, _names, query) {
   const list = h("div", null, loading());
   let token = query.from ?? "";
   useKeys({});
-  replace(place, head(t("nav.functions"), null, button(t("functions.create"), create, { kind: "primary" })), list);
+  replace(place, head(t("nav.functions"), null, button(t("functions.create"), create, { kind: "primary", disabled: !may("admin") })), list);
   load();
 
   async function load() {

@@ -18,7 +18,7 @@ export function stop(task, { force = false } = {}) {
     confirm: t(force ? "stop.forceConfirm" : "stop.confirm"),
     danger: true,
     run: async () => {
-      await send("POST", ofTask(task.function, task.id, "/stop"), undefined, force ? { force: true } : {});
+      await send("POST", ofTask(task.function, task.id, "/stop"), force ? { force: true } : {});
       notice(t("stop.done", { id: task.id }));
       return true;
     },
@@ -35,12 +35,12 @@ export async function rerun(task, changes = {}) {
 /** Run a task again with another payload, which the person edits. */
 export function rerunEdited(task) {
   const payload = h("textarea", { rows: 12, spellcheck: "false", autofocus: true, "aria-label": t("task.payload") });
-  payload.value = task.taskPayload ?? "";
+  payload.value = payload.defaultValue = task.taskPayload ?? "";
   return ask({
     title: t("rerun.editTitle"),
     body: [h("p", null, t("rerun.editBody", { id: task.id })), payload],
     confirm: t("rerun.confirm"),
-    run: () => rerun(task, { payload: payload.value }),
+    run: () => rerun(task, payload.value === payload.defaultValue ? {} : { payload: payload.value, payloadEncoding: task.taskPayloadEncoding || null }),
   });
 }
 
@@ -58,7 +58,7 @@ export function some(verb, tasks) {
       const work = async () => {
         for (let task = waiting.shift(); task; task = waiting.shift()) {
           try {
-            await send("POST", ofTask(task.function, task.id, `/${verb}`), verb === "rerun" ? {} : undefined);
+            await send("POST", ofTask(task.function, task.id, `/${verb}`), {});
           } catch (error) {
             failures.push(error);
           }
@@ -76,7 +76,7 @@ export function some(verb, tasks) {
 export async function all(verb, filter, text) {
   const counted = await attempt(() => send("POST", `${V1}/tasks:${verb}`, { filter, dryRun: true }));
   if (!counted) return null;
-  const number = count(countOf(counted));
+  const number = count(counted.count);
   const operation = await ask({
     title: t(`bulk.${verb}Title`, { count: number }),
     body: [h("p", null, t(`bulk.${verb}Body`)), h("p", null, t("bulk.filter"), " ", h("code", null, text || t("bulk.everything")))],
@@ -84,12 +84,12 @@ export async function all(verb, filter, text) {
     danger: verb === "stop",
     run: () => send("POST", `${V1}/tasks:${verb}`, { filter, dryRun: false }),
   });
-  if (operation) await follow(operation, countOf(counted));
+  if (operation) await follow(operation, counted.count);
   return operation;
 }
 
 async function follow(operation, total) {
-  const id = operation.operationId ?? operation.id;
+  const id = operation.operationId;
   const bar = meter(t("bulk.progress"), 0);
   const text = h("span", null);
   const cancel = h("button", { class: "button", onclick: () => attempt(() => send("DELETE", `${V1}/operations/${encodeURIComponent(id)}`)) }, t("bulk.cancel"));
@@ -98,18 +98,15 @@ async function follow(operation, total) {
   for (;;) {
     const now = await attempt(() => get(`${V1}/operations/${encodeURIComponent(id)}`));
     if (!now) break;
-    const done = now.done ?? now.processed ?? 0;
-    bar.value = total ? Math.min((100 * (done + (now.skipped ?? 0))) / total, 100) : 100;
-    replace(text, t("bulk.at", { done: count(done), total: count(total) }));
+    const { done, skipped } = now;
+    const all = now.total ?? total;
+    bar.value = all ? Math.min((100 * (done + skipped)) / all, 100) : 100;
+    replace(text, t("bulk.at", { done: count(done), total: count(all) }));
     if (now.status !== "Running") {
-      notice(t("bulk.ended", { done: count(done), skipped: count(now.skipped ?? 0) }), now.status === "Cancelled" ? "bad" : "good");
+      notice(t("bulk.ended", { done: count(done), skipped: count(skipped) }), now.status === "Cancelled" ? "bad" : "good");
       break;
     }
     await new Promise((resolve) => setTimeout(resolve, ASK_MILLISECONDS));
   }
   place.remove();
-}
-
-function countOf(answer) {
-  return answer.count ?? answer.matched ?? answer.tasks ?? 0;
 }

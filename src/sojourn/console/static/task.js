@@ -1,6 +1,6 @@
 // One task: what it is, what happened to it and why, what it writes, and what can be done with it.
 
-import { get, ofTask } from "./api.js";
+import { get, may, ofTask } from "./api.js";
 import { attempt, copy, instead } from "./dialog.js";
 import { announce, h, replace } from "./dom.js";
 import { clock, count, duration, pretty, when } from "./format.js";
@@ -28,8 +28,8 @@ export function task(place, { function: name, task: id }) {
   const log = logPanel(name, id);
   replace(place, loading());
   useKeys({
-    s: () => shown && !isOver(shown.status) && stop(false),
-    r: () => shown && again_(),
+    s: () => shown && may("operate") && !isOver(shown.status) && stop(false),
+    r: () => shown && may("operate") && again_(),
   });
   const stopWatching = watch({ function: name, taskId: id }, { onEvents: load, onReset: load });
   const timer = setInterval(() => shown && !isOver(shown.status) && explain(), EXPLAIN_MILLISECONDS);
@@ -79,10 +79,10 @@ export function task(place, { function: name, task: id }) {
       h("nav", { "aria-label": t("task.where"), class: "crumbs" }, h("a", { href: router.href("/tasks") }, t("nav.tasks")), " / ",
         h("a", { href: router.href(router.path("functions", name)) }, name)),
       head(id, badge(shown.status),
-        button(t("task.stop"), () => stop(false), { kind: "danger", key: "s", disabled: over }),
-        button(t("task.forceStop"), () => stop(true), { kind: "danger", disabled: over }),
-        button(t("task.rerun"), again_, { key: "r", disabled: !over }),
-        button(t("task.rerunEdited"), edited, { disabled: !over }), copies),
+        button(t("task.stop"), () => stop(false), { kind: "danger", key: "s", disabled: over || !may("operate") }),
+        button(t("task.forceStop"), () => stop(true), { kind: "danger", disabled: over || !may("operate") }),
+        button(t("task.rerun"), again_, { key: "r", disabled: !over || !may("operate") }),
+        button(t("task.rerunEdited"), edited, { disabled: !over || !may("operate") }), copies),
       h("div", { class: "figures" },
         figure(t("task.queueWait"), duration((shown.started || (over ? shown.ended : Date.now())) - shown.created)),
         figure(t("task.run"), lasted(shown) === null ? "–" : duration(lasted(shown))),

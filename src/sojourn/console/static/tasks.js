@@ -1,7 +1,7 @@
 // The list of tasks: filtered by what the bar says, live, and still under the cursor. What is new gathers behind a
 // button; a row that is shown changes in place and never moves.
 
-import { get, FC, V1 } from "./api.js";
+import { get, FC, may, V1 } from "./api.js";
 import { attempt, instead, told } from "./dialog.js";
 import { announce, h, replace } from "./dom.js";
 import { asQuery, completions, mayMatch, parse, withKey } from "./filter.js";
@@ -139,12 +139,13 @@ export function tasks(place, _names, query) {
     replace(selection,
       h("strong", null, everything ? t("tasks.allChosen") : t("tasks.chosen", { count: count(chosen.length) })),
       !everything && chosen.length === rows.size && token && button(t("tasks.chooseAll"), () => { everything = true; picked(); }),
-      button(t("tasks.stop"), () => act("stop"), { kind: "danger", key: "s" }),
-      button(t("tasks.rerun"), () => act("rerun"), { key: "r" }),
+      button(t("tasks.stop"), () => act("stop"), { kind: "danger", key: "s", disabled: !may("operate") }),
+      button(t("tasks.rerun"), () => act("rerun"), { key: "r", disabled: !may("operate") }),
       button(t("tasks.clear"), () => rows.clear()));
   }
 
   async function act(verb) {
+    if (!may("operate")) return;
     const chosen = rows.chosen();
     if (everything) await steering.all(verb, parse(text).filter, text);
     else if (chosen.length) await steering.some(verb, chosen);
