@@ -8,7 +8,8 @@ from .display import print_facts, print_one
 from .options import COMMON, Common
 from .payload import seconds_of
 
-TOKEN_NAME = "console"
+NAME = "console"
+"""What the tokens are called that are made for it."""
 
 
 def console(
@@ -35,6 +36,6 @@ def console(
 
     """
     with common.client() as client:
-        made = client.create_token(scope, name=TOKEN_NAME, seconds=seconds_of(ttl, "--ttl"))
+        made = client.create_token(scope, name=NAME, seconds=seconds_of(ttl, "--ttl"))
         address = f"{client.connection.endpoint}/console"
     print_one(common.output, made, lambda: print_facts([("Console", address), ("Token", made.token)]))

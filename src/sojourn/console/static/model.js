@@ -1,6 +1,6 @@
 // Tasks as the views see them, whatever part of the API told of them.
 
-import { get, ofTask } from "./api.js";
+import { FC, get, ofFunction, ofTask } from "./api.js";
 import { moment } from "./format.js";
 import { isOver } from "./status.js";
 
@@ -30,9 +30,13 @@ export function eventOf(shown) {
   return { number: shown.eventId, status: shown.status, at: moment(shown.timestamp), detail: detailOf(shown.eventDetail) };
 }
 
-/** The task of a function, whole. */
+/** The task of a function, whole, with its progress where it has reported any. */
 export async function taskNamed(name, id) {
-  return taskOf(await get(ofTask(name, id), { includePayload: true }));
+  const [shown, progress] = await Promise.all([
+    get(ofFunction(name, `/async-tasks/${encodeURIComponent(id)}`, FC)),
+    get(ofTask(name, id, "/progress")).catch(() => null), // what a server does not offer has not been reported either
+  ]);
+  return { ...taskOf(shown), progress: progress?.reportedTime ? progress : null };
 }
 
 /** Milliseconds that a task has run, from its first start; null when it never started. */

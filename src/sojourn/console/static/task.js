@@ -16,7 +16,7 @@ import { badge, isOver } from "./status.js";
 import * as steering from "./steering.js";
 import { watch } from "./watch.js";
 
-const EXPLAIN_MILLISECONDS = 3000;
+const ASK_MILLISECONDS = 1500;
 const PLAIN = new Set(["cause", "error", "errorType", "instanceId", "instance", "node", "actor", "attempt", "evidence"]);
 
 /** Show a task in `place`; returns what ends it. */
@@ -32,7 +32,7 @@ export function task(place, { function: name, task: id }) {
     r: () => shown && may("operate") && again_(),
   });
   const stopWatching = watch({ function: name, taskId: id }, { onEvents: load, onReset: load });
-  const timer = setInterval(() => shown && !isOver(shown.status) && explain(), EXPLAIN_MILLISECONDS);
+  const timer = setInterval(() => shown && !isOver(shown.status) && load(), ASK_MILLISECONDS); // progress is no event
   load();
 
   async function load() {

@@ -138,7 +138,7 @@ export function tasks(place, _names, query) {
     selection.hidden = !chosen.length;
     replace(selection,
       h("strong", null, everything ? t("tasks.allChosen") : t("tasks.chosen", { count: count(chosen.length) })),
-      !everything && chosen.length === rows.size && token && button(t("tasks.chooseAll"), () => { everything = true; picked(); }),
+      !everything && chosen.length === rows.size && button(t("tasks.chooseAll"), () => { everything = true; picked(); }),
       button(t("tasks.stop"), () => act("stop"), { kind: "danger", key: "s", disabled: !may("operate") }),
       button(t("tasks.rerun"), () => act("rerun"), { key: "r", disabled: !may("operate") }),
       button(t("tasks.clear"), () => rows.clear()));
