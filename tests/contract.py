@@ -235,5 +235,5 @@ class Contract:
 
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
-NO_OPERATIONS = "^/(http|2016-08-15/proxy)/"
-"""Addresses of functions: what answers there is theirs."""
+NO_OPERATIONS = "^/(http/|2016-08-15/proxy/|v1/watch)"
+"""Addresses of functions, where what answers is theirs, and what has no end."""

@@ -19,7 +19,7 @@ from sojourn.errors import (
 from sojourn.function import Function
 from sojourn.queue import FRESH_PAYLOAD_BYTES_MAX, Queue, wire_name
 from sojourn.store import Log, TaskQuery
-from sojourn.task import Aged, Claimed, Returned, Started, Status, StopRequested, Success
+from sojourn.task import Aged, Claimed, Returned, Started, Status, StopRequested, Success, Task
 from virtual_time import START, VirtualClock, run, settle
 from world import SECOND, new_function
 
@@ -289,5 +289,30 @@ def test_a_restart_finds_every_open_task_in_its_place() -> None:
         assert [line.take(START), line.take(START), line.take(START)] == [waiting.id, claimed.id, None]
         assert line.next_moment() == delayed.due_at
         assert queue.open_count == 5
+
+    run(main())
+
+
+def test_every_step_is_told_once_it_is_durable() -> None:
+    """A submission, then each commit with the row before and after it; nothing of what was refused or lost."""
+
+    async def main() -> None:
+        fixture = Fixture()
+        await fixture.open()
+        told: list[tuple[Task | None, Task]] = []
+        fixture.queue.on_moved = lambda before, after: told.append((before, after))
+        hold = fixture.store.hold(Status.ENQUEUED, after=True)
+        submitting = asyncio.ensure_future(fixture.queue.submit(fixture.function, b"", name="t"))
+        await hold.reached.wait()
+        assert told == []
+        hold.release()
+        task = await submitting
+        assert told == [(None, task)]
+        with pytest.raises(TaskAlreadyExists):
+            await fixture.queue.submit(fixture.function, b"", name="t")
+        running = await fixture.queue.apply(task, Claimed(1), Started("i"))
+        assert running is not None
+        assert await fixture.queue.apply(task, StopRequested()) is None
+        assert told == [(None, task), (task, running)]
 
     run(main())

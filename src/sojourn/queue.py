@@ -49,7 +49,8 @@ class Queue:
 
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
-    `on_delivery` is called once that is durable.
+    `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
+    it is durable, with None before the first one; it is on the way of each and must be quick.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Queue:
         self.closed = False
         self._watchers: dict[int, list[Callable[[Task], None]]] = {}
         self.on_due: Callable[[int], None] = lambda _: None
+        self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -171,7 +173,7 @@ class Queue:
             raise self._turned_away(TaskAlreadyExists(wire_name(task)))
         crashpoint("queue.submit.durable")
         self.tally.writes.observe(self._clock.monotonic() - began)
-        self._accepted()
+        self._accepted(task)
         if len(payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
             self._fresh[task.id] = task
         self.wait(task)
@@ -188,13 +190,14 @@ class Queue:
                 await asyncio.sleep(STORE_RETRY_SECONDS)
                 continue
             if found is not None:
-                self._accepted()
+                self._accepted(task)
                 self.wait(task)
             return
 
-    def _accepted(self) -> None:
+    def _accepted(self, task: Task) -> None:
         self._open += 1
         self.tally.submitted()
+        self.on_moved(None, task)
 
     def wait(self, task: Task) -> None:
         """Let `task` stand in its line until it is due."""
@@ -225,6 +228,7 @@ class Queue:
         crashpoint("queue.apply.durable")
         self.tally.writes.observe(self._clock.monotonic() - began)
         self.tally.moved(task, after, path, facts)
+        self.on_moved(task, after)
         if after.over:
             self._open -= 1
         if self._watchers:

@@ -19,7 +19,6 @@ import socket
 import sys
 from collections.abc import Iterator
 from importlib.metadata import entry_points
-from typing import Any
 
 import uvicorn
 import uvloop
@@ -38,7 +37,9 @@ from .console import routes as console
 from .crashpoint import crashpoint
 from .deliveries import Deliveries
 from .dispatcher import Dispatcher
-from .errors import InvalidArgument, SandboxUnavailable, SojournError
+from .drivers import SANDBOX_ORDER, driver, isolation
+from .errors import InvalidArgument, SojournError
+from .feed import Feed
 from .function import AccessKey, Account, Function
 from .homes import Homes, mark_of
 from .hosts import Hosts, parse_hosts
@@ -47,7 +48,6 @@ from .logs import Logs
 from .pool import Pool
 from .queue import Queue
 from .runtime import Runtime
-from .sandbox import Capabilities, SandboxDriver
 from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
 from .services import Services
@@ -61,9 +61,6 @@ from .users import Users
 from .webhook import Webhook
 
 log = logging.getLogger("sojourn")
-
-SANDBOX_ORDER = ("bubblewrap", "process")
-"""What `--sandbox auto` tries, strongest first."""
 
 
 class Server:
@@ -92,10 +89,10 @@ class Server:
         settings = self.settings
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         listener = listen(settings.host, settings.port)
-        self.store: Store = _driver("sojourn.stores", "sqlite")(settings.data_dir, on_failed=self._store_failed)
+        self.store: Store = driver("sojourn.stores", "sqlite")(settings.data_dir, on_failed=self._store_failed)
         try:
             incarnation = await self.store.open()
-            await self._build()
+            await self._build(incarnation)
             await self.dispatcher.recover(await self.queue.load(incarnation))
             crashpoint("server.recover.done")
         except BaseException:
@@ -156,6 +153,7 @@ class Server:
         await self.dispatcher.close()
         crashpoint("server.drain.ended")
         self.logs.close()
+        self.feed.close()
         await self.deliveries.close()
         await self.webhook.close()
         if self._http is not None and self._http_task is not None:
@@ -166,7 +164,7 @@ class Server:
 
     # Making the parts -------------------------------------------------------------------------------------------------
 
-    async def _build(self) -> None:
+    async def _build(self, incarnation: int) -> None:
         settings, clock = self.settings, self.clock
         reach = Reach(
             region=settings.region,
@@ -177,18 +175,18 @@ class Server:
         sandboxes = settings.data_dir / "sandboxes"
         containers = ContainerDriver()
         crashpoint("server.reap.before")
-        for each in (*(_driver("sojourn.sandboxes", name)() for name in SANDBOX_ORDER), containers):
+        for each in (*(driver("sojourn.sandboxes", name)() for name in SANDBOX_ORDER), containers):
             left = await each.reap(sandboxes, mark)
             if left:
                 log.warning("ended %d processes that an earlier server left behind", left)
         crashpoint("server.reap.done")
-        driver, self.isolation = await _isolation(settings.sandbox)
+        sandbox, self.isolation = await isolation(settings.sandbox)
         self.runtimes: dict[str, Runtime] = {
             entry.name: entry.load()() for entry in entry_points(group="sojourn.runtimes")
         }
         code = CodeStore(settings.data_dir / "code")
         self.homes = Homes(
-            overheard(driver, self._listener),
+            overheard(sandbox, self._listener),
             self.runtimes.values(),
             sandboxes,
             code.directory,
@@ -233,6 +231,8 @@ class Server:
             submits_pending_max=settings.submits_pending_max,
             tasks_open_max=settings.tasks_open_max,
         )
+        self.feed = Feed(incarnation, lambda function_id: self.catalog.by_id(function_id).name)
+        self.queue.on_moved = self.feed.moved
         self.dispatcher = Dispatcher(
             self.queue,
             self.pool,
@@ -301,6 +301,7 @@ class Server:
             services=self.services,
             timers=self.timers,
             queue=self.queue,
+            feed=self.feed,
             dispatcher=self.dispatcher,
             pool=self.pool,
             logs=self.logs,
@@ -367,24 +368,3 @@ async def _serve(settings: Settings) -> int:
     await server.run()
     await server.stop()
     return server.status
-
-
-def _driver(group: str, name: str) -> Any:
-    """The class that an entry point of `group` names."""
-    for entry in entry_points(group=group, name=name):
-        return entry.load()
-    raise InvalidArgument(group, name, "must name an installed driver")
-
-
-async def _isolation(wanted: str) -> tuple[SandboxDriver, Capabilities]:
-    """The driver to use, as a real start of it has shown."""
-    reasons: list[str] = []
-    for name in SANDBOX_ORDER if wanted == "auto" else (wanted,):
-        driver: SandboxDriver = _driver("sojourn.sandboxes", name)()
-        found = await driver.probe()
-        if found.works:
-            for reason in reasons:
-                log.warning("isolation is weaker than it could be: %s", reason)
-            return driver, found
-        reasons.append(f"{name}: {found.reason}")
-    raise SandboxUnavailable("no sandbox works here; " + "; ".join(reasons))

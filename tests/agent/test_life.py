@@ -59,7 +59,7 @@ class Played:
         self._host.close()
         self.instance.close()
         os.close(self.output)
-        self._loop._selector.close()
+        self._loop.close()
 
     def send(self, message: dict[str, Any], _descriptors: list[int]) -> None:
         """Be its zygote."""

@@ -42,6 +42,7 @@ from sojourn.console import routes as console
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.errors import TaskAlreadyCompleted
+from sojourn.feed import Feed
 from sojourn.function import AccessKey, Function
 from sojourn.homes import Homes
 from sojourn.hosts import Hosts
@@ -316,6 +317,8 @@ class Door:
         self.tokens = Tokens(self.store, clock)
         self.services = Services(self.store, clock, self.catalog)
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
+        self.feed = Feed(1, lambda function_id: self.catalog.by_id(function_id).name)
+        self.queue.on_moved = self.feed.moved
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         self.dispatcher = ScriptedDispatcher(self.queue)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
@@ -341,6 +344,7 @@ class Door:
                 services=self.services,
                 timers=self.timers,
                 queue=self.queue,
+                feed=self.feed,
                 dispatcher=cast(Dispatcher, self.dispatcher),
                 pool=self.pool,
                 logs=self.logs,

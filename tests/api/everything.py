@@ -54,6 +54,11 @@ class Way(NamedTuple):
         return self.path.startswith(("/v1/", "/openapi.json", "/metrics"))
 
     @property
+    def endless(self) -> bool:
+        """Whether its answer has no end."""
+        return "text/event-stream" in self.operation["responses"].get("200", {}).get("content", {})
+
+    @property
     def fields(self) -> dict[str, Any]:
         """The fields of its body, by name."""
         content = self.operation.get("requestBody", {}).get("content", {}).get("application/json", {})

@@ -1,4 +1,4 @@
-"""A small event loop on `selectors`: descriptors, timers, children, and work at the end of a turn.
+"""A small event loop on epoll: descriptors, timers, children, and work at the end of a turn.
 
 Agent and zygotes run on it. It knows nothing of frames or instances. (`asyncio` costs 40 ms of imports in a process
 that should be there in less.)
@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-import selectors
+import select
 import signal
 import socket
 import time
@@ -33,7 +33,9 @@ class Loop:
     """Runs callbacks; `turn` does one round of them."""
 
     def __init__(self) -> None:
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
+        self._callbacks: dict[int, Callable[[int], None]] = {}
+        self._ready: frozenset[int] | set[int] = frozenset()
         self._timers: list[tuple[float, int, Timer]] = []
         self._numbers = itertools.count()
         self._ends: list[Callable[[], None]] = []
@@ -42,16 +44,21 @@ class Loop:
 
     def watch(self, fd: int, callback: Callable[[int], None], *, write: bool = False) -> None:
         """Call `callback(events)` when `fd` is readable, with `write` also when it is writable."""
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if write else 0)
-        if fd in self._selector.get_map():
-            self._selector.modify(fd, events, callback)
+        events = select.EPOLLIN | (select.EPOLLOUT if write else 0)
+        if fd in self._callbacks:
+            self._epoll.modify(fd, events)
         else:
-            self._selector.register(fd, events, callback)
+            self._epoll.register(fd, events)
+        self._callbacks[fd] = callback
 
     def unwatch(self, fd: int) -> None:
         """Forget `fd`; do this before closing it."""
-        if fd in self._selector.get_map():
-            self._selector.unregister(fd)
+        if self._callbacks.pop(fd, None) is not None:
+            self._epoll.unregister(fd)
+
+    def quiet(self, fd: int) -> bool:
+        """Whether `fd` is watched and had nothing to be read when this turn began: a read would be in vain."""
+        return fd in self._callbacks and fd not in self._ready
 
     def later(self, seconds: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` in `seconds`."""
@@ -91,22 +98,29 @@ class Loop:
         timeout = None
         if self._timers:
             timeout = max(self._timers[0][0] - time.monotonic(), 0.0)
-        for key, events in self._selector.select(timeout):
-            if self._selector.get_map().get(key.fd) is not key:
-                continue  # an earlier callback of this round closed it, or changed what is waited for
-            key.data(events)
+        callbacks = self._callbacks
+        found = [(fd, events, callbacks.get(fd)) for fd, events in self._epoll.poll(timeout, len(callbacks) + 1)]
+        self._ready = {fd for fd, _, _ in found}
+        for fd, events, callback in found:
+            if callback is None or callbacks.get(fd) is not callback:
+                continue  # an earlier callback of this turn closed it
+            callback(events)
             if self.ended:
                 return
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
-            callback = heapq.heappop(self._timers)[2].callback
-            if callback is not None:
-                callback()
+            due = heapq.heappop(self._timers)[2].callback
+            if due is not None:
+                due()
                 if self.ended:
                     return
         ends, self._ends = self._ends, []
-        for callback in ends:
-            callback()
+        for end in ends:
+            end()
+
+    def close(self) -> None:
+        """Let go of what it waits with; what it watched is its owners' to close."""
+        self._epoll.close()
 
     def run(self) -> None:
         """Turn until `ended`."""

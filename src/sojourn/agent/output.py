@@ -76,6 +76,8 @@ class Output:
             return None
 
     def _empty(self, *, keep: bool) -> None:
+        if self._loop.quiet(self._fd):  # what ends an execution arrives after what it wrote, or together with it
+            return
         left = 0
         while True:
             data = self._read()

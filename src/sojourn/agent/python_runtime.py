@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 from . import frames
 from .context import Contexts, install_logging
 from .failure import document, stacks
+from .incoming import Incoming
 from .peak import Peak
 from .python_hooks import Hooks, watch
 from .user_code import encoded, load
@@ -29,18 +30,22 @@ _EXIT_ON_SIGTERM = 128 + int(signal.SIGTERM)
 
 def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> PythonRuntime:
     """The runtime of the instance of `spec` with its code at `root`; loads no user code yet."""
-    return PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]))
+    counted = "memory" in spec.get("held", ())
+    return PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]), counted=counted)
 
 
 class PythonRuntime:
     """Serves one handler.
 
     `root` is the code's directory, `handler` is spelled as `user_code` reads it, `facts` are what contexts show,
-    `runtime` is the configured name.
+    `runtime` is the configured name. `counted` is whether memory is counted from outside.
     """
 
-    def __init__(self, channel: socket.socket, root: str, handler: str, facts: dict[str, Any], runtime: str) -> None:
+    def __init__(
+        self, channel: socket.socket, root: str, handler: str, facts: dict[str, Any], runtime: str, *, counted: bool
+    ) -> None:
         self._channel, self._name, self._pid = channel, handler, os.getpid()
+        self._incoming = Incoming(channel)
         self._contexts = Contexts(facts, runtime)
         self._handler: Callable[[bytes, object], object] | None = None
         self._busy = False
@@ -53,7 +58,7 @@ class PythonRuntime:
         sys.stderr = _text(2)
         sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]  # Final
         self._lines = install_logging()
-        self._peak = Peak()
+        self._peak = None if counted else Peak()
         self._hooks = Hooks(self._contexts, self._lines, _flush)
         signal.signal(signal.SIGTERM, self._terminated)
 
@@ -62,16 +67,19 @@ class PythonRuntime:
         if control is not None:
             watch(control, self._hooks)
         while True:
-            head = self._read(frames.HEADER.size)
-            length, kind, request, _ = frames.HEADER.unpack(head)
-            body = self._read(length)
+            frame = self._incoming.next()
+            if frame is None:
+                os._exit(0)  # the agent is gone
+            kind, request, body = frame
+            del frame
             if kind != frames.INVOKE:
                 if kind == frames.HOOK:
                     self._hook(request, body)
                 continue
             request_id, retry, deadline_at, payload = frames.unpack_invoke(body)
             del body
-            self._peak.begin()
+            if self._peak is not None:
+                self._peak.begin()
             self._busy = True
             began = time.perf_counter()
             outcome, answer = self._run(request_id, retry, deadline_at, payload)
@@ -80,7 +88,8 @@ class PythonRuntime:
             del payload
             if os.getpid() != self._pid:
                 os._exit(0)  # user code forked and let the child return: only the parent answers
-            self._channel.sendall(frames.pack_result(request, outcome, duration_us, self._peak.bytes(), answer))
+            peak_bytes = self._peak.bytes() if self._peak is not None else 0
+            self._channel.sendall(frames.pack_result(request, outcome, duration_us, peak_bytes, answer))
 
     def _hook(self, request: int, body: bytes) -> None:
         self._busy = True
@@ -101,19 +110,6 @@ class PythonRuntime:
             answer, outcome = document(error, self._name), frames.UNHANDLED
         _flush()
         return outcome, answer
-
-    def _read(self, size: int) -> bytes:
-        """Exactly `size` bytes; the process ends when the agent is gone."""
-        data = bytearray(size)
-        view = memoryview(data)
-        got = 0
-        while got < size:
-            count = self._channel.recv_into(view[got:])
-            if count == 0:
-                os._exit(0)
-            got += count
-        view.release()
-        return bytes(data)
 
     def _terminated(self, _number: int, frame: FrameType | None) -> None:
         """SIGTERM: show where the threads are when something runs, then end without any clean-up of user code."""

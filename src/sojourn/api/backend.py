@@ -12,6 +12,7 @@ from sojourn.clock import Clock
 from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
+from sojourn.feed import Feed
 from sojourn.hosts import Hosts
 from sojourn.logs import Logs
 from sojourn.pool import Pool
@@ -39,6 +40,7 @@ class Backend:
     services: Services
     timers: Timers
     queue: Queue
+    feed: Feed
     dispatcher: Dispatcher
     pool: Pool
     logs: Logs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
-from sojourn.api.v1 import deliveries, own, tokens
+from sojourn.api.v1 import deliveries, own, tokens, watch
 
 from . import parameters
 from .operations import CHANGED, FOUND, GONE, OK, Described
@@ -33,4 +33,5 @@ def native() -> dict[Handler, Described]:
         tokens.create: Described("CreateToken", {201: "NewToken"}, (429,), body="CreateTokenInput"),
         tokens.page: Described("ListTokens", {OK: "Tokens"}),
         tokens.revoke: Described("RevokeToken", GONE, FOUND),
+        watch.watch: Described("Watch", {OK: "text/event-stream"}, (404, 429), parameters.WATCH),
     }

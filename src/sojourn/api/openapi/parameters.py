@@ -114,6 +114,14 @@ TAGGED = (
 )
 LOGS = (query("follow", BOOLEAN, "wait for what is going to be written"), query("format", choice(*FORMATS)))
 
+_LAST_ID = text(pattern=re.compile(r"(?:[0-9]{1,15}-[0-9]{1,18}(?:\.[0-9]{1,6})?)?"))
+WATCH = (
+    query("function", description="only steps of its tasks"),
+    query("taskId", description="only steps of this task of the function"),
+    query("lastEventId", _LAST_ID, "the same as the header"),
+    header("Last-Event-ID", _LAST_ID, "the id of the last event that is known, to go on after it"),
+)
+
 _TASK_NAME = text(pattern=re.compile(f"(?:{function.TASK_NAME.pattern})?"))
 _DELAY = {"anyOf": [integer(function.DELAY_SECONDS_BOUNDS), {"const": ""}]}
 INVOCATION = (

@@ -13,7 +13,7 @@ from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
 
-from . import deliveries, own, tokens
+from . import deliveries, own, tokens, watch
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -24,6 +24,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/instances/{instance}/events", instances.events),
     *deliveries.OPERATIONS,
     *tokens.OPERATIONS,
+    *watch.OPERATIONS,
 )
 
 
