@@ -101,7 +101,7 @@ class Browser:
         try:
             found = WebDriverWait(self.driver, WAIT_SECONDS_MAX, 0.1).until(asked)
         except WebDriverException:
-            said = [entry["message"] for entry in self.driver.get_log("browser")]
+            said = [entry["message"] for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
             body = self.driver.find_element(By.TAG_NAME, "body").text
             raise AssertionError(f"waited for {what}; the console said {said}; the page says:\n{body}") from None
         assert found is not None

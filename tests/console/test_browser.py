@@ -240,7 +240,8 @@ def test_every_view_fits_and_is_accessible(full: Site, page: Browser, view: str)
         name = f"{view.replace('/', '-')}-{size[0]}-{'dark' if dark else 'light'}"
         page.screenshot(name)
         assert page.driver.execute_script("return document.documentElement.scrollWidth") <= size[0], name
-        assert violations(page) == [], name
+        if (size is DESK) is dark:  # each size and each scheme once: axe takes long
+            assert violations(page) == [], name
 
 
 def test_the_sign_in_page_is_accessible(place: Site) -> None:

@@ -61,8 +61,9 @@ export function instance(place, { instance: id }) {
 export function instanceTable(found) {
   return table(t("nav.instances"), ["instance", "function", "state", "since", "memory", "cpu", "served", "running", "cold"].map((key) => t(`instances.column.${key}`)),
     found.map((each) => [
-      h("a", { href: router.href(router.path("instances", each.id)), class: "id" }, each.id), each.function, state(each.status), when(each.since),
-      `${bytes(each.memoryBytes)} / ${each.memorySize} MB`, each.cpuSeconds === null ? "–" : `${each.cpuSeconds.toFixed(2)} s`, count(each.invocations),
+      h("a", { href: router.href(router.path("instances", each.id)), class: "id tight" }, each.id), each.function, state(each.status), when(each.since),
+      h("span", { class: "tight" }, `${bytes(each.memoryBytes)} / ${each.memorySize} MB`),
+      h("span", { class: "tight" }, each.cpuSeconds === null ? "–" : `${each.cpuSeconds.toFixed(2)} s`), count(each.invocations),
       each.inFlight.map((one) => [h("a", { href: router.href(router.path("functions", each.function, "tasks", one.taskId || one.requestId)) }, one.taskId || one.requestId), " "]),
       parts(each.coldStart)]), t("instances.none"));
 }

@@ -15,7 +15,7 @@ export function logPanel(name, id) {
   let rest = "";
   let dropped = 0;
   let frame = 0;
-  const leaving = new AbortController();
+  let leaving = new AbortController();
   const output = h("pre", { class: "code log", tabindex: "0", "aria-label": t("log.title") });
   const said = h("span", { class: "faint", role: "status" });
   const follow = h("input", { type: "checkbox", checked: true, onchange: draw });
@@ -25,6 +25,22 @@ export function logPanel(name, id) {
     h("div", { class: "toolbar" }, search, h("label", null, follow, " ", t("log.follow")), said, download), output);
 
   async function start() {
+    document.addEventListener("visibilitychange", seen);
+    await read();
+  }
+
+  /** A page that nobody sees does not follow, as it does not watch; it reads all of it again when it is seen. */
+  function seen() {
+    leaving.abort();
+    if (document.hidden) return;
+    leaving = new AbortController();
+    lines = [];
+    rest = "";
+    dropped = 0;
+    read();
+  }
+
+  async function read() {
     try {
       const response = await raw("GET", ofTask(name, id, "/logs?follow=true"), undefined, {}, { signal: leaving.signal });
       const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -62,5 +78,11 @@ export function logPanel(name, id) {
     if (follow.checked && !wanted) output.scrollTop = output.scrollHeight;
   }
 
-  return { element, start, stop: () => { leaving.abort(); cancelAnimationFrame(frame); } };
+  function stop() {
+    document.removeEventListener("visibilitychange", seen);
+    leaving.abort();
+    cancelAnimationFrame(frame);
+  }
+
+  return { element, start, stop };
 }

@@ -53,7 +53,7 @@ async function begin() {
 function door() {
   document.title = `${t("door.title")} · Sojourn`;
   const problem = h("p", { class: "problem", role: "alert" });
-  const token = h("input", { type: "password", name: "token", autocomplete: "current-password", required: true, autofocus: true, spellcheck: "false", "aria-describedby": "door-help" });
+  const token = h("input", { type: "password", name: "token", autocomplete: "current-password", required: true, spellcheck: "false", "aria-describedby": "door-help" });
   const go = h("button", { class: "button primary", type: "submit" }, t("door.go"));
   replace(app, h("main", { class: "door" },
     h("h1", null, "Sojourn"), h("p", { class: "faint" }, t("door.lead")),

@@ -24,8 +24,8 @@ export function overview(place) {
   let busy = false;
   let soon = 0;
   useKeys({});
-  replace(place, head(t("nav.overview"), live), parts.figures, panel(t("overview.flow"), parts.flow),
-    panel(t("overview.functions"), parts.functions), panel(t("overview.failed"), parts.failed));
+  replace(place, head(t("nav.overview"), live), parts.figures, panel(t("overview.flow"), parts.flow), parts.functions,
+    panel(t("overview.failed"), parts.failed));
   replace(parts.flow, loading());
   const stopWatching = watch({}, {
     onEvents: (events) => { if (events.length) later(); },
@@ -77,13 +77,13 @@ export function overview(place) {
 
   function drawFunctions(functions, own) {
     const byName = new Map(own);
-    replace(parts.functions, table(t("overview.functions"),
+    replace(parts.functions, panel(t("overview.functions"), table(t("overview.functions"),
       ["function", "waiting", "running", "rate", "failing", "wait", "run"].map((key) => t(`overview.column.${key}`)),
       functions.filter((each) => byName.has(each.functionName)).map(({ functionName: name }) => {
         const one = byName.get(name);
         return [h("a", { href: router.href(router.path("functions", name)) }, name), count(one.waiting), count(one.statuses.Running ?? 0),
           rate(one.endedPerSecond), share(one), percentiles(one.wait), percentiles(one.run)];
-      }), t("overview.noFunctions")));
+      }), t("overview.noFunctions"))));
   }
 
   async function failed() {

@@ -24,7 +24,7 @@ export function task(place, { function: name, task: id }) {
   let shown = null;
   let busy = false;
   let again = false;
-  const parts = Object.fromEntries(["top", "progress", "explain", "flow", "bodies", "attempts", "timeline"].map((part) => [part, h("div", { class: `part-${part}` })]));
+  const parts = Object.fromEntries(["top", "progress", "explain", "flow", "timeline", "attempts", "bodies"].map((part) => [part, h("div", { class: `part-${part}` })]));
   const log = logPanel(name, id);
   replace(place, loading());
   useKeys({
@@ -50,7 +50,8 @@ export function task(place, { function: name, task: id }) {
         shown = found;
         draw();
         if (first) {
-          replace(place, Object.values(parts).slice(0, 4), log.element, Object.values(parts).slice(4));
+          replace(place, parts.top, parts.progress, parts.explain, parts.flow,
+            h("div", { class: "side" }, parts.timeline, log.element), parts.attempts, parts.bodies);
           log.start();
         }
         explain();

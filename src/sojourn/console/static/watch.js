@@ -7,14 +7,16 @@ const ASK_AGAIN_MILLISECONDS = 2000;
 /**
  * Call `onEvents` with lists of events of what `query` names (function, taskId; everything when empty), at most once a
  * frame. `onReset` is called when some may have been missed, and every few seconds when this server offers no watch;
- * `onState` hears "live", "lost" or "asking". Returns what ends it.
+ * `onState` hears "live", "lost" or "asking". A page that nobody sees does not watch: browsers keep few connections to
+ * one server, and other pages need them. Returns what ends it.
  */
 export function watch(query, { onEvents, onReset, onState = () => {} }) {
   let events = [];
   let frame = 0;
   let timer = 0;
-  let lost = false;
-  const source = new EventSource(V1 + "/watch" + queryText(query));
+  let source = null;
+  let missed = false;
+
   const deliver = () => {
     frame = 0;
     const now = events;
@@ -22,31 +24,44 @@ export function watch(query, { onEvents, onReset, onState = () => {} }) {
     onEvents(now);
   };
   const take = (message) => {
-    try {
-      events.push(JSON.parse(message.data));
-    } catch {
-      return;
-    }
+    events.push(JSON.parse(message.data));
     frame ||= requestAnimationFrame(deliver);
   };
-  source.addEventListener("message", take);
-  source.addEventListener("task", take);
-  source.addEventListener("reset", () => onReset());
-  source.addEventListener("open", () => {
-    onState("live");
-    if (lost) onReset();
-    lost = false;
-  });
-  source.addEventListener("error", () => {
-    lost = true;
-    if (source.readyState !== EventSource.CLOSED) return onState("lost");
-    onState("asking");
-    timer ||= setInterval(onReset, ASK_AGAIN_MILLISECONDS);
-    return undefined;
-  });
-  return () => {
-    source.close();
+  const open = () => {
+    source = new EventSource(V1 + "/watch" + queryText(query));
+    source.addEventListener("message", take);
+    source.addEventListener("reset", () => onReset());
+    source.addEventListener("open", () => {
+      onState("live");
+      if (missed) onReset();
+      missed = false;
+    });
+    source.addEventListener("error", () => {
+      missed = true;
+      if (source.readyState !== EventSource.CLOSED) {
+        onState("lost");
+        return;
+      }
+      onState("asking");
+      timer ||= setInterval(onReset, ASK_AGAIN_MILLISECONDS);
+    });
+  };
+  const close = () => {
+    source?.close();
     clearInterval(timer);
+    timer = 0;
+    missed = true;
+  };
+  const seen = () => {
+    if (document.hidden) close();
+    else open();
+  };
+
+  document.addEventListener("visibilitychange", seen);
+  open();
+  return () => {
+    document.removeEventListener("visibilitychange", seen);
+    close();
     cancelAnimationFrame(frame);
   };
 }
