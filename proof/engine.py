@@ -22,6 +22,7 @@ from sojourn.function import AccessKey, Code, Function
 from sojourn.homes import Homes
 from sojourn.pool import Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import SandboxDriver
 from sojourn.store import Store
@@ -118,7 +119,13 @@ class Engine:
             tasks_open_max=bounds.tasks_open_max,
         )
         self.dispatcher = Dispatcher(
-            self.queue, self.pool, clock, function_of=self.catalog.by_id, backoff=bounds.backoff, rng=rng
+            self.queue,
+            self.pool,
+            clock,
+            function_of=self.catalog.by_id,
+            backoff=bounds.backoff,
+            rng=rng,
+            reports=Reports(below.store, clock),
         )
         self.catalog.on_change = self.changed
 

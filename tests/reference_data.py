@@ -1,12 +1,14 @@
-"""What survives the reference store."""
+"""What a reference store keeps, and what survives it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from sojourn.access import AccessToken
+from sojourn.bulk import Operation
 from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, Function
+from sojourn.progress import Progress
 from sojourn.service import Service
 from sojourn.store import Log, Stray
 from sojourn.task import Task
@@ -28,6 +30,8 @@ class Data:
         self.tokens: dict[str, AccessToken] = {}
         self.services: dict[tuple[str, str], Service] = {}
         self.triggers: dict[tuple[int, str], Trigger] = {}
+        self.operations: dict[int, Operation] = {}
+        self.progress: dict[int, Progress] = {}
 
 
 class DataRecords:

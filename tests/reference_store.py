@@ -14,6 +14,7 @@ import msgspec
 
 from reference_data import Data, DataRecords
 from reference_names import ReferenceNames
+from reference_steering import Steering
 from sojourn import identity
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
@@ -23,7 +24,19 @@ from sojourn.task import Status, Task
 
 Which = Callable[[Task | Delivery], bool]
 
-FIXED = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload", "snapshot_id")
+FIXED = (
+    "id",
+    "account_id",
+    "function_id",
+    "generation",
+    "name",
+    "qualifier",
+    "created_at",
+    "payload",
+    "snapshot_id",
+    "tags",
+    "rerun_of",
+)
 """What a task is submitted with, for good."""
 DELIVERY_FIXED = ("task_id", "function_id", "account_id", "target", "created_at")
 """What a delivery is made with, for good."""
@@ -50,7 +63,7 @@ class Hold:
         await self._free.wait()
 
 
-class ReferenceStore(ReferenceNames):
+class ReferenceStore(ReferenceNames, Steering):
     """A `Store` in memory."""
 
     def __init__(self, data: Data | None = None) -> None:

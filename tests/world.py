@@ -26,6 +26,7 @@ from sojourn.homes import Homes
 from sojourn.logs import Logs
 from sojourn.pool import Pool
 from sojourn.queue import Queue, wire_name
+from sojourn.reports import Reports
 from sojourn.sandbox import Invocation
 from sojourn.store import Log
 from sojourn.task import Backoff, Status, Task
@@ -132,6 +133,7 @@ class World:
             submits_pending_max=submits_pending_max,
             tasks_open_max=tasks_open_max,
         )
+        self.reports = Reports(self.store, self.clock)
         self.dispatcher = Dispatcher(
             self.queue,
             self.pool,
@@ -139,6 +141,7 @@ class World:
             function_of=self.functions.__getitem__,
             backoff=Backoff(),
             rng=random.Random(1),
+            reports=self.reports,
         )
         self.reading = Logs(self.queue, self.dispatcher.attempt)
         self.script.on_call = self._called

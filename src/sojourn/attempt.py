@@ -83,13 +83,19 @@ class Attempt:
         """What every attempt tells, however it ends."""
         return {"durationMs": self.duration_us / 1000, "isColdStart": self._cold}
 
-    async def end(self, reason: str) -> Exit | None:
-        """End the call; on return nothing of it runs. None when its instance lives on, see `Pool.give_up`."""
+    async def end(self, reason: str, *, force: bool = False) -> Exit | None:
+        """End the call; on return nothing of it runs. None when its instance lives on, see `Pool.give_up`.
+
+        With `force` its instance is killed at once.
+        """
         if not self._ended:
             self.duration_us = self._elapsed_us()
             self._ended = True  # from now on the output is PreStop's, whatever becomes of the handler
-            canceled = "" if reason == "timeout" else canceled_error(self.duration_us, await self._peak_bytes())
+            peak_bytes = 0 if force else await self._peak_bytes()
+            canceled = "" if reason == "timeout" else canceled_error(self.duration_us, peak_bytes)
             self.output.end(canceled or UNHANDLED_ERROR)
+        if force:
+            return await self._pool.stop(self._used, reason, self.task_name, self.output, force=True)
         return await self._pool.give_up(self._used, self._request_id, reason, self.task_name, self.output)
 
     def _elapsed_us(self) -> int:

@@ -153,6 +153,10 @@ class Catalog(Accounts):
         mine = (one for one in self._functions.values() if one.account_id == account_id and not one.deleted)
         return sorted((one for one in mine if one.name.startswith(prefix)), key=lambda one: one.name)
 
+    def every_function(self, account_id: str) -> list[Function]:
+        """All functions that the account has or ever had, in the order of their numbers."""
+        return sorted((one for one in self._functions.values() if one.account_id == account_id), key=lambda one: one.id)
+
     async def create_function(self, account_id: str, body: Mapping[str, object]) -> Function:
         """Create the function that `body` (FC: CreateFunctionInput) describes; nothing is left behind by a refusal."""
         name = check_function_name(body.get("functionName"))
@@ -204,6 +208,7 @@ class Catalog(Accounts):
             provision=None,
             scaling=None,
             disabled=None,
+            paused_at=0,
             aliases={},
         )
 
@@ -256,6 +261,14 @@ class Catalog(Accounts):
     async def enable(self, function: Function) -> Function:
         """Let a function take invocations again."""
         return await self.replace(function, disabled=None)
+
+    async def pause(self, function: Function) -> Function:
+        """Let no task of a function start; what runs goes on, and calls that wait for their answer are made."""
+        return function if function.paused_at else await self.replace(function, paused_at=self._clock.now())
+
+    async def resume(self, function: Function) -> Function:
+        """Let tasks of a function start again."""
+        return await self.replace(function, paused_at=0) if function.paused_at else function
 
     async def publish(self, function: Function, description: str, version: str = "") -> Function:
         """Keep a function as it stands now as a version, the next one unless `version` says which.
@@ -376,6 +389,7 @@ def _of_root(version: Function, root: Function) -> Function:
         deleted=version.deleted or root.deleted or version.generation != root.generation,
         reserved_concurrency=root.reserved_concurrency,
         disabled=root.disabled,
+        paused_at=root.paused_at,
         async_configs=root.async_configs,
         async_config=root.async_configs.get(version.version),
     )

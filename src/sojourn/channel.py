@@ -27,10 +27,17 @@ HEARTBEATS_MISSED_MAX = 3
 class _Call:
     """An invocation that was sent; its future may have been cancelled by now."""
 
-    __slots__ = ("answer", "log", "number", "refused", "request_id")
+    __slots__ = ("answer", "log", "number", "refused", "report", "request_id")
 
-    def __init__(self, number: int, request_id: str, answer: asyncio.Future[Reply], log: LogSink) -> None:
-        self.number, self.request_id, self.answer, self.log = number, request_id, answer, log
+    def __init__(
+        self,
+        number: int,
+        request_id: str,
+        answer: asyncio.Future[Reply],
+        log: LogSink,
+        report: Callable[[bytes], None] | None = None,
+    ) -> None:
+        self.number, self.request_id, self.answer, self.log, self.report = number, request_id, answer, log, report
         self.refused = 0
 
 
@@ -108,7 +115,7 @@ class Channel(asyncio.Protocol):
             raise RuntimeError(f"instance {number} runs something already")
         answer: asyncio.Future[Reply] = self._loop.create_future()
         self._requests += 1
-        self._calls[self._requests] = _Call(number, invocation.request_id, answer, log)
+        self._calls[self._requests] = _Call(number, invocation.request_id, answer, log, invocation.on_report)
         current.add(self._requests)
         frame = frames.pack_invoke(
             self._requests,
@@ -117,6 +124,7 @@ class Channel(asyncio.Protocol):
             invocation.retry_count | (frames.HTTP if invocation.http else 0),
             invocation.deadline_at,
             invocation.payload,
+            invocation.checkpoint,
         )
         self._send(frame)
         return answer
@@ -168,6 +176,10 @@ class Channel(asyncio.Protocol):
         self._requests += 1
         self._stops[number] = (self._requests, log)
         self._send(frames.pack(frames.STOP, self._requests, number, msgspec.json.encode(order)))
+
+    def kill(self, number: int, order: StopOrder) -> None:
+        """Cut short the end of instance `number`, which was asked for before."""
+        self._send(frames.pack(frames.STOP, 0, number, msgspec.json.encode(order)))
 
     def _hook(self, kind: int, number: int, request_id: str, log: LogSink) -> asyncio.Future[HookOutcome | None]:
         answer: asyncio.Future[HookOutcome | None] = self._loop.create_future()
@@ -262,20 +274,30 @@ class Channel(asyncio.Protocol):
         elif kind == frames.EXIT:
             self._exit(number, msgspec.json.decode(body, type=Ended))
         elif kind == frames.CREATED:
-            created = msgspec.json.decode(body, type=Created)  # first: who waits must be found when it is malformed
-            answer = self._creates.pop(request, None)
-            if answer is not None and not answer.done():
-                answer.set_result(created)
-            if created.cause:
-                self._stops.pop(number, None)
+            self._made(request, number, body)
         elif kind in {frames.HOOKED, frames.FROZEN}:
             self._hooked(request, number, body)
         elif kind == frames.USED:
             self._used(request, number, body)
         elif kind == frames.CANCELLED:
             self._cancelled(request, number)
+        elif kind == frames.PROGRESS:
+            self._reported(request, number, body)
         elif kind == frames.HELLO and not self.hello.done():
             self.hello.set_result(msgspec.json.decode(body, type=dict[str, object]))
+
+    def _made(self, request: int, number: int, body: bytes) -> None:
+        created = msgspec.json.decode(body, type=Created)  # first: who waits must be found when it is malformed
+        answer = self._creates.pop(request, None)
+        if answer is not None and not answer.done():
+            answer.set_result(created)
+        if created.cause:
+            self._stops.pop(number, None)
+
+    def _reported(self, request: int, number: int, body: bytes) -> None:
+        call = self._calls.get(request)
+        if call is not None and call.number == number and call.report is not None:
+            call.report(body)
 
     def _result(self, request: int, number: int, body: bytes) -> None:
         call = self._calls.get(request)

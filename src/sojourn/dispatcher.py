@@ -31,6 +31,7 @@ from .function import Function
 from .gate import Begun, Gate
 from .pool import Pool
 from .queue import Queue
+from .reports import Reports
 from .stopping import Stops
 from .store import OpenTask
 from .task import INSTANCE_LOST, Aged, Backoff, Claimed, Ended, Refused, Status, Task
@@ -56,6 +57,7 @@ class Dispatcher:
     function_of: the function of an id as it stands now, also a deleted one.
     backoff: the waits before retries, where a function has none of its own.
     rng: gives the jitter of those waits.
+    reports: take what tasks say of how far they are.
 
     """
 
@@ -68,6 +70,7 @@ class Dispatcher:
         function_of: Callable[[int], Function],
         backoff: Backoff,
         rng: random.Random,
+        reports: Reports,
     ) -> None:
         self._queue, self._pool, self._clock = queue, pool, clock
         self._function_of = function_of
@@ -75,7 +78,9 @@ class Dispatcher:
         self._gate = Gate(pool, clock, function_of)
         self._calls = Calls(pool, self._concurrency, self._gate)
         self._executions: dict[int, Execution] = {}
-        self._executor = Executor(queue, pool, clock, function_of=function_of, backoff=backoff, rng=rng)
+        self._executor = Executor(
+            queue, pool, clock, function_of=function_of, backoff=backoff, rng=rng, reports=reports
+        )
         self._stops = Stops(queue, self._executor, self._executions)
         self._moments: list[tuple[int, int]] = []
         self._moment_of: dict[int, int] = {}
@@ -205,7 +210,7 @@ class Dispatcher:
         used, refusal = None, DELETED
         if not function.deleted:
             held = self._concurrency.held(function)
-            if not self._concurrency.allows(function) or held >= EXECUTIONS_OF_FUNCTION_MAX:
+            if function.paused_at or not self._concurrency.allows(function) or held >= EXECUTIONS_OF_FUNCTION_MAX:
                 return Begun.LIMITED
             if self._pool.capacity.possible(function):
                 used = self._pool.acquire(function)
@@ -257,9 +262,13 @@ class Dispatcher:
         except StoreFailed as error:
             await self._executor.put_back(task_id, error)
 
-    async def stop(self, function: Function, name: str, actor: str) -> Task:
+    async def stop(self, function: Function, name: str, actor: str, *, force: bool = False) -> Task:
         """Stop a task wherever it is in its life, see `stopping.Stops.stop`."""
-        return await self._stops.stop(function, name, actor)
+        return await self._stops.stop(function, name, actor, force=force)
+
+    def waits(self, task: Task) -> bool:
+        """Whether nothing works on a task here, see `stopping.Stops.waits`."""
+        return self._stops.waits(task)
 
     async def abort(self, function: Function, actor: str) -> None:
         """End what runs of a function, whatever version: its running tasks are stopped, its calls are cut off."""

@@ -42,14 +42,22 @@ class Ending:
                     await over.wait()
         used.on_call_over = None
 
-    async def end(self, used: Instance, reason: str, task_name: str, output: Output | None) -> None:
-        """End an instance whose `gone` was just made, and answer it."""
+    async def hurry(self, used: Instance, reason: str) -> None:
+        """Kill an instance whose end has begun."""
+        if used.sandbox is not None and used.gone is not None and not used.gone.done():
+            order = StopOrder(reason=reason, grace_seconds=0.0, pre_stop=False, force=True)
+            await used.sandbox.stop(used.id, order, Output().write)
+
+    async def end(
+        self, used: Instance, reason: str, task_name: str, output: Output | None, *, force: bool = False
+    ) -> None:
+        """End an instance whose `gone` was just made, and answer it; with `force` it is killed at once."""
         exit_ = Exit()
         try:
             if used.started is not None and not used.started.done():
                 self._begin(used, reason, task_name)
                 await self._cut_start(used, used.started, reason)
-            exit_ = await self._stop(used, reason, task_name, output)
+            exit_ = await self._stop(used, reason, task_name, output, force=force)
         except IllegalFact:
             log.debug("instance %s was gone before it was stopped", used.id)
         except InstanceDied as died:
@@ -79,7 +87,7 @@ class Ending:
         used.note(instance.StopBegun(reason), self._clock.now())
         used.tell(self._clock.now(), "StopBegun", {"reason": reason} | ({"taskId": task_name} if task_name else {}))
 
-    async def _stop(self, used: Instance, reason: str, task_name: str, output: Output | None) -> Exit:
+    async def _stop(self, used: Instance, reason: str, task_name: str, output: Output | None, *, force: bool) -> Exit:
         if used.status is Status.FREEZING and used.freezing is not None:
             await asyncio.wait([used.freezing], timeout=self._grace_seconds)  # so that it is known whether to thaw it
         frozen = used.status is Status.FROZEN
@@ -89,17 +97,18 @@ class Ending:
             (task_name,) = used.in_flight.values()
         order = StopOrder(
             reason=reason,
-            grace_seconds=self._grace_seconds,
+            grace_seconds=0.0 if force else self._grace_seconds,
             task_id=task_name,
             request_id=self._request_id(),
-            pre_stop=used.initialized,
+            pre_stop=used.initialized and not force,
+            force=force,
         )
         if used.sandbox is None:
             return Exit()
         if frozen:
             used.sandbox.thaw(used.id)
             used.tell(self._clock.now(), "Thawed")
-        hooked = used.initialized and used.function.config.instance_lifecycle_config.pre_stop is not None
+        hooked = order.pre_stop and used.function.config.instance_lifecycle_config.pre_stop is not None
         own = Output()  # of no task: what PreStop writes stands with the event
         if hooked and output is not None:
             output.begin(PRE_STOP, order.request_id)

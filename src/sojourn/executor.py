@@ -26,6 +26,7 @@ from .errors import InstanceStartFailed, StoreFailed
 from .function import Function
 from .pool import Instance, Pool
 from .queue import Queue, wire_name
+from .reports import Reports
 from .sandbox import Exit, Invocation
 from .store import Log
 from .task import (
@@ -54,14 +55,16 @@ DELETED = Refused("FunctionDeleted", "the function was deleted")
 class Execution:
     """A task in our hands, from its claim to the write that ends its attempt.
 
-    `refusal` says why it cannot be triggered when there is no instance for it.
+    `refusal` says why it cannot be triggered when there is no instance for it, `forced` that its end is to come at
+    once.
     """
 
-    __slots__ = ("attempt", "instance", "refusal", "task_id")
+    __slots__ = ("attempt", "forced", "instance", "refusal", "task_id")
 
     def __init__(self, task_id: int, instance: Instance | None, refusal: Refused = DELETED) -> None:
         self.task_id, self.instance, self.refusal = task_id, instance, refusal
         self.attempt: Attempt | None = None
+        self.forced = False
 
 
 class Executor:
@@ -73,6 +76,7 @@ class Executor:
     function_of: the function of an id as it stands now, also a deleted one.
     backoff: the waits before retries, where a function has none of its own.
     rng: gives the jitter of those waits.
+    reports: take what tasks say of how far they are.
 
     """
 
@@ -85,7 +89,9 @@ class Executor:
         function_of: Callable[[int], Function],
         backoff: Backoff,
         rng: random.Random,
+        reports: Reports,
     ) -> None:
+        self._reports = reports
         self._queue, self._pool, self._clock = queue, pool, clock
         self._function_of, self._backoff, self._rng = function_of, backoff, rng
         self.starts_lost: dict[int, int] = {}
@@ -104,6 +110,7 @@ class Executor:
                 return
             crashpoint("task.start.durable")
             ended = await self._attempt(execution, started, function)
+            await self._reports.settle(task.id)
             crashpoint("task.settle.before")
             settled = await self.settle(started, ended, execution.attempt)
             if not settled and execution.attempt is not None:  # a stop was first, and the instance goes with it
@@ -115,8 +122,8 @@ class Executor:
         """End what a task runs on; None when its instance lives on, see `Pool.give_up`."""
         assert execution.instance is not None  # noqa: S101 - the caller has looked
         if execution.attempt is not None:
-            return await execution.attempt.end(reason)
-        return await self._pool.stop(execution.instance, reason, wire_name(task))
+            return await execution.attempt.end(reason, force=execution.forced)
+        return await self._pool.stop(execution.instance, reason, wire_name(task), force=execution.forced)
 
     async def settle(self, task: Task, ended: Outcome, attempt: Attempt | None) -> bool:
         """Judge what an attempt came to and make it durable; False when somebody else moved the task first."""
@@ -218,6 +225,8 @@ class Executor:
             request_id=identity.request_id(task.id),
             payload=task.payload,
             retry_count=task.retries + task.losses,
+            checkpoint=await self._reports.checkpoint(task.id) if task.attempts > 1 else b"",
+            on_report=lambda body: self._reports.take(task, task.attempts, body),
         )
         return await execution.attempt.run(function, invocation)
 

@@ -214,8 +214,9 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     row, so that its tasks stay queryable. Times are microseconds since 1970.
 
     A version has the `root_id` of its function and keeps the configuration and the code of the moment it was published;
-    what bounds or switches a function as a whole (`reserved_concurrency`, `disabled`, `async_configs`) it has from
-    there. `async_config` is that of the qualifier LATEST, `async_configs` those of all others.
+    what bounds or switches a function as a whole (`reserved_concurrency`, `disabled`, `paused_at`, `async_configs`) it
+    has from there. `async_config` is that of the qualifier LATEST, `async_configs` those of all others. Its tasks wait
+    while its queue is paused, since `paused_at`.
     """
 
     id: int
@@ -238,6 +239,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     aliases: dict[str, Alias] = {}
     async_configs: dict[str, AsyncConfig] = {}
     disabled: Disabled | None = None
+    paused_at: int = 0
 
     @property
     def root(self) -> int:

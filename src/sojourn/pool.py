@@ -209,7 +209,9 @@ class Pool:
 
     # How instances end ------------------------------------------------------------------------------------------------
 
-    async def stop(self, used: Instance, reason: str, task_name: str = "", output: Output | None = None) -> Exit:
+    async def stop(
+        self, used: Instance, reason: str, task_name: str = "", output: Output | None = None, *, force: bool = False
+    ) -> Exit:
         """End an instance, busy or not; on return its process tree is gone. Stopping twice waits for the same end.
 
         Parameters
@@ -218,9 +220,12 @@ class Pool:
         reason: what PreStop is told.
         task_name: the task that is stopped or timed out, "" when it is none's doing.
         output: takes what PreStop writes.
+        force: kill it at once, without PreStop and grace, also when its end has begun and takes its time.
 
         """
-        return await asyncio.shield(self._send_away(used, reason, task_name, output))
+        if force and used.gone is not None:
+            self.background.spawn(self._ending.hurry(used, reason))
+        return await asyncio.shield(self._send_away(used, reason, task_name, output, force=force))
 
     async def give_up(
         self, used: Instance, request_id: str, reason: str, task_name: str = "", output: Output | None = None
@@ -326,14 +331,14 @@ class Pool:
             self._send_away(each, "memory")
 
     def _send_away(
-        self, used: Instance, reason: str, task_name: str = "", output: Output | None = None
+        self, used: Instance, reason: str, task_name: str = "", output: Output | None = None, *, force: bool = False
     ) -> asyncio.Future[Exit]:
         """Begin the end of an instance, once; from this moment on nobody gets it."""
         if used.gone is None:
             used.gone = asyncio.get_running_loop().create_future()
             if used.id in self.fleet.instances:
                 self.fleet.send_away(used)
-            self.background.spawn(self._ending.end(used, reason, task_name, output))
+            self.background.spawn(self._ending.end(used, reason, task_name, output, force=force))
         return used.gone
 
     def _exited(self, instance_id: str, exit_: Exit) -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from . import identity
+from .bulk import Operation
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
@@ -28,7 +29,7 @@ from .errors import (
 )
 from .function import AsyncConfig, Function
 from .line import Line
-from .store import Log, OpenTask, Store, TaskQuery
+from .store import Change, Log, OpenTask, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
 
@@ -118,6 +119,8 @@ class Queue:
         delay_seconds: int = 0,
         number: int | None = None,
         qualifier: str = "",
+        tags: Mapping[str, str] = {},
+        rerun_of: str = "",
     ) -> Task:
         """Accept a task; on return it is durable and Enqueued.
 
@@ -129,6 +132,8 @@ class Queue:
         delay_seconds: how long it waits before it is due; counts toward its age.
         number: the number of the request it came by, which becomes its own; None for a new one.
         qualifier: how the caller named the version; "" when by its own name.
+        tags: words of the caller's own, checked.
+        rerun_of: the id of the task that it repeats, as callers see it; "" for none.
 
         Raises
         ------
@@ -137,25 +142,16 @@ class Queue:
         ServiceUnavailable: the server is draining.
 
         """
-        self._admit()
-        now = self._clock.now()
-        qualifier = qualifier or function.qualifier
-        config = function.async_config_of(qualifier) or AsyncConfig()
-        task = submit(
-            Task(
-                id=self._numbers.next(now) if number is None else number,
-                account_id=function.account_id,
-                function_id=function.root,
-                snapshot_id=function.id if function.root_id else 0,
-                generation=function.generation,
-                name=name,
-                qualifier=qualifier,
-                retries_max=config.max_async_retry_attempts,
-                expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
-                payload=payload,
-            ),
-            now,
-            delay_seconds * MICROSECONDS_PER_SECOND,
+        self.admit()
+        task = self.made(
+            function,
+            payload,
+            name=name,
+            delay_seconds=delay_seconds,
+            number=number,
+            qualifier=qualifier,
+            tags=tags,
+            rerun_of=rerun_of,
         )
         self._submits_pending += 1
         crashpoint("queue.submit.before")
@@ -178,6 +174,38 @@ class Queue:
             self._fresh[task.id] = task
         self.wait(task)
         return task
+
+    def made(
+        self,
+        function: Function,
+        payload: bytes,
+        *,
+        name: str | None = None,
+        delay_seconds: int = 0,
+        number: int | None = None,
+        qualifier: str = "",
+        tags: Mapping[str, str] = {},
+        rerun_of: str = "",
+    ) -> Task:
+        """A task as it would be accepted now, see `submit`; nothing of it is durable."""
+        now = self._clock.now()
+        qualifier = qualifier or function.qualifier
+        config = function.async_config_of(qualifier) or AsyncConfig()
+        task = Task(
+            id=self._numbers.next(now) if number is None else number,
+            account_id=function.account_id,
+            function_id=function.root,
+            snapshot_id=function.id if function.root_id else 0,
+            generation=function.generation,
+            name=name,
+            qualifier=qualifier,
+            retries_max=config.max_async_retry_attempts,
+            expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
+            payload=payload,
+            tags=tags,
+            rerun_of=rerun_of,
+        )
+        return submit(task, now, delay_seconds * MICROSECONDS_PER_SECOND)
 
     async def _adopt(self, task: Task) -> None:
         """Its caller went away while the task was being written: find out whether it exists, and if so let it run."""
@@ -227,6 +255,63 @@ class Queue:
             return None
         crashpoint("queue.apply.durable")
         self.tally.writes.observe(self._clock.monotonic() - began)
+        self._moved(task, after, path, facts)
+        if delivery is not None:
+            self.on_delivery(delivery)
+        return after
+
+    async def carry(
+        self,
+        operation: Operation,
+        *,
+        moves: Sequence[tuple[Task, Sequence[Fact]]] = (),
+        again: Sequence[Task] = (),
+        gone: Sequence[int] = (),
+    ) -> tuple[Operation | None, set[int]]:
+        """Do an operation's work on many tasks, and move it on, all in one transaction.
+
+        Parameters
+        ----------
+        operation: as it is to stand; `done` is raised by the number of tasks that were touched.
+        moves: tasks that nothing works on, and what happens to each; one that somebody else moved first is left.
+        again: tasks of `made` to be accepted.
+        gone: the numbers of tasks to be forgotten, of those that are over.
+
+        Returns the operation as it stands then, and which tasks were touched; None, and nothing was done, when somebody
+        else moved it.
+
+        Raises
+        ------
+        StoreFailed: nothing was done.
+
+        """
+        walked = [(task, *self._after(task, facts), facts) for task, facts in moves]
+        changes = [
+            Change(task.epoch, after, self.delivery_of(after) if after.over else None) for task, after, _, _ in walked
+        ]
+        for task_id in (*(task.id for task, _ in moves), *gone):
+            self._fresh.pop(task_id, None)
+        crashpoint("queue.carry.before")
+        moved, ids = await self._store.carry(
+            operation, operation.epoch, Work(changes=changes, inserts=again, drops=gone)
+        )
+        crashpoint("queue.carry.durable")
+        touched = set(ids)
+        for change, (task, after, path, facts) in zip(changes, walked, strict=True):
+            if after.id in touched:
+                self._moved(task, after, path, facts)
+                if after.over:
+                    self.line(after.runs).remove(after.id)
+                if change.delivery is not None:
+                    self.on_delivery(change.delivery)
+        for task in again:
+            if task.id in touched:
+                self._accepted(task)
+                self.wait(task)
+        return moved, touched
+
+    def _moved(self, task: Task, after: Task, path: Sequence[Status], facts: Sequence[Fact]) -> None:
+        """Some facts about a task are durable: count them and tell who watches it."""
         self.tally.moved(task, after, path, facts)
         self.on_moved(task, after)
         if after.over:
@@ -234,9 +319,6 @@ class Queue:
         if self._watchers:
             for watcher in self._watchers.get(after.id, ()):
                 watcher(after)
-        if delivery is not None:
-            self.on_delivery(delivery)
-        return after
 
     def _after(self, task: Task, facts: Sequence[Fact]) -> tuple[Task, list[Status]]:
         """The task after `facts`, and the statuses that they lead it through."""
@@ -284,7 +366,8 @@ class Queue:
         """What the attempts that are over wrote."""
         return await self._store.logs(task_id)
 
-    def _admit(self) -> None:
+    def admit(self) -> None:
+        """Refuse, with `ResourceExhausted` or `ServiceUnavailable`, what there is no room for."""
         if self.closed:
             raise self._turned_away(ServiceUnavailable("the server is draining and accepts no tasks"))
         if self._submits_pending >= self._submits_pending_max:

@@ -132,3 +132,42 @@ class HostNotAllowed(AccessDenied):
             f"the console does not answer to {header} {value[:100]!r}; the operator allows names by "
             "SOJOURN_CONSOLE_HOSTS"
         )
+
+
+class OperationNotFound(NotFound):
+    """The account has no such operation."""
+
+    code = "OperationNotFound"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"operation '{name}' does not exist")
+
+
+class OperationOver(SojournError):
+    """The operation does nothing any more, so that it cannot be cancelled."""
+
+    code = "OperationAlreadyCompleted"
+    status = 412
+
+    def __init__(self, name: str, status: str) -> None:
+        super().__init__(f"operation '{name}' is already completed with status {status}")
+
+
+class TaskNotOver(SojournError):
+    """The task is not over, so that it cannot be repeated."""
+
+    code = "AsyncTaskNotCompleted"
+    status = 412
+
+    def __init__(self, name: str, status: str) -> None:
+        super().__init__(f"async task '{name}' is {status}: only a task that is over can be run again, stop it first")
+
+
+class TaskNotRunning(SojournError):
+    """The task does not run, so that it has nothing to report."""
+
+    code = "AsyncTaskNotRunning"
+    status = 412
+
+    def __init__(self, name: str, status: str) -> None:
+        super().__init__(f"async task '{name}' is {status}: only a task that is Running reports progress")

@@ -84,13 +84,19 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of the handler; with `http` the payload is a request for the program, see `agent.frames.pack_http`."""
+    """One call of the handler; with `http` the payload is a request for the program, see `agent.frames.pack_http`.
+
+    `checkpoint` is what the attempt before left for this one; `on_report` gets what it says of how far it is, as JSON
+    that nobody has checked.
+    """
 
     request_id: str
     payload: bytes
     retry_count: int = 0
     deadline_at: int = 0
     http: bool = False
+    checkpoint: bytes = b""
+    on_report: Callable[[bytes], None] | None = None
 
 
 class Reply(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,7 +143,7 @@ class StopOrder(msgspec.Struct, frozen=True, kw_only=True):
     `reason` is what PreStop is told: `stop`, `timeout`, `cancel`, `idle`, `update`, `memory`, `drain`, `shutdown`, …
     `task_id` is the task that is stopped, "" when it is none's doing. `request_id` is the hook's own.
     `pre_stop` False spares the hook: the instance was never initialized. `grace_seconds` lies between SIGTERM and
-    SIGKILL.
+    SIGKILL. `force` ends at once also what an order before gives time to.
     """
 
     reason: str
@@ -145,6 +151,7 @@ class StopOrder(msgspec.Struct, frozen=True, kw_only=True):
     task_id: str = ""
     request_id: str = ""
     pre_stop: bool = True
+    force: bool = False
 
 
 class Usage(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,7 +264,8 @@ class Sandbox(Protocol):
     async def stop(self, instance_id: str, order: StopOrder, log: LogSink) -> Exit:
         """End an instance, also while it is busy or frozen: PreStop, SIGTERM, grace, SIGKILL of the whole tree, proof.
 
-        Stopping an instance that is gone already returns how it went; one that is being stopped is waited for.
+        Stopping an instance that is gone already returns how it went; one that is being stopped is waited for, and
+        killed at once when the order is to `force` it.
         """
         ...
 

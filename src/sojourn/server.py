@@ -45,8 +45,10 @@ from .homes import Homes, mark_of
 from .hosts import Hosts, parse_hosts
 from .listener import listen
 from .logs import Logs
+from .operations import Operations
 from .pool import Pool
 from .queue import Queue
+from .reports import Reports
 from .runtime import Runtime
 from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
@@ -104,6 +106,7 @@ class Server:
             self.pool.change(function)
         self.deliveries.start()
         self.timers.start()
+        self.operations.start()
         self.auditor.start(settings.audit_seconds)
         self._serve_http(listener)
         owner = self._owner()
@@ -144,6 +147,7 @@ class Server:
         drain = asyncio.ensure_future(self.dispatcher.drain(self.settings.drain_seconds))
         hurry = asyncio.ensure_future(self._hurry.wait())
         await self.timers.close()
+        await self.operations.close()
         await self.auditor.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
@@ -151,6 +155,7 @@ class Server:
         crashpoint("server.drain.waited")
         await self.pool.close("drain")
         await self.dispatcher.close()
+        await self.reports.close()
         crashpoint("server.drain.ended")
         self.logs.close()
         self.feed.close()
@@ -233,6 +238,7 @@ class Server:
         )
         self.feed = Feed(incarnation, lambda function_id: self.catalog.by_id(function_id).name)
         self.queue.on_moved = self.feed.moved
+        self.reports = Reports(self.store, clock)
         self.dispatcher = Dispatcher(
             self.queue,
             self.pool,
@@ -240,9 +246,19 @@ class Server:
             function_of=self.catalog.by_id,
             backoff=Backoff(base_seconds=settings.retry_base_seconds, cap_seconds=settings.retry_cap_seconds),
             rng=random.Random(secrets.randbits(64)),
+            reports=self.reports,
         )
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         await self.timers.load()
+        self.operations = Operations(
+            self.store,
+            self.queue,
+            self.catalog,
+            clock,
+            stops=self.dispatcher,
+            number=lambda: self.numbers.next(clock.now()),
+        )
+        await self.operations.load()
         self.auditor = Auditor(self.store, unscaled(clock))
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
@@ -306,6 +322,8 @@ class Server:
             pool=self.pool,
             logs=self.logs,
             deliveries=self.deliveries,
+            operations=self.operations,
+            reports=self.reports,
             runtimes=self.runtimes,
             clock=self.clock,
             numbers=self.numbers,

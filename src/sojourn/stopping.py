@@ -24,8 +24,11 @@ class Stops:
         self._queue, self._executor, self._executions = queue, executor, executions
         self._asked: set[asyncio.Task[Task]] = set()
 
-    async def stop(self, function: Function, name: str, actor: str) -> Task:
+    async def stop(self, function: Function, name: str, actor: str, *, force: bool = False) -> Task:
         """Stop a task; on return that is durable. A caller that goes away meanwhile does not undo it.
+
+        With `force` what it runs on is killed at once: no PreStop, no SIGTERM, no grace, whatever else runs in there;
+        so is what a stop before is still giving time to.
 
         Raises
         ------
@@ -33,7 +36,7 @@ class Stops:
         TaskAlreadyCompleted: it is over already, in whatever way; stopping one that is Stopping succeeds again.
 
         """
-        asked = asyncio.get_running_loop().create_task(self._stop(function, name, actor))
+        asked = asyncio.get_running_loop().create_task(self._stop(function, name, actor, force=force))
         self._asked.add(asked)
         asked.add_done_callback(self._answered)
         return await asyncio.shield(asked)
@@ -43,15 +46,17 @@ class Stops:
         if not asked.cancelled():
             asked.exception()  # whoever waits gets it too; when nobody does, there is nobody to tell
 
-    async def _stop(self, function: Function, name: str, actor: str) -> Task:
+    async def _stop(self, function: Function, name: str, actor: str, *, force: bool = False) -> Task:
         while True:
             task = await self._queue.find(function, name)
             if task.status is Status.STOPPING:
+                if force:
+                    self._hurry(task)
                 return task
             if task.over:
                 raise TaskAlreadyCompleted(name, task.status.value)
             execution = self._working(task)
-            facts: list[Fact] = [StopRequested(actor)]
+            facts: list[Fact] = [StopRequested(actor, force)]
             if execution is None:  # nothing of it runs, so that the stop is over as soon as it is asked for
                 facts.append(Ended({"ran": task.attempts > 0, "processesLeft": 0}))
             crashpoint("task.stop.before")
@@ -62,8 +67,20 @@ class Stops:
             self._queue.line(task.runs).remove(task.id)
             self._executor.starts_lost.pop(task.id, None)
             if execution is not None:
+                execution.forced = force
                 self._executor.background.spawn(self._prove(after, execution))
             return after
+
+    def waits(self, task: Task) -> bool:
+        """Whether nothing works on a task here, so that its stop is over as soon as it is asked for."""
+        return task.id not in self._executions and task.status is not Status.RUNNING
+
+    def _hurry(self, task: Task) -> None:
+        """Kill what a stop is giving time to."""
+        execution = self._executions.get(task.id)
+        if execution is not None and execution.instance is not None and not execution.forced:
+            execution.forced = True
+            self._executor.background.spawn(self._executor.end(execution, task, "stop"))
 
     def _working(self, task: Task) -> Execution | None:
         """The execution of a task for which something runs: its handler, or the start of an instance made for it.
@@ -85,7 +102,9 @@ class Stops:
             exit_ = await self._executor.end(execution, task, "stop")
             ended = {"cancelled": True, "processesLeft": 0} if exit_ is None else outcome.evidence_of(exit_)
             facts = attempt.facts if attempt is not None else {"ran": task.attempts > 0}
-            evidence = facts | ended | {"instanceId": used.id}
+            evidence = {**facts, **ended, "instanceId": used.id}
+            if execution.forced:
+                evidence["forced"] = True
         log = attempt.output.log(attempt.number) if attempt is not None else None
         crashpoint("task.stop.proved")
         await self._executor.insist(task, Ended(evidence), log)

@@ -17,8 +17,10 @@ from typing import Protocol
 import msgspec
 
 from .access import AccessToken
+from .bulk import Operation
 from .destination import Delivery
 from .function import AccessKey, Account, Function
+from .progress import Progress
 from .service import Service
 from .task import Status, Task
 from .trigger import Trigger
@@ -81,6 +83,25 @@ class Stray(msgspec.Struct, frozen=True):
     text: str
 
 
+class Change(msgspec.Struct, frozen=True):
+    """A task as it shall stand, if it still stands at `epoch`, and the delivery that its end makes."""
+
+    epoch: int
+    task: Task
+    delivery: Delivery | None = None
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operation does to some tasks at once: it changes rows, makes others, and forgets others.
+
+    Of those to be forgotten only tasks that are over go, and only when no delivery of theirs is still to be made.
+    """
+
+    changes: Sequence[Change] = ()
+    inserts: Sequence[Task] = ()
+    drops: Sequence[int] = ()
+
+
 class Records(Protocol):
     """All that a store holds, as it stood at one moment. Its verbs block: ask them on a thread of their own."""
 
@@ -140,6 +161,35 @@ class Store(Protocol):
 
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction."""
+        ...
+
+    async def carry(self, operation: Operation, epoch: int, work: Work) -> tuple[Operation | None, list[int]]:
+        """Do `work` for an operation that stands at `epoch`, and move it on, all in one transaction.
+
+        What no longer applies to a task (it moved, it is gone) is left undone. Returns the operation as it stands
+        then, `done` raised by the number of tasks that were touched, and their ids; None and nothing done when it
+        stands elsewhere.
+        """
+        ...
+
+    async def put_operation(self, operation: Operation, epoch: int) -> bool:
+        """Create or replace an operation if it still stands at `epoch` (0: it must not exist yet)."""
+        ...
+
+    async def drop_operation(self, operation_id: int) -> None:
+        """Forget an operation."""
+        ...
+
+    async def operations(self) -> Sequence[Operation]:
+        """All operations of all accounts, oldest first."""
+        ...
+
+    async def put_progress(self, progress: Progress) -> bool:
+        """Keep what a task reports of itself; False when it does not run, or in another attempt."""
+        ...
+
+    async def progress(self, task_ids: Sequence[int]) -> list[Progress]:
+        """What those tasks reported that did, in no particular order."""
         ...
 
     async def task(self, task_id: int) -> Task | None:

@@ -102,7 +102,9 @@ class Claimed(msgspec.Struct, frozen=True):
 
 
 class Aged(msgspec.Struct, frozen=True):
-    """The message is older than the function's maximum event age."""
+    """The message is older than the function's maximum event age, or `actor` said that it counts as too old."""
+
+    actor: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -138,9 +140,10 @@ class GaveUp(msgspec.Struct, frozen=True):
 
 
 class StopRequested(msgspec.Struct, frozen=True):
-    """Someone asked for the task to be stopped; `actor` says who."""
+    """Someone asked for the task to be stopped; `actor` says who, `force` that no time is to be given to it."""
 
     actor: str = ""
+    force: bool = False
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -181,6 +184,7 @@ LEGAL_STEPS = machine.edges(TRANSITIONS) - {(Status.RETRYING, Status.RETRYING)}
 
 LEASE_LOST = "LeaseLost"
 MESSAGE_TOO_OLD = "EventAgeExceeded"
+EXPIRED_BY_CALLER = "ExpiredByCaller"
 INSTANCE_LOST = "InstanceLost"
 UNHANDLED = "UnhandledInvocationError"
 HANDLED = "HandledInvocationError"
@@ -215,7 +219,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     `snapshot_id` the published version that it meant at that moment, 0 for LATEST. `attempts` counts starts of user
     code, `retries` those of them that answered a function error, `losses` those lost through our own fault. `owner` is
     the incarnation of the server that holds the task, 0 when nobody does. `error` is the wire's error class of the last
-    attempt when it failed, `result` its answer or its error document; both are empty while an attempt runs.
+    attempt when it failed, `result` its answer or its error document; both are empty while an attempt runs. `tags` are
+    the caller's own words, `rerun_of` the id, as callers see it, of the task of this function that it repeats.
     """
 
     id: int
@@ -242,6 +247,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     payload: bytes = b""
     result: bytes = b""
     snapshot_id: int = 0
+    tags: Mapping[str, str] = {}
+    rerun_of: str = ""
 
     @property
     def runs(self) -> int:
@@ -334,12 +341,14 @@ def _consequences(task: Task, fact: Fact, stamp: int) -> tuple[dict[str, Any], M
             changes, detail = _failed(task, fact)
         case Aged():
             changes = {"owner": 0, "due_at": 0}
-            detail = {"cause": MESSAGE_TOO_OLD} | ({"Error": task.error} if task.error else {})
+            aged = {"cause": EXPIRED_BY_CALLER, "actor": fact.actor} if fact.actor else {"cause": MESSAGE_TOO_OLD}
+            detail = aged | ({"Error": task.error} if task.error else {})
         case Refused():
             changes = {"owner": 0, "due_at": 0, "error": fact.cause}
             detail = {"Error": fact.cause, "message": fact.message}
         case StopRequested():
-            changes, detail = {"due_at": 0}, {"actor": fact.actor} if fact.actor else {}
+            changes = {"due_at": 0}
+            detail = ({"actor": fact.actor} if fact.actor else {}) | ({"force": True} if fact.force else {})
         case Ended():
             changes, detail = {"owner": 0}, fact.evidence
         case Submitted():  # it makes the first row, see `submit`

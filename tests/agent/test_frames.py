@@ -53,14 +53,24 @@ def test_a_body_over_the_bound_is_refused_by_its_header() -> None:
         frames.Parser(10).feed(frames.HEADER.pack(11, 1, 0, 0))
 
 
-@given(st.text(max_size=40), st.integers(0, 2**31 - 1), st.integers(0, 2**64 - 1), st.binary(max_size=100))
-def test_an_invoke_is_read_as_it_was_written(request_id: str, retry: int, deadline_at: int, payload: bytes) -> None:
-    """Request id, retry count, deadline and payload survive."""
+@given(
+    st.text(max_size=40),
+    st.integers(0, 2**30 - 1),
+    st.integers(0, 2**64 - 1),
+    st.binary(max_size=100),
+    st.binary(max_size=100),
+)
+def test_an_invoke_is_read_as_it_was_written(
+    request_id: str, retry: int, deadline_at: int, payload: bytes, checkpoint: bytes
+) -> None:
+    """Request id, retry count, deadline, payload and checkpoint survive."""
     encoded = request_id.encode("utf-8", "replace")
-    ((kind, request, number, body),) = _fed([frames.pack_invoke(7, 8, encoded, retry, deadline_at, payload)])
+    frame = frames.pack_invoke(7, 8, encoded, retry, deadline_at, payload, checkpoint)
+    ((kind, request, number, body),) = _fed([frame])
 
     assert (kind, request, number) == (frames.INVOKE, 7, 8)
     assert frames.unpack_invoke(body) == (encoded.decode(), retry, deadline_at, payload)
+    assert frames.checkpoint_of(body) == checkpoint
 
 
 @given(st.binary(max_size=40))

@@ -15,7 +15,7 @@ import secrets
 import socket
 import threading
 import zipfile
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar, cast
 
@@ -24,6 +24,7 @@ import orjson
 import uvicorn
 import uvloop
 
+from api.dispatching import ScriptedDispatcher
 from delivering import Targets
 from reference_store import ReferenceStore
 from scripted import Script
@@ -33,7 +34,6 @@ from sojourn.api.backend import Backend
 from sojourn.api.protocol import Protocol
 from sojourn.attempt import Attempt
 from sojourn.auditor import Auditor
-from sojourn.call import Answer
 from sojourn.catalog import Catalog
 from sojourn.clock import MICROSECONDS_PER_SECOND, Clock, SystemClock
 from sojourn.code import CodeStore
@@ -41,22 +41,22 @@ from sojourn.config import Settings
 from sojourn.console import routes as console
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
-from sojourn.errors import TaskAlreadyCompleted
 from sojourn.feed import Feed
 from sojourn.function import AccessKey, Function
 from sojourn.homes import Homes
 from sojourn.hosts import Hosts
 from sojourn.logs import Logs
-from sojourn.output import INVOKE, Output
+from sojourn.operations import Operations
 from sojourn.pool import Instance, Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.sessions import Sessions
 from sojourn.store import Log
 from sojourn.target import Reach
-from sojourn.task import Ended, Fact, StopRequested, Success, Task
+from sojourn.task import Fact, Task
 from sojourn.timers import Timers
 from sojourn.tokens import Tokens
 
@@ -98,49 +98,6 @@ class PretendRuntime:
         if runtime == "python3.12":
             return Resolved(interpreter=self.interpreter)
         return Resolved(interpreter=self.interpreter, exact=False, note=f"{runtime} is not here, it runs on 3.12.1")
-
-
-class ScriptedDispatcher:
-    """Answers synchronous calls as a test says; stops at once; knows the attempts that a test has begun."""
-
-    def __init__(self, queue: Queue) -> None:
-        self._queue = queue
-        self.behaviour: Callable[[Function, bytes, str], Awaitable[Answer]] = self.echo
-        self.actors: list[str] = []
-        self.attempts: dict[int, Attempt] = {}
-
-    async def echo(self, function: Function, payload: bytes, request_id: str) -> Answer:
-        """The payload comes back."""
-        del function
-        output = Output()
-        output.begin(INVOKE, request_id, quiet=True)
-        output.write(b"hello")
-        output.end()
-        return Answer(Success(result=payload), "i-1", 1_600, 9 * 1024 * 1024, output.log(1) or Log(1, b""))
-
-    async def invoke(self, function: Function, payload: bytes, request_id: str, *, http: bool = False) -> Answer:
-        """As the test says."""
-        del http
-        return await self.behaviour(function, payload, request_id)
-
-    async def stop(self, function: Function, name: str, actor: str) -> Task:
-        """Stopping and Stopped in one."""
-        self.actors.append(actor)
-        task = await self._queue.find(function, name)
-        if task.over:
-            raise TaskAlreadyCompleted(name, task.status.value)
-        after = await self._queue.apply(task, StopRequested(actor), Ended({"processesLeft": 0}))
-        assert after is not None
-        return after
-
-    async def abort(self, function: Function, actor: str) -> None:
-        """Nothing runs that could be ended."""
-        del function
-        self.actors.append(actor)
-
-    def attempt(self, task_id: int) -> Attempt | None:
-        """The attempt that a test has begun."""
-        return self.attempts.get(task_id)
 
 
 class Reply:
@@ -337,6 +294,15 @@ class Door:
             rng=random.Random(1),
         )
         self.deliveries.start()
+        self.operations = Operations(
+            self.store,
+            self.queue,
+            self.catalog,
+            clock,
+            stops=self.dispatcher,
+            number=lambda: numbers.next(clock.now()),
+        )
+        self.reports = Reports(self.store, clock)
         self.app = app = build(
             Backend(
                 catalog=self.catalog,
@@ -349,6 +315,8 @@ class Door:
                 pool=self.pool,
                 logs=self.logs,
                 deliveries=self.deliveries,
+                operations=self.operations,
+                reports=self.reports,
                 runtimes={"python": self.runtime},
                 clock=clock,
                 numbers=numbers,
@@ -371,6 +339,8 @@ class Door:
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         self._started.set()
         await serving
+        await self.operations.close()
+        await self.reports.close()
         await self.deliveries.close()
         await self.pool.close()
 

@@ -86,6 +86,7 @@ NAMES: Mapping[str, str] = {
     "function": "f",
     "service": "s",
     "task": "t1",
+    "operation": "1-00000000-00000000-000000000000",
     "version": "1",
     "alias": "a",
     "trigger": "t",

@@ -32,6 +32,7 @@ ABSENT = {
     "account": "nobody",
     "digest": "0" * 64,
     "instance": "i-ffffffff",
+    "operation": "1-00000000-00000000-000000000000",
 }
 OWN = ("account", "digest", "instance")
 QUESTIONS = ("task", "task_named", "page", "logs", "deliveries", "functions", "services", "triggers", "accounts")

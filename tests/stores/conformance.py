@@ -2,7 +2,8 @@
 
 A store passes when a class of its own inherits `StoreConformance` and gives a fixture `factory`, see `test_sqlite.py`.
 Functions and accounts are in `conformance_functions`, versions, services and triggers in `conformance_names`,
-deliveries in `conformance_deliveries`, pages in `conformance_pages`, races in `conformance_races`.
+deliveries in `conformance_deliveries`, pages in `conformance_pages`, races in `conformance_races`,
+operations on many tasks and progress in `conformance_steering`.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from stores.conformance_functions import AccountConformance, FunctionConformance
 from stores.conformance_names import NameConformance
 from stores.conformance_pages import PageConformance
 from stores.conformance_races import RaceConformance
+from stores.conformance_steering import SteeringConformance
 from stores.samples import (
     LARGE,
     Factory,
@@ -195,6 +197,7 @@ class TaskConformance:
         before = new_task(1, "named", payload=b"p" * LARGE)
         other = full_task(1, "renamed")
         fixed = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload")
+        fixed = (*fixed, "tags", "rerun_of")
         after = msgspec.structs.replace(other, **{field: getattr(before, field) for field in fixed})
 
         async def work(store: Store) -> None:
@@ -334,5 +337,6 @@ class StoreConformance(
     PageConformance,
     RaceConformance,
     DeliveryConformance,
+    SteeringConformance,
 ):
     """All of it."""

@@ -71,6 +71,8 @@ def full_task(task_id: int, name: str | None = None) -> Task:
         history=append_event(b"", "Enqueued", NOW, {"detail": "with \0 and ü"}),
         payload=b"\0payload\xff",
         result=b"\0result\xff",
+        tags={"tag": "16"},
+        rerun_of="17",
     )
 
 

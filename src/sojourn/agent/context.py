@@ -11,10 +11,12 @@ import logging
 import sys
 import time
 from _thread import get_ident
+from collections.abc import Callable
 from typing import Any
 
 _LAST_WITH_SERVICE = 10
 _NAME = "python3."
+_NOT_SHOWN = ("credentials", "checkpoint")
 
 
 class Record:
@@ -26,7 +28,7 @@ class Record:
     def __repr__(self) -> str:
         """The values, credentials and what is not for users left out."""
         items = self.__dict__.items()
-        shown = ["{}={!r}".format(*item) for item in items if item[0] != "credentials" and item[0][0] != "_"]
+        shown = ["{}={!r}".format(*item) for item in items if item[0] not in _NOT_SHOWN and item[0][0] != "_"]
         return type(self).__name__ + "(" + ", ".join(shown) + ")"
 
 
@@ -37,7 +39,11 @@ class Context(Record):
     """Why the instance ends (PreStop only)."""
     task_id: str
     """The task whose stop ends it, "" when none does (PreStop only)."""
+    request_id: str
+    checkpoint: bytes = b""
+    """What the attempts before reported as their checkpoint; this attempt may go on from there."""
     _deadline_at: int
+    _report: Callable[..., bool] | None = None
 
     @property
     def remaining_milliseconds(self) -> int | None:
@@ -45,6 +51,25 @@ class Context(Record):
         if not self._deadline_at:
             return None
         return max(self._deadline_at // 1000 - int(time.time() * 1000), 0)
+
+    def progress(
+        self, percent: float | None = None, message: str | None = None, checkpoint: bytes | str | None = None
+    ) -> None:
+        """Say how far the execution is, from any thread; what is left out stays as it was.
+
+        Parameters
+        ----------
+        percent: from 0 to 100.
+        message: one line for people, at most 1024 characters.
+        checkpoint: what the next attempt needs to go on from here, at most 64 KiB; it gets it as `checkpoint`.
+
+        Raises
+        ------
+        ValueError: one of them is not what it must be; nothing is reported.
+
+        """
+        if self._report is not None:
+            self._report(self.request_id, percent, message, checkpoint)
 
 
 class Contexts:
@@ -59,8 +84,18 @@ class Contexts:
         named = runtime[len(_NAME) :] if runtime.startswith(_NAME) else ""  # compiling a pattern costs 300 KiB
         self._minor = int(named) if named.isdigit() else sys.version_info[1]
 
-    def make(self, request_id: str, retry_count: int, deadline_at: int = 0) -> Context:
-        """The context of one execution; `deadline_at` in microseconds since 1970, 0 for none."""
+    def make(
+        self,
+        request_id: str,
+        retry_count: int,
+        deadline_at: int = 0,
+        report: Callable[..., bool] | None = None,
+        checkpoint: bytes = b"",
+    ) -> Context:
+        """The context of one execution.
+
+        `deadline_at` is in microseconds since 1970, 0 for none; `report` takes progress, None where nobody hears it.
+        """
         facts = self._facts
         function: dict[str, object] = {
             "name": facts.get("name", ""),
@@ -86,6 +121,10 @@ class Contexts:
             function.update(version)
             values.update(logs)
         values["function"] = Record(**function)
+        if report is not None:
+            values["_report"] = report
+        if checkpoint:
+            values["checkpoint"] = checkpoint
         return Context(**values)
 
 

@@ -33,7 +33,7 @@ def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> Shim:
     wanted = int(custom.get("port") or 9000)
     headers = Headers(spec)
     api = RuntimeApi(headers)
-    os.environ["FC_RUNTIME_API"] = api.address
+    os.environ["FC_RUNTIME_API"] = os.environ["SOJOURN_RUNTIME_API"] = api.address
     command = [*(custom.get("command") or []), *(custom.get("args") or [])] or [_BOOTSTRAP]
 
     def make(port: int) -> Program:
@@ -45,5 +45,8 @@ def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> Shim:
 
     program, port = started(make, api, wanted)
     if port is None:
-        return Shim(channel, program, api, None)
-    return serving(channel, program, HttpContract(port, headers, program), port, spec)
+        shim = Shim(channel, program, api, None)
+    else:
+        shim = serving(channel, program, HttpContract(port, headers, program), port, spec)
+    api.reporting = shim.reporting
+    return shim

@@ -13,7 +13,9 @@ import struct
 
 MEBIBYTE = 1024 * 1024
 PAYLOAD_BYTES_MAX = 32 * MEBIBYTE
-BODY_BYTES_MAX = PAYLOAD_BYTES_MAX + 64 * 1024
+CHECKPOINT_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX = PAYLOAD_BYTES_MAX + CHECKPOINT_BYTES_MAX + 64 * 1024
+PROGRESS_BYTES_MAX = 128 * 1024
 
 # From the host.
 CREATE, INVOKE, STOP, PING = 1, 2, 3, 4
@@ -22,11 +24,16 @@ INITIALIZE, FREEZE, THAW, USAGE = 7, 8, 9, 10
 HOOK, CANCEL = 5, 6
 # From the agent to the host, besides HOOKED and CANCELLED.
 HELLO, CREATED, RESULT, LOG, EXIT, PONG, FROZEN, USED, NOTED = 16, 17, 18, 19, 20, 21, 22, 23, 24
+# From an instance to the host, for the execution that it numbers.
+PROGRESS = 25
 # From an instance to its agent, besides RESULT.
 READY, FAILED, HOOKED, CANCELLED = 32, 33, 34, 35
 
 HTTP = 1 << 31
 """Set in the retry count of an INVOKE whose payload is an HTTP request for the program itself, see `pack_http`."""
+
+CHECKPOINT = 1 << 30
+"""Set there when the payload comes after a checkpoint and its length."""
 
 OK, UNHANDLED, HANDLED, TIMED_OUT = 0, 1, 2, 3
 """Outcomes in a RESULT and a HOOKED; only the agent itself says that a hook timed out."""
@@ -37,6 +44,7 @@ INITIALIZER, PRE_FREEZE, PRE_STOP = "initializer", "pre_freeze", "pre_stop"
 HEADER = struct.Struct(">IBQI")
 INVOKE_HEAD = struct.Struct(">QIH")
 HTTP_HEAD = struct.Struct(">I")
+CHECKPOINT_HEAD = struct.Struct(">I")
 RESULT_HEAD = struct.Struct(">BQQ")
 LOG_HEAD = struct.Struct(">Q")
 
@@ -53,8 +61,19 @@ def pack(kind: int, request: int, instance: int, body: bytes = b"") -> bytes:
     return HEADER.pack(len(body), kind, request, instance) + body
 
 
-def pack_invoke(request: int, instance: int, request_id: bytes, retry: int, deadline_at: int, payload: bytes) -> bytes:  # noqa: PLR0917 - in the order of the frame
+def pack_invoke(  # noqa: PLR0917 - in the order of the frame
+    request: int,
+    instance: int,
+    request_id: bytes,
+    retry: int,
+    deadline_at: int,
+    payload: bytes,
+    checkpoint: bytes = b"",
+) -> bytes:
     """An INVOKE: `deadline_at` in microseconds since 1970, 0 for none; `retry` counts retries."""
+    if checkpoint:
+        retry |= CHECKPOINT
+        payload = b"".join((CHECKPOINT_HEAD.pack(len(checkpoint)), checkpoint, payload))
     length = INVOKE_HEAD.size + len(request_id) + len(payload)
     head = HEADER.pack(length, INVOKE, request, instance) + INVOKE_HEAD.pack(deadline_at, retry, len(request_id))
     return b"".join((head, request_id, payload))
@@ -67,7 +86,25 @@ def unpack_invoke(body: bytes) -> tuple[str, int, int, bytes]:
     except struct.error as error:
         raise Malformed(str(error)) from None
     start = INVOKE_HEAD.size
-    return str(body[start : start + length], "utf-8", "replace"), retry & ~HTTP, deadline_at, body[start + length :]
+    request_id = str(body[start : start + length], "utf-8", "replace")
+    start += length
+    if retry & CHECKPOINT:
+        start += CHECKPOINT_HEAD.size + len(checkpoint_of(body))
+    return request_id, retry & ~(HTTP | CHECKPOINT), deadline_at, body[start:]
+
+
+def checkpoint_of(body: bytes) -> bytes:
+    """The checkpoint in an INVOKE body, empty when there is none."""
+    try:
+        _, retry, length = INVOKE_HEAD.unpack_from(body)
+        if not retry & CHECKPOINT:
+            return b""
+        start = INVOKE_HEAD.size + int(length)
+        (size,) = CHECKPOINT_HEAD.unpack_from(body, start)
+    except struct.error as error:
+        raise Malformed(str(error)) from None
+    start += CHECKPOINT_HEAD.size
+    return body[start : start + size]
 
 
 def is_http(body: bytes) -> bool:

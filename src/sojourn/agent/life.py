@@ -18,6 +18,8 @@ from .loop import Loop
 from .resident import Resident
 from .stream import Stream
 
+REPORT_SECONDS = 0.05
+"""How long a report waits for the next one, which takes its place."""
 GOODBYE_SECONDS = 0.2
 """How long a process may live after its socket ended before it is killed."""
 
@@ -129,8 +131,10 @@ class Life:
             self._host.send(answer)
 
     def stop(self, resident: Resident, request: int, order: dict[str, Any]) -> None:
-        """PreStop where there is one, then the signals; a second stop changes nothing."""
+        """PreStop where there is one, then the signals; a second stop changes nothing, but for one that kills."""
         if resident.stopping:
+            if order.get("force"):
+                resident.signal(signal.SIGKILL)
             return
         resident.stopping = True
         resident.asked_at = time.monotonic()
@@ -207,7 +211,9 @@ class Life:
         except frames.Malformed:
             self.hostile(resident)
             return
-        if kind == frames.CANCELLED and resident.concurrency > 1:
+        if kind == frames.PROGRESS and resident.ready and len(body) <= frames.PROGRESS_BYTES_MAX:
+            self._reported(resident, request, body)
+        elif kind == frames.CANCELLED and resident.concurrency > 1:
             if request in resident.requests:  # else its answer and the cancel met on the way
                 self._over(resident, request, b"")
                 self._host.send(frames.pack(frames.CANCELLED, request, resident.number))
@@ -243,13 +249,27 @@ class Life:
     def ended(self, resident: Resident) -> None:
         """Nothing of it is left: its last words go out, its hooks are over."""
         resident.gone = True
+        self._say_reports(resident)
         resident.owned()
         resident.hooks.cut()
         resident.hooks.close()
         self._limits.end(resident)
 
+    def _reported(self, resident: Resident, request: int, body: bytes) -> None:
+        """Keep how far an execution says it is, and tell it soon; one that is over meanwhile is not heard."""
+        if request in resident.requests:
+            if not resident.reports:
+                self._loop.later(REPORT_SECONDS, lambda: self._say_reports(resident))
+            resident.reports[request] = body
+
+    def _say_reports(self, resident: Resident) -> None:
+        reports, resident.reports = resident.reports, {}
+        for request, body in reports.items():
+            self._host.send(frames.pack(frames.PROGRESS, request, resident.number, body))
+
     def _over(self, resident: Resident, request: int, body: bytes) -> None:
         """An execution is over."""
+        self._say_reports(resident)
         resident.owned()
         del resident.requests[request]
         if resident.writer == request:

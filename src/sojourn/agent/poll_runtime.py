@@ -26,8 +26,10 @@ def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> Shim:
     """
     settle()
     api = RuntimeApi(Headers(spec))
-    os.environ["FC_RUNTIME_API"] = api.address
+    os.environ["FC_RUNTIME_API"] = os.environ["SOJOURN_RUNTIME_API"] = api.address
     program = Program([root + "/" + str(spec["handler"])], root)
     program.start()
     wait_until_served(program, api, None)
-    return Shim(channel, program, api, None)
+    shim = Shim(channel, program, api, None)
+    api.reporting = shim.reporting
+    return shim

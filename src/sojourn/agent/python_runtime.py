@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -23,6 +24,7 @@ from .failure import document, stacks
 from .incoming import Incoming
 from .peak import Peak
 from .python_hooks import Hooks, watch
+from .reporting import Reporting
 from .user_code import encoded, load
 
 _EXIT_ON_SIGTERM = 128 + int(signal.SIGTERM)
@@ -49,6 +51,8 @@ class PythonRuntime:
         self._contexts = Contexts(facts, runtime)
         self._handler: Callable[[bytes, object], object] | None = None
         self._busy = False
+        self._sending = threading.Lock()
+        self._reporting = Reporting(self._send)
         minor = "python{}.{}".format(*sys.version_info[:2])
         own = [one for one in sys.path if one.startswith((sys.prefix, sys.base_prefix))]
         sys.path[:] = [root, "/opt/python", "/opt/python/lib/" + minor + "/site-packages", *own]
@@ -77,34 +81,43 @@ class PythonRuntime:
                     self._hook(request, body)
                 continue
             request_id, retry, deadline_at, payload = frames.unpack_invoke(body)
+            checkpoint = self._reporting.begin(request_id, request, body)
             del body
             if self._peak is not None:
                 self._peak.begin()
             self._busy = True
             began = time.perf_counter()
-            outcome, answer = self._run(request_id, retry, deadline_at, payload)
+            outcome, answer = self._run(request_id, retry, deadline_at, payload, checkpoint)
+            self._reporting.end(request_id)
             duration_us = int((time.perf_counter() - began) * 1_000_000)
             self._busy = False
             del payload
             if os.getpid() != self._pid:
                 os._exit(0)  # user code forked and let the child return: only the parent answers
             peak_bytes = self._peak.bytes() if self._peak is not None else 0
-            self._channel.sendall(frames.pack_result(request, outcome, duration_us, peak_bytes, answer))
+            self._send(frames.pack_result(request, outcome, duration_us, peak_bytes, answer))
 
     def _hook(self, request: int, body: bytes) -> None:
         self._busy = True
         answer = self._hooks.answer(request, body)
         self._busy = False
-        self._channel.sendall(answer)
+        self._send(answer)
 
-    def _run(self, request_id: str, retry: int, deadline_at: int, payload: bytes) -> tuple[int, bytes]:
+    def _send(self, frame: bytes) -> None:
+        with self._sending:  # user code may report from threads of its own
+            self._channel.sendall(frame)
+
+    def _run(
+        self, request_id: str, retry: int, deadline_at: int, payload: bytes, checkpoint: bytes
+    ) -> tuple[int, bytes]:
         """Call the handler; returns the outcome and the payload of the answer."""
         self._lines.request_id = request_id
         try:
             handler = self._handler
             if handler is None:
                 handler = self._handler = load(self._name)
-            answer = encoded(handler(payload, self._contexts.make(request_id, retry, deadline_at)))
+            context = self._contexts.make(request_id, retry, deadline_at, self._reporting.report, checkpoint)
+            answer = encoded(handler(payload, context))
             outcome = frames.OK
         except BaseException as error:  # noqa: BLE001 - every way user code can end is an outcome
             answer, outcome = document(error, self._name), frames.UNHANDLED

@@ -66,6 +66,8 @@ class Resident:
         self.frozen = False
         self.freeze_answer = b""
         """What is to be said once it stands still."""
+        self.reports: dict[int, bytes] = {}
+        """The newest progress of each execution, until it is told."""
         self.gone = False
         self.timer: Timer | None = None
         self.stream: Stream | None = None

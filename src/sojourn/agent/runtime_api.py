@@ -1,5 +1,8 @@
 """The runtime API: a small HTTP server that a compiled function asks for its next invocation.
 
+Programs that speak another contract find it too, for the last two of its verbs: `POST …/invocation/{id}/progress` says
+how far an execution is, and `GET …/invocation/{id}/checkpoint` gives what the attempt before left for it.
+
 `GET …/invocation/next` waits for one; `POST …/invocation/{id}/response` or `…/error` answers it. Hooks come the same
 way, told apart by `x-fc-function-type`. A function that handles one thing at a time gets PreStop when it asks again.
 The address is the loopback's, and only programs of this user are answered.
@@ -7,6 +10,7 @@ The address is the loopback's, and only programs of this user are answered.
 
 from __future__ import annotations
 
+import binascii
 import collections
 import contextlib
 import json
@@ -22,6 +26,7 @@ from . import frames
 from .failure import FunctionError, document
 from .headers import Headers
 from .reported import error_document
+from .reporting import Reporting
 
 _BASE = "/2020-11-11/runtime"
 _TYPES = {"initializer": 1, "pre_stop": 2, "pre_freeze": 3}
@@ -48,6 +53,7 @@ class RuntimeApi:
         self.address = "127.0.0.1:" + str(self._listener.getsockname()[1])
         self.asked = threading.Event()
         self.init_error = ""
+        self.reporting: Reporting | None = None
         self._waiting: collections.deque[_Item] = collections.deque()
         self._given: dict[str, _Item] = {}
         self._changed = threading.Condition()
@@ -145,7 +151,15 @@ class _Conversation(BaseHTTPRequestHandler):
         self.api = cast("RuntimeApi", self.server)
 
     def do_GET(self) -> None:
-        """Hand out what is to be done next."""
+        """Hand out what is to be done next, or a checkpoint."""
+        name, _, verb = self.path[len(_BASE + "/invocation/") :].rpartition("/")
+        if verb == "checkpoint" and self.path.startswith(_BASE + "/invocation/"):
+            kept = self.api.reporting.checkpoint(name) if self.api.reporting is not None else None
+            if kept is None:
+                self._answer(404, {"message": "no invocation " + name + " runs"})
+            else:
+                self._send(200, {"content-type": b"application/octet-stream"}, kept)
+            return
         if self.path != _BASE + "/invocation/next":
             self._answer(404, {"message": "there is no " + self.path})
             return
@@ -168,6 +182,8 @@ class _Conversation(BaseHTTPRequestHandler):
             found = json.loads(error_document(body, self.headers.get, "InitError"))
             self.api.init_error = str(found["errorMessage"])
             self._answer(200, {})
+        elif self.path.startswith(_BASE + "/invocation/") and verb == "progress":
+            self._report(name, body)
         elif not self.path.startswith(_BASE + "/invocation/") or verb not in {"response", "error"}:
             self._answer(404, {"message": "there is no " + self.path})
         else:
@@ -179,6 +195,22 @@ class _Conversation(BaseHTTPRequestHandler):
                 outcome, body = frames.UNHANDLED, document(FunctionError("ResponseTooLarge", what), "")
             known = self.api.answer(name, outcome, body)
             self._answer(200 if known else 404, {} if known else {"message": "nothing waits for " + name})
+
+    def _report(self, name: str, body: bytes) -> None:
+        """Take how far an execution is, as JSON: `percent`, `message`, `checkpoint` (text, or base64 if it says so)."""
+        try:
+            said = json.loads(body)
+            checkpoint = said.get("checkpoint")
+            if said.get("checkpointEncoding") == "base64" and checkpoint is not None:
+                checkpoint = binascii.a2b_base64(checkpoint)
+            reporting = self.api.reporting
+            known = reporting is not None and reporting.report(
+                name, said.get("percent"), said.get("message"), checkpoint
+            )
+        except (ValueError, TypeError, AttributeError) as error:
+            self._answer(400, {"message": str(error)})
+            return
+        self._answer(200 if known else 404, {} if known else {"message": "no invocation " + name + " runs"})
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
         """Be silent: the output is the program's."""

@@ -21,6 +21,7 @@ from typing import Any, NoReturn, Protocol
 from . import frames
 from .failure import FunctionError, document
 from .program import Program
+from .reporting import Reporting
 from .starting import Health
 
 _READ_BYTES = 256 * 1024
@@ -54,6 +55,7 @@ class Shim:
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._healing = threading.Lock()
+        self.reporting = Reporting(self._send)
 
     def serve(self) -> NoReturn:
         """Relay until the agent or the program goes."""
@@ -108,7 +110,10 @@ class Shim:
         except FunctionError as error:  # it would fail whatever comes: another instance shall take its place
             os.write(2, error.message.encode() + b"\n")
             os._exit(1)
+        name = frames.unpack_invoke(body)[0]
+        self.reporting.begin(name, request, body)
         outcome, payload = self._contract.call(body)
+        self.reporting.end(name)
         duration_us = int((time.perf_counter() - began) * 1_000_000)
         with self._lock:
             cancelled = self._running.pop(request, None)

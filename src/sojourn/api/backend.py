@@ -15,8 +15,10 @@ from sojourn.dispatcher import Dispatcher
 from sojourn.feed import Feed
 from sojourn.hosts import Hosts
 from sojourn.logs import Logs
+from sojourn.operations import Operations
 from sojourn.pool import Pool
 from sojourn.queue import Queue
+from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
@@ -45,6 +47,8 @@ class Backend:
     pool: Pool
     logs: Logs
     deliveries: Deliveries
+    operations: Operations
+    reports: Reports
     runtimes: Mapping[str, Runtime]
     clock: Clock
     numbers: identity.Numbers

@@ -10,10 +10,14 @@ from sojourn.access import Scope
 
 from .commands import functions, invocations, tasks
 from .operation import Handler
-from .v1 import deliveries, tokens
+from .v1 import deliveries, operations, progress, queue_control, steering, tokens
 
 OPERATES: frozenset[Handler] = frozenset(
-    {invocations.invoke, tasks.stop, functions.disable, functions.enable, deliveries.resend}
+    {
+        *(invocations.invoke, tasks.stop, functions.disable, functions.enable, deliveries.resend),
+        *(steering.stop, steering.rerun, queue_control.pause, queue_control.resume, progress.report),
+        *(operations.stop, operations.rerun, operations.expire, operations.cancel),
+    }
 )
 """Act on what runs."""
 SECRETS: frozenset[Handler] = frozenset({deliveries.get_secret, tokens.page})

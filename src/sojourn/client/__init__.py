@@ -62,6 +62,7 @@ from .model import (
     TaskPage,
     Version,
 )
+from .steered import Operation, Queue, Rerun, TaskProgress
 
 __all__ = [
     "AccessKey",
@@ -87,8 +88,11 @@ __all__ = [
     "NewToken",
     "NoCredentials",
     "NotFound",
+    "Operation",
     "Provision",
+    "Queue",
     "Refused",
+    "Rerun",
     "Retries",
     "Scaling",
     "ServerError",
@@ -99,6 +103,7 @@ __all__ = [
     "TaskEvent",
     "TaskFilter",
     "TaskPage",
+    "TaskProgress",
     "TemporaryKey",
     "Throttled",
     "TimerConfig",

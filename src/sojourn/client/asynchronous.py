@@ -18,6 +18,7 @@ from sojourn.clock import Clock, SystemClock
 from . import calls, conversation, model, streaming
 from .archive import code_archive
 from .asynchronous_catalog import AsyncCatalogVerbs
+from .asynchronous_steering import AsyncSteeringVerbs
 from .call import Call, Progress, pieces
 from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
@@ -28,7 +29,7 @@ from .wire import Wire, answer
 T = TypeVar("T")
 
 
-class AsyncClient(AsyncCatalogVerbs):
+class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
     """Talks to one server with one key, asynchronously; takes what `Client` takes."""
 
     def __init__(

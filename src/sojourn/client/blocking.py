@@ -18,6 +18,7 @@ from sojourn.clock import Clock, SystemClock
 from . import calls, conversation, model, streaming
 from .archive import code_archive
 from .blocking_catalog import CatalogVerbs
+from .blocking_steering import SteeringVerbs
 from .call import Call, Progress, pieces
 from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
@@ -29,7 +30,7 @@ from .wire import Wire, answer
 T = TypeVar("T")
 
 
-class Client(CatalogVerbs):
+class Client(CatalogVerbs, SteeringVerbs):
     """Talks to one server with one key, blocking.
 
     Parameters

@@ -121,6 +121,8 @@ class Task(_Answer, frozen=True, kw_only=True, rename="camel"):
     already_retried_times: int = 0
     request_id: str = ""
     instance_id: str = ""
+    task_tags: dict[str, str] = {}
+    rerun_of: str = ""
     events: list[TaskEvent] = []
 
     @property

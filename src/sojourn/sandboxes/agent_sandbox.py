@@ -184,6 +184,8 @@ class AgentSandbox:
             entry.stopping = True
             if self._channel is not None and self._channel.open:
                 self._channel.stop(entry.number, order, log)
+        elif order.force and self._channel is not None and self._channel.open:
+            self._channel.kill(entry.number, order)
         seconds = entry.pre_stop_seconds + order.grace_seconds + _LATE_SECONDS
         await asyncio.wait([entry.gone], timeout=seconds)
         if not entry.gone.done() and self._channel is not None:

@@ -16,7 +16,11 @@ const HEADER_BYTES = 17;
 const PAYLOAD_BYTES_MAX = 32 * 1024 * 1024;
 const MESSAGE_CHARACTERS_MAX = 64 * 1024;
 const STACK_LINES_MAX = 64;
-const INVOKE = 2, HOOK = 5, RESULT = 18, READY = 32, HOOKED = 34;
+const INVOKE = 2, HOOK = 5, RESULT = 18, PROGRESS = 25, READY = 32, HOOKED = 34;
+const CHECKPOINT_FLAG = 1 << 30;
+const FLAGS = 0xc0000000;
+const CHECKPOINT_BYTES_MAX = 64 * 1024;
+const REPORT_CHARACTERS_MAX = 1024;
 const OK = 0, UNHANDLED = 1, HANDLED = 2;
 const PRE_STOP = 'pre_stop';
 const EXIT_ON_SIGTERM = 143;
@@ -345,6 +349,35 @@ function contextOf(facts, requestId, retryCount, deadlineAt) {
   };
 }
 
+class Reporting {
+  // What one execution reports of how far it is, and the checkpoint it began with; `send(body)` gets all of it each time.
+  constructor(checkpoint, send) {
+    this.checkpoint = checkpoint;
+    this.send = send;
+    this.over = false;
+    this.known = {};
+  }
+
+  report(percent, { message, checkpoint } = {}) {
+    const given = (value) => value !== undefined && value !== null;
+    if (given(percent) && !(typeof percent === 'number' && percent >= 0 && percent <= 100)) {
+      throw new RangeError(`percent must be a number from 0 to 100, got ${String(percent).slice(0, 80)}`);
+    }
+    if (given(message) && !(typeof message === 'string' && message.length <= REPORT_CHARACTERS_MAX)) {
+      throw new RangeError(`message must be text of at most ${REPORT_CHARACTERS_MAX} characters`);
+    }
+    const kept = given(checkpoint) ? Buffer.from(checkpoint) : this.checkpoint;
+    if (kept.length > CHECKPOINT_BYTES_MAX) {
+      throw new RangeError(`checkpoint must be of at most ${CHECKPOINT_BYTES_MAX} bytes`);
+    }
+    this.checkpoint = kept;
+    if (given(percent)) this.known.percent = percent;
+    if (given(message)) this.known.message = message;
+    const body = Object.assign({ checkpoint: kept.toString('base64'), checkpointEncoding: 'base64' }, this.known);
+    if (!this.over) this.send(Buffer.from(JSON.stringify(body), 'utf8'));
+  }
+}
+
 module.exports = function serve(settings) {
   const { root, handler, context: facts } = settings;
   Object.assign(console, logger);
@@ -353,9 +386,20 @@ module.exports = function serve(settings) {
     const began = process.hrtime();
     const length = body.readUInt16BE(12);
     const requestId = body.toString('utf8', 14, 14 + length);
-    const context = contextOf(facts, requestId, body.readUInt32BE(8), readUInt64(body, 0));
-    const event = body.slice(14 + length);
+    const retry = body.readUInt32BE(8);
+    const context = contextOf(facts, requestId, (retry & ~FLAGS) >>> 0, readUInt64(body, 0));
+    let start = 14 + length;
+    let checkpoint = Buffer.alloc(0);
+    if (retry & CHECKPOINT_FLAG) {
+      checkpoint = body.slice(start + 4, start + 4 + body.readUInt32BE(start));
+      start += 4 + checkpoint.length;
+    }
+    const event = body.slice(start);
+    const reporting = new Reporting(checkpoint, (report) => channel.send(PROGRESS, request, report));
+    context.checkpoint = checkpoint;
+    context.progress = (percent, more) => reporting.report(percent, more);
     const [outcome, answer] = await call(root, handler, 'Handler', requestId, [event, context]);
+    reporting.over = true;
     channel.report(RESULT, request, began, outcome, answer);
   }
 

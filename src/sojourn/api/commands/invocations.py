@@ -29,6 +29,8 @@ from sojourn.output import whole
 from sojourn.queue import wire_name
 from sojourn.refusals import FunctionDisabled
 from sojourn.store import Log
+from sojourn.tags import HEADER as TAGS
+from sojourn.tags import parse_tags
 from sojourn.task import Failure
 
 from .named import version_of
@@ -59,6 +61,7 @@ async def invoke(call: Call) -> Answer:
     if not is_async(headers):
         task_name(headers)  # what only a task has is not looked at, but has to be right
         _delay(headers)
+        _tags(headers)
         result = await unless_gone(call, function, call.body)
         return sync_answer(result, function, call.request_id, tail=tail)
     return await submitted(call, function, call.dialect.qualifier(call) or "")
@@ -74,6 +77,7 @@ async def submitted(call: Call, function: Function, qualifier: str) -> Answer:
         number=call.number,
         qualifier=qualifier,
         delay_seconds=_delay(headers),
+        tags=_tags(headers),
     )
     crashpoint("api.submit.answering")
     request_id = identity.request_id(task.id).encode()
@@ -146,6 +150,18 @@ async def unless_gone(call: Call, function: Function, payload: bytes, *, http: b
 def _delay(headers: Mapping[bytes, bytes]) -> int:
     given = headers.get(DELAY)
     return check_digits(DELAY.decode(), given.decode("latin-1"), DELAY_SECONDS_BOUNDS, "seconds") if given else 0
+
+
+def _tags(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+    """The tags that a task is to have."""
+    given = headers.get(TAGS)
+    if not given:
+        return {}
+    try:
+        text = given.decode()
+    except UnicodeDecodeError:
+        raise InvalidArgument(TAGS.decode(), given, "must be UTF-8") from None
+    return parse_tags(TAGS.decode(), text)
 
 
 def is_async(headers: Mapping[bytes, bytes]) -> bool:

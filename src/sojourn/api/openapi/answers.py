@@ -69,6 +69,7 @@ _TASK: dict[str, Schema] = {
     ),
     "returnPayload": TEXT,
 }
+_OF_CALLER: dict[str, Schema] = {"taskTags": mapping(TEXT), "rerunOf": TEXT}
 _TRIGGER: dict[str, Schema] = {
     "triggerId": TEXT,
     "triggerName": TEXT,
@@ -176,11 +177,12 @@ def _newest() -> dict[str, Schema]:
                 **optional,
                 "versionId": TEXT,
                 "invocationRestriction": shown({"disable": BOOLEAN, "reason": TEXT}),
+                "queuePausedSince": STAMP,
             },
         ),
         "Task": shown(
             {"functionArn": TEXT, "taskId": TEXT, "taskErrorMessage": TEXT, "taskPayload": TEXT, **_TASK},
-            {"taskPayloadEncoding": _ENCODING, "returnPayloadEncoding": _ENCODING},
+            {"taskPayloadEncoding": _ENCODING, "returnPayloadEncoding": _ENCODING, **_OF_CALLER},
         ),
         "TaskPage": _page("tasks", "Task"),
         "AsyncConfig": shown({"functionArn": TEXT, "asyncTask": BOOLEAN, **_ASYNC}, _OFTEN),
@@ -258,7 +260,7 @@ def _older() -> dict[str, Schema]:
                 "invocationPayload": TEXT,
                 **_TASK,
             },
-            {"invocationPayloadEncoding": _ENCODING, "returnPayloadEncoding": _ENCODING},
+            {"invocationPayloadEncoding": _ENCODING, "returnPayloadEncoding": _ENCODING, **_OF_CALLER},
         ),
         "TaskPage": _page("invocations", "Task"),
         "AsyncConfig": shown(

@@ -11,16 +11,14 @@ import re
 from collections.abc import Mapping
 
 from sojourn import alias, function, target, trigger
-from sojourn.access import Scope
-from sojourn.accounts import TEMPORARY_SECONDS_BOUNDS
 from sojourn.api.commands import functions, tags
 from sojourn.api.v2021_04_06.wire import OWN_FIELDS
 from sojourn.configuration import ANY_HANDLER, ASYNC_RULES, DESTINATIONS, RULES
 from sojourn.function import DESCRIPTION_CHARACTERS_MAX as DESCRIPTION_MAX
 from sojourn.hook import HOOKS, INITIALIZER
 from sojourn.own_program import HEALTH_BOUNDS, HEALTH_PATH, IMAGE
-from sojourn.tokens import NAME_CHARACTERS_MAX, SECONDS_BOUNDS
 
+from . import native_bodies
 from .schema import (
     ANYTHING,
     BOOLEAN,
@@ -126,7 +124,7 @@ ASYNC: Mapping[str, Schema] = {
 
 def bodies(*, services: bool) -> dict[str, Schema]:
     """All bodies by name, in the words of the generations with services, or of the newest one."""
-    found = dict(_SHARED) | (_older() if services else _newest())
+    found = dict(_SHARED) | dict(native_bodies.NATIVE) | (_older() if services else _newest())
     found["EmptyThrough"] = {
         "anyOf": [
             {"enum": ["", [], None, False, 0, -1]},
@@ -274,6 +272,8 @@ _TRIGGER = {
     "qualifier": TEXT,
 }
 _TRIGGER_OTHER: Schema = {"enum": ["", [], {}, None]}
+
+
 _INSTANCES = integer(function.MIN_INSTANCES_BOUNDS)
 _SHARED: Mapping[str, Schema] = {
     "PutConcurrencyInput": given(
@@ -302,29 +302,9 @@ _SHARED: Mapping[str, Schema] = {
         other=_TRIGGER_OTHER,
     ),
     "UpdateTriggerInput": given({"triggerName": TEXT, "triggerType": TEXT, **_TRIGGER}, other=_TRIGGER_OTHER),
-    "CreateAccountInput": {
-        "type": "object",
-        "properties": {"accountId": text(pattern=function.ACCOUNT_ID, examples=["team"])},
-        "required": ["accountId"],
-        "additionalProperties": NOTHING,
-    },
-    "CreateTokenInput": {
-        "type": "object",
-        "properties": {
-            "scope": choice(*(scope.value for scope in Scope)),
-            "name": nullable(text(NAME_CHARACTERS_MAX)),
-            "expiresInSeconds": nullable(integer(SECONDS_BOUNDS, description="none for one without an end")),
-        },
-        "required": ["scope"],
-        "additionalProperties": NOTHING,
-    },
-    "CreateCredentialsInput": {
-        "type": "object",
-        "properties": {"durationSeconds": nullable(integer(TEMPORARY_SECONDS_BOUNDS))},
-        "additionalProperties": NOTHING,
-    },
 }
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    **native_bodies.EXAMPLES,
     "CreateFunctionInput": {
         "functionName": "hello",
         "runtime": "python3.12",
@@ -345,7 +325,6 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "PutScalingConfigInput": {"minInstances": 0},
     "PutOnDemandConfigInput": {"maximumInstanceCount": 5},
     "TagResourceInput": {"resourceArn": "functions/hello", "tags": {"team": "orders"}},
-    "CreateTokenInput": {"scope": "read", "name": "dashboard", "expiresInSeconds": 2_592_000},
     "TagResourcesInput": {"ResourceId": ["hello"], "Tag": [{"Key": "team", "Value": "orders"}]},
 }
 """One body of each kind as a caller would write it."""

@@ -6,6 +6,7 @@ from sojourn.access import Scope
 from sojourn.destination import DeliveryStatus
 from sojourn.instance import Status as InstanceStatus
 
+from . import steering_answers
 from .schema import BOOLEAN, INTEGER, NUMBER, STAMP, TEXT, Schema, choice, listed, mapping, nullable, ref, shown
 
 _DELIVERY_STATUS = choice(*(status.value for status in DeliveryStatus))
@@ -95,6 +96,7 @@ def native() -> dict[str, Schema]:
             }
         ),
         "Deliveries": shown({"deliveries": listed(ref("Delivery"))}),
+        **steering_answers.steering(),
         "WebhookSecret": shown({"secret": TEXT}),
         "Health": shown({"status": choice("ok")}),
         "About": shown({"name": choice("sojourn"), "version": TEXT, "apiVersions": listed(TEXT)}),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
-from sojourn.api.v1 import deliveries, own, tokens, watch
+from sojourn.api.v1 import deliveries, operations, own, progress, queue_control, steering, tokens, watch
 
 from . import parameters
 from .operations import CHANGED, FOUND, GONE, OK, Described
+
+_BEGUN = {OK: "DryRun", 202: "Operation"}
+_BULK = (404, 429)
 
 
 def native() -> dict[Handler, Described]:
@@ -29,6 +32,19 @@ def native() -> dict[Handler, Described]:
         deliveries.get_deliveries: Described("GetDeliveries", {OK: "Deliveries"}, FOUND),
         deliveries.resend: Described("ResendDelivery", {202: "Delivery"}, CHANGED),
         deliveries.get_secret: Described("GetWebhookSecret", {OK: "WebhookSecret"}),
+        steering.stop: Described("StopTask", {202: "Stopped"}, (404, 412), body="StopInput"),
+        steering.rerun: Described("RerunTask", {202: "Rerun"}, (404, 409, 412, 429), body="RerunInput"),
+        queue_control.pause: Described("PauseQueue", {OK: "Queue"}, CHANGED, body="NoInput"),
+        queue_control.resume: Described("ResumeQueue", {OK: "Queue"}, CHANGED, body="NoInput"),
+        progress.get: Described("GetProgress", {OK: "Progress"}, FOUND),
+        progress.report: Described("ReportProgress", {202: "Progress"}, (404, 412), body="ReportInput"),
+        operations.stop: Described("StopTasks", _BEGUN, _BULK, body="BulkInput"),
+        operations.rerun: Described("RerunTasks", _BEGUN, _BULK, body="BulkInput"),
+        operations.expire: Described("ExpireTasks", _BEGUN, _BULK, body="BulkInput"),
+        operations.delete: Described("DeleteTasks", _BEGUN, _BULK, body="BulkInput"),
+        operations.page: Described("ListOperations", {OK: "Operations"}),
+        operations.get: Described("GetOperation", {OK: "Operation"}, FOUND),
+        operations.cancel: Described("CancelOperation", {OK: "Operation"}, (404, 412)),
         deliveries.rotate_secret: Described("RotateWebhookSecret", {OK: "WebhookSecret"}),
         tokens.create: Described("CreateToken", {201: "NewToken"}, (429,), body="CreateTokenInput"),
         tokens.page: Described("ListTokens", {OK: "Tokens"}),

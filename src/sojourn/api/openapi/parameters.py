@@ -57,7 +57,7 @@ def json_query(name: str, schema: Schema, description: str = "") -> Parameter:
     return found | ({"description": description} if description else {})
 
 
-def header(name: str, schema: Schema, description: str = "") -> Parameter:
+def header(name: str, schema: Schema = TEXT, description: str = "") -> Parameter:
     """A header; an empty one is not given."""
     found: Parameter = {"name": name, "in": "header", "schema": schema}
     return found | ({"description": description} if description else {})
@@ -129,6 +129,7 @@ INVOCATION = (
     header("x-fc-async-task-id", _TASK_NAME, "the id of the task, of the caller's choice"),
     header("x-fc-stateful-async-invocation-id", _TASK_NAME, "the same, as older generations call it"),
     header("x-fc-async-delay", _DELAY, "seconds"),
+    header("x-sojourn-task-tags", description="`key=value` pairs of the caller's own, with commas between them"),
     header("x-fc-log-type", choice("None", "Tail", ""), "Tail asks for the end of the log of a synchronous call"),
 )
 

@@ -5,7 +5,7 @@ A file here is a topic, and says in its `OPERATIONS` which paths it answers; her
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from starlette.routing import Route
 
@@ -13,7 +13,7 @@ from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
 
-from . import deliveries, own, tokens, watch
+from . import deliveries, operations, own, progress, queue_control, steering, tokens, watch
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -25,9 +25,18 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *deliveries.OPERATIONS,
     *tokens.OPERATIONS,
     *watch.OPERATIONS,
+    *steering.OPERATIONS,
+    *queue_control.OPERATIONS,
+    *operations.OPERATIONS,
+    *progress.OPERATIONS,
 )
+LIMITS: Mapping[Handler, Limit] = {**steering.LIMITS, **progress.LIMITS}
+"""The bounds of bodies that may be larger than a few settings."""
 
 
 def routes(operation: Callable[[Handler, Limit], Operation]) -> list[Route]:
     """The routes of this API; `operation` makes a handler into what the router calls."""
-    return [Route(path, operation(handler, small), methods=[method]) for method, path, handler in OPERATIONS]
+    return [
+        Route(path, operation(handler, LIMITS.get(handler, small)), methods=[method])
+        for method, path, handler in OPERATIONS
+    ]

@@ -1,9 +1,10 @@
 """What callers of API 2023-03-30 see of tasks and functions: pure, one function for each kind of object.
 
 Every field is always there, so that a typed client may use it unasked; a time that has not come is 0. What is ours and
-not Function Compute's: `runtimeNote` of a function, the waits between attempts and the weight in the queue of an
-asynchronous configuration, which are there only when they are set, and `taskPayloadEncoding` and
-`returnPayloadEncoding` of a task, which are there only when the bytes are no UTF-8 text and stand as base64.
+not Function Compute's: `runtimeNote` of a function and since when its queue is paused, the tags of a task and which one
+it repeats, the waits between attempts and the weight in the queue of an asynchronous configuration, all but the first
+only when they are set, and `taskPayloadEncoding` and `returnPayloadEncoding` of a task, which are there only when the
+bytes are no UTF-8 text and stand as base64.
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ def task_object(
         "taskPayload": "",
         "returnPayload": "",
     }
+    if task.tags:
+        shown["taskTags"] = dict(task.tags)
+    if task.rerun_of:
+        shown["rerunOf"] = task.rerun_of
     if bodies:
         shown |= as_text("taskPayload", task.payload) | as_text("returnPayload", task.result)
     return shown
@@ -108,6 +113,8 @@ def function_object(function: Function, region: str, runtimes: Iterable[Runtime]
     shown["instanceLifecycleConfig"] = {name: hook for name, hook in hooks.items() if hook is not None}
     if function.disabled is not None:
         shown |= {"invocationRestriction": {"disable": True, "reason": function.disabled.reason}}
+    if function.paused_at:
+        shown |= {"queuePausedSince": rfc3339(function.paused_at)}
     if function.version:
         shown |= {"versionId": function.version}
     return shown | {

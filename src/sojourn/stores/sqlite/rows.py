@@ -10,9 +10,11 @@ from typing import Any
 
 import msgspec
 
+from sojourn.bulk import Operation
 from sojourn.destination import Delivery, DeliveryStatus
 from sojourn.function import Alias, AsyncConfig, Code, Config, Disabled, Function, Provision, Scaling
 from sojourn.history import CODES, NAMES
+from sojourn.progress import Progress
 from sojourn.service import Service
 from sojourn.task import Status, Task
 from sojourn.trigger import Trigger
@@ -32,12 +34,12 @@ _BODY_COLUMNS = (
     "coalesce(result, (SELECT body FROM task_result WHERE id = task.id)), "
     "coalesce(payload, (SELECT body FROM task_payload WHERE id = task.id))"
 )
-COLUMNS = f"{_HEAD_COLUMNS}, {_BODY_COLUMNS}, snapshot_id"
+COLUMNS = f"{_HEAD_COLUMNS}, {_BODY_COLUMNS}, snapshot_id, tags, rerun_of"
 """What `task_of` reads."""
-COLUMNS_WITHOUT_BODIES = f"{_HEAD_COLUMNS}, x'', x'', snapshot_id"
+COLUMNS_WITHOUT_BODIES = f"{_HEAD_COLUMNS}, x'', x'', snapshot_id, tags, rerun_of"
 """The same, with empty bodies: the large ones are not touched."""
 
-INSERT_COLUMNS = f"{_HEAD_COLUMNS}, result, payload, snapshot_id"
+INSERT_COLUMNS = f"{_HEAD_COLUMNS}, result, payload, snapshot_id, tags, rerun_of"
 UPDATE_COLUMNS = (
     "status = ?, epoch = ?, attempts = ?, retries = ?, losses = ?, retries_max = ?, due_at = ?, expires_at = ?, "
     "started_at = ?, ended_at = ?, owner = ?, instance_id = ?, error = ?, history = ?, result = ?"
@@ -77,6 +79,8 @@ def insert_values(task: Task) -> Row:
         inline(task.result),
         inline(task.payload),
         task.snapshot_id,
+        _text(task.tags) if task.tags else "",
+        task.rerun_of,
     )
 
 
@@ -130,6 +134,8 @@ def task_of(row: Row) -> Task:
         result=row[21],
         payload=row[22],
         snapshot_id=row[23],
+        tags=_decode_tags(row[24]) if row[24] else {},
+        rerun_of=row[25],
     )
 
 
@@ -206,7 +212,7 @@ def delivery_of(row: Row) -> Delivery:
 FUNCTION_COLUMNS = (
     "account_id, name, generation, revision, deleted, created_at, modified_at, reserved_concurrency, "
     "config, code, async_config, provision, scaling, version, root_id, version_description, aliases, async_configs, "
-    "disabled"
+    "disabled, paused_at"
 )
 
 
@@ -232,6 +238,7 @@ def function_values(function: Function) -> Row:
         _text(function.aliases),
         _text(function.async_configs),
         function.disabled and _text(function.disabled),
+        function.paused_at,
     )
 
 
@@ -258,7 +265,38 @@ def function_of(row: Row) -> Function:
         aliases=_decode_aliases(row[17]),
         async_configs=_decode_async_configs(row[18]),
         disabled=None if row[19] is None else _decode_disabled(row[19]),
+        paused_at=row[20],
     )
+
+
+def operation_of(row: Row) -> Operation:
+    """The operation that a row of body and epoch holds."""
+    return msgspec.structs.replace(_decode_operation(row[0]), epoch=row[1])
+
+
+def operation_text(operation: Operation) -> str:
+    """The body of an operation's row."""
+    return _text(operation)
+
+
+PROGRESS_COLUMNS = "id, attempt, percent, message, at, checkpoint"
+
+
+def progress_values(progress: Progress) -> Row:
+    """The values of `PROGRESS_COLUMNS`."""
+    return (
+        progress.task_id,
+        progress.attempt,
+        progress.percent,
+        progress.message,
+        progress.at,
+        progress.checkpoint,
+    )
+
+
+def progress_of(row: Row) -> Progress:
+    """The progress that a row of `PROGRESS_COLUMNS` holds."""
+    return Progress(task_id=row[0], attempt=row[1], percent=row[2], message=row[3], at=row[4], checkpoint=row[5])
 
 
 TRIGGER_COLUMNS = "function_id, name, type, config, epoch, id, qualifier, description, next_at, created_at, modified_at"
@@ -293,6 +331,8 @@ _decode_scaling = msgspec.json.Decoder(Scaling).decode
 _decode_aliases = msgspec.json.Decoder(dict[str, Alias]).decode
 _decode_async_configs = msgspec.json.Decoder(dict[str, AsyncConfig]).decode
 _decode_disabled = msgspec.json.Decoder(Disabled).decode
+_decode_tags = msgspec.json.Decoder(dict[str, str]).decode
+_decode_operation = msgspec.json.Decoder(Operation).decode
 _decode_service = msgspec.json.Decoder(Service).decode
 
 

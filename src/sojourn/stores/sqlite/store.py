@@ -11,16 +11,18 @@ from typing import NamedTuple
 import apsw
 
 from sojourn.access import AccessToken
+from sojourn.bulk import Operation
 from sojourn.crashpoint import crashpoint
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
+from sojourn.progress import Progress
 from sojourn.service import Service
-from sojourn.store import Log, OpenTask, Records, TaskQuery
+from sojourn.store import Log, OpenTask, Records, TaskQuery, Work
 from sojourn.task import Task
 from sojourn.trigger import Trigger
 
-from . import pages, reader, records, schema, writes
+from . import pages, reader, records, schema, steering, writes
 from .connection import check_library, open_writer, prepare_directory
 from .lock import DirectoryLock
 from .reader import Readers
@@ -112,6 +114,32 @@ class SqliteStore:
         """
         size = len(task.result) + (len(log.head) + len(log.tail) if log else 0)
         return await self._writer.write(lambda cursor: writes.apply_task(cursor, epoch, task, log, delivery), size)
+
+    async def carry(self, operation: Operation, epoch: int, work: Work) -> tuple[Operation | None, list[int]]:
+        """Do `work` for an operation that stands at `epoch`, and move it on, all in one transaction."""
+        size = sum(len(task.payload) for task in work.inserts)
+        return await self._writer.write(lambda cursor: steering.carry(cursor, operation, epoch, work), size)
+
+    async def put_operation(self, operation: Operation, epoch: int) -> bool:
+        """Create or replace an operation if it still stands at `epoch` (0: it must not exist yet)."""
+        return await self._writer.write(lambda cursor: steering.put_operation(cursor, operation, epoch))
+
+    async def drop_operation(self, operation_id: int) -> None:
+        """Forget an operation."""
+        await self._writer.write(lambda cursor: steering.drop_operation(cursor, operation_id))
+
+    async def operations(self) -> Sequence[Operation]:
+        """All operations of all accounts, oldest first."""
+        return await self._readers.run(steering.operations)
+
+    async def put_progress(self, progress: Progress) -> bool:
+        """Keep what a task reports of itself; False when it does not run, or in another attempt."""
+        size = len(progress.checkpoint)
+        return await self._writer.write(lambda cursor: steering.put_progress(cursor, progress), size)
+
+    async def progress(self, task_ids: Sequence[int]) -> list[Progress]:
+        """What those tasks reported that did."""
+        return await self._readers.run(lambda connection: steering.progress(connection, task_ids)) if task_ids else []
 
     async def task(self, task_id: int) -> Task | None:
         """The task of this id, bodies included."""

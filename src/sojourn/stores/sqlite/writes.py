@@ -20,10 +20,11 @@ from sojourn.trigger import Trigger
 from . import rows
 
 _INSERT_TASK = (
-    f"INSERT INTO task({rows.INSERT_COLUMNS}) VALUES ({', '.join('?' * 24)}) "  # noqa: S608 - constant text
+    f"INSERT INTO task({rows.INSERT_COLUMNS}) VALUES ({', '.join('?' * 26)}) "  # noqa: S608 - constant text
     "ON CONFLICT(function_id, name) WHERE name IS NOT NULL DO NOTHING"
 )
 _INSERT_PAYLOAD = "INSERT INTO task_payload(id, body) VALUES (?, ?)"
+_INSERT_TAG = "INSERT INTO task_tag(account_id, tag, task_id) VALUES (?, ?, ?)"
 _UPDATE_TASK = f"UPDATE task SET {rows.UPDATE_COLUMNS} WHERE id = ? AND epoch = ?"  # noqa: S608 - constant text
 # A task's row carries its result through all later transitions; only one that differs is written.
 _PUT_RESULT = (
@@ -36,11 +37,11 @@ _INSERT_DELIVERY = f"INSERT INTO delivery({rows.DELIVERY_COLUMNS}) VALUES ({', '
 _UPDATE_DELIVERY = f"UPDATE delivery SET {rows.DELIVERY_UPDATE_COLUMNS} WHERE task_id = ? AND epoch = ?"  # noqa: S608 - constant text
 
 _INSERT_FUNCTION = (
-    f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 19)}) "  # noqa: S608 - constant text
+    f"INSERT INTO function({rows.FUNCTION_COLUMNS}) VALUES ({', '.join('?' * 20)}) "  # noqa: S608 - constant text
     "ON CONFLICT(account_id, name, version) DO NOTHING RETURNING id"
 )
 _UPDATE_FUNCTION = (
-    f"UPDATE function SET ({rows.FUNCTION_COLUMNS}) = ({', '.join('?' * 19)}) "  # noqa: S608 - constant text
+    f"UPDATE function SET ({rows.FUNCTION_COLUMNS}) = ({', '.join('?' * 20)}) "  # noqa: S608 - constant text
     "WHERE id = ? AND revision = ? AND account_id = ? AND name = ? AND version = ?"
 )
 _INSERT_ACCOUNT = (
@@ -80,6 +81,8 @@ def insert_task(cursor: apsw.Cursor, task: Task) -> bool:
         cursor.execute(_INSERT_PAYLOAD, (task.id, task.payload))
     if len(task.result) > rows.INLINE_BYTES_MAX:
         cursor.execute(_PUT_RESULT, (task.id, task.result))
+    for key, value in task.tags.items():
+        cursor.execute(_INSERT_TAG, (task.account_id, f"{key}={value}", task.id))
     return True
 
 

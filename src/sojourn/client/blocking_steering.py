@@ -1,0 +1,100 @@
+"""The blocking client's verbs of steering; what they put on the wire is said in `steering`."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import TypeVar
+
+from . import steering
+from .conversation import Conversation, ask
+from .steered import Operation, Queue, Rerun, TaskProgress
+
+T = TypeVar("T")
+
+
+class SteeringVerbs:
+    """A part of `blocking.Client`."""
+
+    def _run(self, talk: Conversation[T]) -> T:
+        raise NotImplementedError
+
+    # Steering ---------------------------------------------------------------------------------------------------------
+
+    def force_stop(self, function: str, task_id: str) -> None:
+        """Stop a task and kill what it runs on at once: no PreStop, no grace. `Conflict` when it is over."""
+        self._run(ask(steering.force_stop(function, task_id)))
+
+    def rerun_task(
+        self,
+        function: str,
+        task_id: str,
+        *,
+        payload: bytes | None = None,
+        new_task_id: str | None = None,
+        delay_seconds: int | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Rerun:
+        """Run a task that is over again, as a new task; None keeps what the other one had.
+
+        Raises
+        ------
+        Conflict: it is not over, or there is a task of the new id.
+
+        """
+        edits = steering.edits(payload, new_task_id, delay_seconds, tags)
+        return self._run(ask(steering.rerun(function, task_id, edits)))
+
+    def pause_queue(self, function: str) -> Queue:
+        """Let no task of a function start; what runs goes on."""
+        return self._run(ask(steering.queue(function, paused=True)))
+
+    def resume_queue(self, function: str) -> Queue:
+        """Let tasks of a function start again."""
+        return self._run(ask(steering.queue(function, paused=False)))
+
+    def progress(self, function: str, task_id: str) -> TaskProgress:
+        """What a task has reported of itself."""
+        return self._run(ask(steering.progress(function, task_id)))
+
+    def report_progress(
+        self,
+        function: str,
+        task_id: str,
+        *,
+        percent: float | None = None,
+        message: str | None = None,
+        checkpoint: bytes | None = None,
+    ) -> TaskProgress:
+        """Say how far a running task is, for what works on it elsewhere; None keeps what was reported before."""
+        body: dict[str, object] = {"percent": percent, "message": message}
+        if checkpoint is not None:
+            body |= {"checkpoint": base64.b64encode(checkpoint).decode(), "checkpointEncoding": "base64"}
+        return self._run(ask(steering.report(function, task_id, body)))
+
+    def begin_operation(self, verb: str, wanted: Mapping[str, object]) -> Operation:
+        """Do something to every task that a filter means: `stop`, `rerun`, `expire` or `delete`.
+
+        Parameters
+        ----------
+        verb: what.
+        wanted: the filter's fields as the API has them, at least one: `status`, `function`, `createdFrom` ….
+
+        """
+        return self._run(ask(steering.begin(verb, wanted)))
+
+    def count_tasks(self, verb: str, wanted: Mapping[str, object]) -> int:
+        """How many tasks `begin_operation` would change; nothing is done."""
+        return self._run(ask(steering.count(verb, wanted)))
+
+    def list_operations(self) -> list[Operation]:
+        """The account's operations, the youngest first."""
+        return self._run(ask(steering.operations()))
+
+    def get_operation(self, operation_id: str) -> Operation:
+        """One operation, and how far it is."""
+        return self._run(ask(steering.operation(operation_id)))
+
+    def cancel_operation(self, operation_id: str) -> Operation:
+        """Let an operation touch no further task; what it has done stays. `Conflict` when it has ended by itself."""
+        return self._run(ask(steering.cancel(operation_id)))
