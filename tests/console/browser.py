@@ -101,11 +101,16 @@ class Browser:
         try:
             found = WebDriverWait(self.driver, WAIT_SECONDS_MAX, 0.1).until(asked)
         except WebDriverException:
-            said = [entry["message"] for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
+            said = self.complaints()
             body = self.driver.find_element(By.TAG_NAME, "body").text
             raise AssertionError(f"waited for {what}; the console said {said}; the page says:\n{body}") from None
         assert found is not None
         return found
+
+    def complaints(self) -> list[str]:
+        """What scripts, and the policy that binds them, have complained of since this was asked last."""
+        entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]  # it has no types
+        return [entry["message"] for entry in entries if entry["source"] in ("javascript", "security")]
 
     def screenshot(self, name: str) -> None:
         """Keep what is shown now."""

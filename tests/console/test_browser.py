@@ -43,8 +43,7 @@ def page(window: Browser) -> Iterator[Browser]:
     window.size(*DESK)
     window.dark(on=False)
     yield window
-    errors = [entry["message"] for entry in window.driver.get_log("browser") if entry["source"] == "javascript"]
-    assert errors == []
+    assert window.complaints() == []
 
 
 def need(place: Site, method: str, path: str) -> None:

@@ -2,24 +2,20 @@
 
 import { FC, get, ofFunction, ofTask } from "./api.js";
 import { moment } from "./format.js";
-import { isOver } from "./status.js";
 
-/** A task of a list, or one that was asked for by itself. */
+/** A task of a list, or one that was asked for by itself; times become milliseconds since 1970, 0 for not yet. */
 export function taskOf(shown) {
   const events = (shown.events ?? []).map(eventOf);
   const running = events.filter((event) => event.status === "Running");
-  const created = moment(shown.createdTime ?? shown.submittedTime) || events[0]?.at || moment(shown.startedTime);
-  const started = running[0]?.at ?? (moment(shown.startedTime) > created ? moment(shown.startedTime) : 0);
   return {
     ...shown,
     id: shown.taskId,
-    function: shown.function ?? shown.functionName ?? String(shown.functionArn ?? "").split("/").pop(),
-    status: shown.status,
-    created,
-    started,
-    ended: moment(shown.endTime) || (isOver(shown.status) ? events.at(-1)?.at ?? 0 : 0),
+    function: shown.function ?? shown.functionArn.split("/").pop(),
+    created: shown.createdTime ? moment(shown.createdTime) : events[0].at,
+    started: events.length ? running[0]?.at ?? 0 : moment(shown.startedTime),
+    ended: moment(shown.endTime),
     attempts: shown.attempts ?? running.length,
-    error: shown.taskErrorMessage ?? shown.error ?? "",
+    error: shown.error ?? shown.taskErrorMessage,
     tags: shown.tags ?? {},
     events,
   };

@@ -24,6 +24,8 @@ export function tasks(place, _names, query) {
   let token = "";
   let pending = new Set();
   let everything = false;
+  let ended = false;
+  let turn = 0;
   let stopWatching = () => {};
   const rows = new Rows({ onPick: picked });
   const problems = h("p", { class: "problem", role: "alert", id: "filter-problems" });
@@ -69,16 +71,25 @@ export function tasks(place, _names, query) {
     reload();
   }
 
+  /** A page that holds something, or the last one: a search may come back with empty hands although there is more. */
   async function page(after) {
-    return get(`${V1}/tasks`, { ...asQuery(parse(text).filter), limit: PAGE, nextToken: after });
+    const query = asQuery(parse(text).filter);
+    let found = await get(`${V1}/tasks`, { ...query, limit: PAGE, nextToken: after });
+    while (!found.tasks.length && found.nextToken && !ended) {
+      found = await get(`${V1}/tasks`, { ...query, limit: PAGE, nextToken: found.nextToken });
+    }
+    return found;
   }
 
   async function reload() {
     pending = new Set();
     fresh.hidden = true;
     everything = false;
+    turn += 1;
+    const mine = turn;
     try {
       const found = await page("");
+      if (mine !== turn) return; // another filter was asked for meanwhile
       rows.set(found.tasks.map(taskOf));
       token = found.nextToken ?? "";
       replace(list, rows.size ? rows.element : empty());
@@ -102,8 +113,9 @@ export function tasks(place, _names, query) {
 
   /** Ask again for what is shown, without moving a row. */
   async function refresh() {
+    const mine = turn;
     const found = await page("").catch(() => null);
-    if (!found) return;
+    if (!found || mine !== turn) return;
     const tasksNow = found.tasks.map(taskOf);
     rows.update(tasksNow);
     tasksNow.filter((task) => !rows.has(task)).forEach((task) => pending.add(`${task.function} ${task.id}`));
@@ -111,13 +123,13 @@ export function tasks(place, _names, query) {
   }
 
   function happened(filter, events) {
-    let ended = false;
+    let look = false;
     for (const event of events) {
-      if (rows.happened(event)) ended ||= isOver(event.status) || event.status === "Retrying";
+      if (rows.happened(event)) look ||= isOver(event.status) || event.status === "Retrying";
       else if (mayMatch(filter, event)) pending.add(`${event.function} ${event.taskId}`);
     }
     gathered();
-    if (ended) refreshSoon();
+    if (look) refreshSoon();
   }
 
   let soon = 0;
@@ -160,7 +172,7 @@ export function tasks(place, _names, query) {
       h("pre", { class: "code", tabindex: "0" }, text ? `sojourn task list` : "sojourn task submit FUNCTION -d '{}'"));
   }
 
-  return () => { stopWatching(); clearTimeout(soon); };
+  return () => { ended = true; stopWatching(); clearTimeout(soon); };
 }
 
 /** The bar with completion: a combobox whose list is below it. */
