@@ -1,6 +1,6 @@
 // The picture of the ten statuses: with counts on the overview, with the way taken on a task's page.
 
-import { svg } from "./dom.js";
+import { h, svg } from "./dom.js";
 import { t, word } from "./i18n.js";
 import { signOf } from "./status.js";
 
@@ -31,7 +31,11 @@ const STEPS = [
  * where a click leads. Only what is given is shown.
  */
 export function flow({ counts = null, taken = [], link = null }) {
-  const { size, places } = matchMedia("(max-width: 640px)").matches ? NARROW : WIDE;
+  return h("div", null, drawing(WIDE, "wide", counts, taken, link), drawing(NARROW, "narrow", counts, taken, link));
+}
+
+/** One of the two that the sheet of styles chooses between by the width of the page. */
+function drawing({ size, places }, width, counts, taken, link) {
   const lit = new Set(taken.slice(1).map((status, place) => `${taken[place]} ${status}`));
   const own = new Set(STEPS.map((step) => step.join(" ")));
   const extra = [...lit].map((step) => step.split(" ")).filter((step) => step[0] !== step[1] && !own.has(step.join(" ")));
@@ -40,7 +44,7 @@ export function flow({ counts = null, taken = [], link = null }) {
     : taken.map((status) => word("status", status)).join(" → ");
   return svg(
     "svg",
-    { class: `flow${taken.length ? " way" : ""}`, viewBox: `0 0 ${size.join(" ")}`, role: link ? "group" : "img",
+    { class: `flow ${width}${taken.length ? " way" : ""}`, viewBox: `0 0 ${size.join(" ")}`, role: link ? "group" : "img",
       "aria-label": `${t("flow.title")}: ${label}` },
     [...STEPS, ...extra].map(([from, to]) => edge(places[from], places[to], lit.has(`${from} ${to}`))),
     Object.entries(places).map(([status, place]) => node(status, place, counts, taken, link)),
