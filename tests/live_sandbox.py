@@ -222,6 +222,7 @@ class Live:
         concurrency: int = 1,
         offline: bool = False,
         cpu: float | None = None,
+        preload: tuple[str, ...] = (),
     ) -> str:
         """A new instance; returns its id.
 
@@ -245,6 +246,7 @@ class Live:
             concurrency=concurrency,
             offline=offline,
             cpu=cpu,
+            preload=preload,
         )
         self.names.append(name)
         await self.sandbox.create(spec)

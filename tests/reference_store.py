@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 
@@ -22,6 +23,7 @@ from sojourn.function import Function
 from sojourn.store import Log, OpenTask, TaskQuery
 from sojourn.task import Status, Task
 
+T = TypeVar("T")
 Which = Callable[[Task | Delivery], bool]
 
 FIXED = (
@@ -126,6 +128,10 @@ class ReferenceStore(ReferenceNames, Steering):
     async def insert_task(self, task: Task) -> bool:
         """Keep a new task."""
         return await self._write(task, lambda: self._insert(task))
+
+    async def insert_tasks(self, tasks: Sequence[Task]) -> list[bool]:
+        """Keep new tasks, all at once."""
+        return await self._write(tasks[0], lambda: [self._insert(task) for task in tasks])
 
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Compare and set."""
@@ -236,7 +242,7 @@ class ReferenceStore(ReferenceNames, Steering):
         self._check()
         await asyncio.sleep(0)
 
-    async def _write(self, row: Task | Delivery, change: Callable[[], bool]) -> bool:
+    async def _write(self, row: Task | Delivery, change: Callable[[], T]) -> T:
         self._check()
         self._begun += 1
         self.calls += 1

@@ -17,7 +17,7 @@ from sojourn.errors import (
     TaskNotFound,
 )
 from sojourn.function import Function
-from sojourn.queue import FRESH_PAYLOAD_BYTES_MAX, Queue, wire_name
+from sojourn.queue import FRESH_PAYLOAD_BYTES_MAX, Order, Queue, wire_name
 from sojourn.store import Log, TaskQuery
 from sojourn.task import Aged, Claimed, Returned, Started, Status, StopRequested, Success, Task
 from virtual_time import START, VirtualClock, run, settle
@@ -75,6 +75,71 @@ def test_a_name_is_taken_once_even_by_fifty_at_a_time() -> None:
 
         assert [type(each) for each in results].count(TaskAlreadyExists) == 49
         assert len(fixture.store.data.tasks) == fixture.queue.open_count == len(fixture.queue.line(1)) == 1
+
+    run(main())
+
+
+def test_many_tasks_are_accepted_at_once_and_only_a_taken_name_is_turned_away() -> None:
+    """In the order asked, with one write; a name that is taken, by an older task or within the batch, is refused."""
+
+    async def main() -> None:
+        fixture = Fixture(submits_pending_max=1)
+        await fixture.open()
+        await fixture.queue.submit(fixture.function, b"", name="old")
+        names = ["a", "old", None, "a", "b"]
+        calls = fixture.store.calls
+        orders = [Order(function=fixture.function, payload=b"e", name=name, delay_seconds=5) for name in names]
+        found = await fixture.queue.submit_many(orders)
+
+        assert [isinstance(each, TaskAlreadyExists) for each in found] == [False, True, False, True, False]
+        accepted = [each for each in found if not isinstance(each, TaskAlreadyExists)]
+        assert [task.name for task in accepted] == ["a", None, "b"]
+        assert all(fixture.store.data.tasks[task.id] == task for task in accepted)
+        assert all(task.id in fixture.queue.line(fixture.function.id) for task in accepted)
+        assert fixture.store.calls == calls + 1
+        assert fixture.queue.open_count == 4
+        assert fixture.queue.tally.refused["AsyncTaskAlreadyExists"] == 2
+        assert await fixture.queue.submit_many([]) == []
+
+    run(main())
+
+
+def test_a_batch_has_room_as_a_whole_or_not_at_all() -> None:
+    """One task too many refuses all of them, and nothing of them is left."""
+
+    async def main() -> None:
+        fixture = Fixture(tasks_open_max=3)
+        await fixture.open()
+        order = Order(function=fixture.function, payload=b"")
+        with pytest.raises(ResourceExhausted, match="0 tasks are open, and 4 more would pass the limit of 3"):
+            await fixture.queue.submit_many([order] * 4)
+        assert fixture.store.data.tasks == {}
+        assert len(await fixture.queue.submit_many([order] * 3)) == 3
+        fixture.queue.closed = True
+        with pytest.raises(ServiceUnavailable):
+            await fixture.queue.submit_many([order])
+
+    run(main())
+
+
+def test_a_batch_whose_caller_goes_away_runs_all_the_same() -> None:
+    """Each of its tasks is durable, so each of them waits in its line."""
+
+    async def main() -> None:
+        fixture = Fixture()
+        await fixture.open()
+        held = fixture.store.hold(Status.ENQUEUED)
+        order = Order(function=fixture.function, payload=b"")
+        batch = asyncio.ensure_future(fixture.queue.submit_many([order] * 3))
+        await held.reached.wait()
+        batch.cancel()
+        held.release()
+        await asyncio.gather(batch, return_exceptions=True)
+        await settle()
+
+        assert batch.cancelled()
+        assert len(fixture.store.data.tasks) == len(fixture.queue.line(fixture.function.id)) == 3
+        assert fixture.queue.open_count == 3
 
     run(main())
 

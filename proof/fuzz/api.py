@@ -6,7 +6,6 @@ are read from the router, so that a new one is fuzzed as soon as it is there.
 
 from __future__ import annotations
 
-import asyncio
 import atexit
 import hashlib
 import itertools
@@ -26,6 +25,9 @@ from hypothesis import strategies as st
 from api.door import Caller, Door
 from sojourn import function, service, signature, trigger
 from sojourn.api import routing, v1, v2016_08_15, v2021_04_06, v2023_03_30
+from sojourn.api.answer import headers_of
+from sojourn.api.app import Application
+from sojourn.api.request import Request as Incoming
 from sojourn.errors import NotFound
 
 from .target import Target
@@ -55,7 +57,7 @@ def _routes() -> list[tuple[str, str]]:
     routes = v1.routes(pretend)
     for generation in (v2023_03_30, v2021_04_06, v2016_08_15):
         routes += routing.routes(pretend, generation.DIALECT, generation.OPERATIONS)
-    return sorted((method, route.path) for route in routes for method in (route.methods or set()) - {"HEAD"})
+    return sorted((method, route.path) for route in routes for method in route.methods)
 
 
 class Request(NamedTuple):
@@ -186,47 +188,36 @@ def check_request(request: Request) -> None:
         now_seconds=time.time(),
         nonce=f"n{next(_nonces)}",
     )
-    sent = [(name.encode(), value.encode("latin-1")) for name, value in (headers | request.headers).items()]
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": method,
-        "scheme": "http",
-        "path": unquote(raw_path, errors="replace"),
-        "raw_path": raw_path.encode(),
-        "query_string": query.encode(),
-        "root_path": "",
-        "headers": sent,
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 2),
-    }
-    answer = door.run(_exchange(door.app, scope, request.body))
-    _judge(request, *answer)
+    incoming = Incoming(
+        _Quiet(),
+        method,
+        unquote(raw_path, errors="replace"),
+        [(name.encode(), value.encode("latin-1")) for name, value in (headers | request.headers).items()],
+        raw_path=raw_path.encode(),
+        query=query.encode(),
+        client="127.0.0.1",
+    )
+    if request.body:
+        incoming.feed(request.body)
+    incoming.end()
+    _judge(request, *door.run(_exchange(door.app, incoming)))
 
 
-async def _exchange(app: Any, scope: dict[str, Any], body: bytes) -> tuple[int, dict[bytes, bytes], bytes]:
-    """One request to an ASGI application, and its answer."""
-    said: list[dict[str, Any]] = []
-    whole = asyncio.Event()
-    asked = False
+class _Quiet:
+    """A wire on which nothing more comes."""
 
-    async def receive() -> dict[str, Any]:
-        nonlocal asked
-        if asked:  # then the application waits for the caller to go away, which it does not
-            await whole.wait()
-            return {"type": "http.disconnect"}
-        asked = True
-        return {"type": "http.request", "body": body, "more_body": False}
+    def wanted(self, request: Incoming) -> None:
+        """Nothing."""
 
-    async def send(message: dict[str, Any]) -> None:
-        said.append(message)
 
-    await app(scope, receive, send)
-    whole.set()
-    start = next(message for message in said if message["type"] == "http.response.start")
-    text = b"".join(message.get("body", b"") for message in said if message["type"] == "http.response.body")
-    return start["status"], dict(start["headers"]), text
+async def _exchange(app: Application, incoming: Incoming) -> tuple[int, dict[bytes, bytes], bytes]:
+    """One request to the application, and its answer."""
+    given = await app.endpoint(incoming)(incoming)
+    text = given.body
+    if given.stream is not None:
+        text += b"".join([piece async for piece in given.stream.pieces()])
+        given.stream.close()
+    return given.status, dict(headers_of(given, incoming.request_id)), text
 
 
 def _judge(request: Request, status: int, headers: dict[bytes, bytes], body: bytes) -> None:

@@ -62,6 +62,7 @@ def spec_of(function: Function, instance_id: str, homes: Homes) -> InstanceSpec:
         concurrency=config.instance_concurrency,
         offline=not config.internet_access or (resolved.kind == "custom" and _apart(function, homes)),
         cpu=config.cpu,
+        preload=tuple(config.preload),
     )
 
 

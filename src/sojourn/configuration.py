@@ -25,6 +25,9 @@ from .function import (
     INSTANCE_CONCURRENCY_BOUNDS,
     MEMORY_MB_BOUNDS,
     MEMORY_MB_STEP,
+    MODULE_NAME,
+    PRELOAD_CHARACTERS_MAX,
+    PRELOAD_MAX,
     QUEUE_WEIGHT_BOUNDS,
     RETRIES_BOUNDS,
     RETRY_INTERVAL_SECONDS_BOUNDS,
@@ -173,6 +176,16 @@ def _tags(field: str, value: object) -> list[dict[str, str]]:
     return tags
 
 
+def _preload(field: str, value: object) -> list[str]:
+    if not isinstance(value, list) or len(value) > PRELOAD_MAX:
+        raise InvalidArgument(field, value, f"must be a list of at most {PRELOAD_MAX} modules")
+    for name in value:
+        matching(field, name, MODULE_NAME, "must hold names of modules, such as numpy or os.path")
+        if len(name) > PRELOAD_CHARACTERS_MAX:
+            raise InvalidArgument(field, name, f"must hold names of at most {PRELOAD_CHARACTERS_MAX} characters")
+    return list(dict.fromkeys(value))
+
+
 def _handler(field: str, value: object) -> str:
     return matching(field, value, ANY_HANDLER, "must be spelled module.function, such as index.handler")
 
@@ -232,6 +245,8 @@ def _check_together(config: Config) -> None:
             raise InvalidArgument(
                 "instanceConcurrency", config.instance_concurrency, f"must be 1 with runtime {config.runtime}"
             )
+    if config.preload and not config.runtime.startswith("python"):
+        raise InvalidArgument("preload", config.preload, f"is for Python functions, not for runtime {config.runtime}")
     check_program(config)
     _check_cpu_ratio(config)
 
@@ -282,6 +297,7 @@ RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
     "internetAccess": ("internet_access", _boolean),
     "environmentVariables": ("environment_variables", _variables),
     "tags": ("tags", _tags),
+    "preload": ("preload", _preload),
 }
 """The fields of a function: where each is kept, and what checks it."""
 

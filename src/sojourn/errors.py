@@ -43,6 +43,7 @@ class InvalidArgument(SojournError):
             shown = "something that is nested too deeply to be shown"
         if len(shown) > self.shown_characters_max:
             shown = shown[: self.shown_characters_max] + "…"
+        self.shown = shown
         super().__init__(f"{field} {bound}, got {shown}")
 
 

@@ -24,6 +24,7 @@ FUNCTION_NAME = re.compile(r"(?:[A-Za-z_][A-Za-z0-9_-]{0,127}\$)?[A-Za-z_][A-Za-
 TASK_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,127}")
 ACCOUNT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 HANDLER = re.compile(r"[A-Za-z_][\w/-]*(\.[A-Za-z_]\w*)+")
+MODULE_NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 VARIABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 MEMORY_MB_BOUNDS = (128, 32768)
@@ -38,6 +39,8 @@ DISK_MB_CHOICES = (512, 10240)
 VARIABLES_BYTES_MAX = 4096
 DESCRIPTION_CHARACTERS_MAX = 256
 TAGS_MAX = 20
+PRELOAD_MAX = 32
+PRELOAD_CHARACTERS_MAX = 128
 RETRIES_BOUNDS = (0, 8)
 RETRIES_DEFAULT = 3
 AGE_SECONDS_BOUNDS = (1, 604_800)
@@ -106,7 +109,8 @@ class CustomContainer(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
 class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=False):
     """What the caller configured for a function; memory and disk in MB, times in seconds.
 
-    `idle_timeout` is how long an instance may idle before it goes; None for the server's setting.
+    `idle_timeout` is how long an instance may idle before it goes; None for the server's setting. `preload` (ours, and
+    not FC's) names modules that are imported once for all instances, in a template they are forked from.
     """
 
     runtime: str
@@ -121,6 +125,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     environment_variables: dict[str, str] = {}
     tags: list[dict[str, str]] = []
     idle_timeout: int | None = None
+    preload: list[str] = []
     instance_lifecycle_config: Lifecycle = Lifecycle()
     custom_runtime_config: CustomRuntime | None = None
     custom_container_config: CustomContainer | None = None

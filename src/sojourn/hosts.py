@@ -8,7 +8,6 @@ those by itself.
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping, Sequence
 
 from .errors import InvalidArgument
@@ -25,12 +24,12 @@ class Hosts:
     def __init__(self, named: Sequence[str] = ()) -> None:
         self._allowed = _LOCAL | frozenset(named)
 
-    def allows(self, host: bytes, server: Sequence[object] | None) -> bool:
+    def allows(self, host: bytes, server: str) -> bool:
         """Whether `host`, a Host header, is an allowed name; `server` is the address that the connection came to."""
         name = name_of(host.decode("latin-1"))
-        return name in self._allowed or bool(server and name == str(server[0]).lower() and _is_address(name))
+        return name in self._allowed or name == server.lower() != ""
 
-    def check(self, headers: Mapping[bytes, bytes], server: Sequence[object] | None) -> None:
+    def check(self, headers: Mapping[bytes, bytes], server: str) -> None:
         """Let a request through that a page of this console, or a person, has sent.
 
         Raises
@@ -69,11 +68,3 @@ def name_of(host: str) -> str:
         return host[1:].partition("]")[0].lower()
     name, _, port = host.rpartition(":")
     return (name if name and port.isdigit() and ":" not in name else host).lower()
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True

@@ -25,7 +25,7 @@ from .crashpoint import crashpoint
 from .errors import InvalidArgument, NotFound, ResourceExhausted, ServiceUnavailable, StoreFailed, TaskAlreadyCompleted
 from .filter import Filter
 from .function import Function
-from .queue import Queue, wire_name
+from .queue import Order, Queue, wire_name
 from .refusals import OperationNotFound, OperationOver
 from .store import Store, TaskQuery
 from .task import Aged, Claimed, Ended, Fact, Status, StopRequested, Task
@@ -323,11 +323,14 @@ class Operations:
             if version.disabled is not None:
                 why = f"function '{function.name}' is disabled"
                 continue
-            again.append(
-                self._queue.made(
-                    version, task.payload, qualifier=task.qualifier, tags=task.tags, rerun_of=wire_name(task)
-                )
+            order = Order(
+                function=version,
+                payload=task.payload,
+                qualifier=task.qualifier,
+                tags=task.tags,
+                rerun_of=wire_name(task),
             )
+            again.append(self._queue.made(order))
         while again:
             try:
                 self._queue.admit()

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
 
 from . import identity
 from .bulk import Operation
@@ -34,10 +36,26 @@ from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
 
 E = TypeVar("E", bound=SojournError)
+T = TypeVar("T")
 
 FRESH_TASKS_MAX = 20_000
 FRESH_PAYLOAD_BYTES_MAX = 4096
 STORE_RETRY_SECONDS = 1.0
+ROWS_AT_ONCE = 500
+"""Of many tasks that are submitted together, the loop makes so many before others have their turn."""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for with a task; the fields are those of `Queue.submit`."""
+
+    function: Function
+    payload: bytes
+    name: str | None = None
+    delay_seconds: int = 0
+    number: int | None = None
+    qualifier: str = ""
+    tags: Mapping[str, str] = {}
+    rerun_of: str = ""
 
 
 def wire_name(task: Task) -> str:
@@ -143,9 +161,9 @@ class Queue:
 
         """
         self.admit()
-        task = self.made(
-            function,
-            payload,
+        order = Order(
+            function=function,
+            payload=payload,
             name=name,
             delay_seconds=delay_seconds,
             number=number,
@@ -153,74 +171,106 @@ class Queue:
             tags=tags,
             rerun_of=rerun_of,
         )
-        self._submits_pending += 1
+        task = self.made(order)
+        if not await self._kept([task], self._store.insert_task(task)):
+            raise self._turned_away(TaskAlreadyExists(wire_name(task)))
+        self._stands(task)
+        return task
+
+    async def submit_many(self, orders: Sequence[Order]) -> list[Task | TaskAlreadyExists]:
+        """Accept many tasks in one transaction; on return each is durable and Enqueued, or its name was taken.
+
+        There is room for all of them or for none, so that who is told to come back may send all of them again.
+
+        Raises
+        ------
+        ResourceExhausted, ServiceUnavailable: as `submit`; none of them is accepted.
+
+        """
+        if not orders:
+            return []
+        self.admit(len(orders))
+        self._submits_pending += len(orders)
+        tasks: list[Task] = []
+        try:
+            for begin in range(0, len(orders), ROWS_AT_ONCE):
+                now = self._clock.now()
+                tasks += [self.made(order, now) for order in orders[begin : begin + ROWS_AT_ONCE]]
+                await asyncio.sleep(0)
+        finally:
+            self._submits_pending -= len(orders)
+        found: list[Task | TaskAlreadyExists] = []
+        for task, kept in zip(tasks, await self._kept(tasks, self._store.insert_tasks(tasks)), strict=True):
+            if kept:
+                self._stands(task)
+            found.append(task if kept else self._turned_away(TaskAlreadyExists(wire_name(task))))
+        return found
+
+    def made(self, order: Order, now: int | None = None) -> Task:
+        """The task that is asked for as it would be accepted now; nothing of it is durable."""
+        now = self._clock.now() if now is None else now
+        function = order.function
+        qualifier = order.qualifier or function.qualifier
+        config = function.async_config_of(qualifier) or AsyncConfig()
+        return submit(
+            Task(
+                id=self._numbers.next(now) if order.number is None else order.number,
+                account_id=function.account_id,
+                function_id=function.root,
+                snapshot_id=function.id if function.root_id else 0,
+                generation=function.generation,
+                name=order.name,
+                qualifier=qualifier,
+                retries_max=config.max_async_retry_attempts,
+                expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
+                payload=order.payload,
+                tags=order.tags,
+                rerun_of=order.rerun_of,
+            ),
+            now,
+            order.delay_seconds * MICROSECONDS_PER_SECOND,
+        )
+
+    async def _kept(self, tasks: Sequence[Task], keeping: Coroutine[Any, Any, T]) -> T:
+        """The answer of the store to whom `tasks` were given; they count as pending until then."""
+        self._submits_pending += len(tasks)
         crashpoint("queue.submit.before")
         began = self._clock.monotonic()
         try:
-            inserted = await self._store.insert_task(task)
+            answer = await keeping
         except asyncio.CancelledError:
-            adopting = asyncio.ensure_future(self._adopt(task))
+            adopting = asyncio.ensure_future(self._adopt(tasks))
             self._adopting.add(adopting)
             adopting.add_done_callback(self._adopting.discard)
             raise
         finally:
-            self._submits_pending -= 1
-        if not inserted:
-            raise self._turned_away(TaskAlreadyExists(wire_name(task)))
-        crashpoint("queue.submit.durable")
+            self._submits_pending -= len(tasks)
         self.tally.writes.observe(self._clock.monotonic() - began)
+        return answer
+
+    def _stands(self, task: Task) -> None:
+        """A new task is durable: let it be counted and run."""
+        crashpoint("queue.submit.durable")
         self._accepted(task)
-        if len(payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
+        if len(task.payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
             self._fresh[task.id] = task
         self.wait(task)
-        return task
 
-    def made(
-        self,
-        function: Function,
-        payload: bytes,
-        *,
-        name: str | None = None,
-        delay_seconds: int = 0,
-        number: int | None = None,
-        qualifier: str = "",
-        tags: Mapping[str, str] = {},
-        rerun_of: str = "",
-    ) -> Task:
-        """A task as it would be accepted now, see `submit`; nothing of it is durable."""
-        now = self._clock.now()
-        qualifier = qualifier or function.qualifier
-        config = function.async_config_of(qualifier) or AsyncConfig()
-        task = Task(
-            id=self._numbers.next(now) if number is None else number,
-            account_id=function.account_id,
-            function_id=function.root,
-            snapshot_id=function.id if function.root_id else 0,
-            generation=function.generation,
-            name=name,
-            qualifier=qualifier,
-            retries_max=config.max_async_retry_attempts,
-            expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
-            payload=payload,
-            tags=tags,
-            rerun_of=rerun_of,
-        )
-        return submit(task, now, delay_seconds * MICROSECONDS_PER_SECOND)
-
-    async def _adopt(self, task: Task) -> None:
-        """Its caller went away while the task was being written: find out whether it exists, and if so let it run."""
-        with contextlib.suppress(StoreFailed):  # which also says that a row of this id is there
-            await self._store.insert_task(task)
-        while not self.closed:
-            try:
-                found = await self._store.task(task.id)
-            except StoreFailed:  # nobody else knows of it before the next start
-                await asyncio.sleep(STORE_RETRY_SECONDS)
-                continue
-            if found is not None:
-                self._accepted(task)
-                self.wait(task)
-            return
+    async def _adopt(self, tasks: Sequence[Task]) -> None:
+        """Their caller went away while they were being written: find out which exist, and let those run."""
+        for task in tasks:
+            with contextlib.suppress(StoreFailed):  # which also says that a row of this id is there
+                await self._store.insert_task(task)
+            while not self.closed:
+                try:
+                    found = await self._store.task(task.id)
+                except StoreFailed:  # nobody else knows of it before the next start
+                    await asyncio.sleep(STORE_RETRY_SECONDS)
+                    continue
+                if found is not None:
+                    self._accepted(task)
+                    self.wait(task)
+                break
 
     def _accepted(self, task: Task) -> None:
         self._open += 1
@@ -366,15 +416,17 @@ class Queue:
         """What the attempts that are over wrote."""
         return await self._store.logs(task_id)
 
-    def admit(self) -> None:
+    def admit(self, count: int = 1) -> None:
         """Refuse, with `ResourceExhausted` or `ServiceUnavailable`, what there is no room for."""
         if self.closed:
             raise self._turned_away(ServiceUnavailable("the server is draining and accepts no tasks"))
         if self._submits_pending >= self._submits_pending_max:
             waiting = f"{self._submits_pending_max} submits are waiting for the disk, try again shortly"
             raise self._turned_away(ResourceExhausted(waiting))
-        if self._open + self._submits_pending >= self._tasks_open_max:
+        if self._open + self._submits_pending + count > self._tasks_open_max:
             full = f"{self._tasks_open_max} tasks are open, which is the limit of this server"
+            if count > 1:
+                full = f"{self._open} tasks are open, and {count} more would pass the limit of {self._tasks_open_max}"
             raise self._turned_away(ResourceExhausted(full, 5))
 
     def _turned_away(self, error: E) -> E:

@@ -62,7 +62,8 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     `interpreter` is the Python whose zygote the instance is forked from. `kind` says who serves invocations in there
     (see `runtime.Resolved`), `program` is the binary it becomes when that is not Python, `container` the image that it
     is. `concurrency` is how many invocations it takes at a time. `cpu` is how many cores it may use where that can be
-    held, None for all. `offline` asks for a network of its own without a way out.
+    held, None for all. `offline` asks for a network of its own without a way out. `preload` names modules that are
+    imported once for all instances that have the rest in common, in a template that they are forked from.
     """
 
     id: str
@@ -81,6 +82,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 1
     cpu: float | None = None
     offline: bool = False
+    preload: tuple[str, ...] = ()
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ with, and only then listen. The order of an end is the reverse, after running ta
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import os
@@ -17,17 +16,15 @@ import secrets
 import signal
 import socket
 import sys
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 
-import uvicorn
 import uvloop
 
 from . import identity
 from .announcement import announce, write_credentials
 from .api.app import build
 from .api.backend import Backend
-from .api.protocol import Protocol
+from .api.listening import HttpServer
 from .auditor import Auditor
 from .catalog import Catalog
 from .clock import clock_of, unscaled
@@ -77,8 +74,7 @@ class Server:
         self._hurry = asyncio.Event()
         self._ready = False
         self.status = 0
-        self._http: _Http | None = None
-        self._http_task: asyncio.Task[None] | None = None
+        self._http: HttpServer | None = None
 
     async def start(self) -> None:
         """Bring everything up; on return the server answers.
@@ -108,7 +104,7 @@ class Server:
         self.timers.start()
         self.operations.start()
         self.auditor.start(settings.audit_seconds)
-        self._serve_http(listener)
+        await self._serve_http(listener)
         owner = self._owner()
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
         crashpoint("server.ready.before")
@@ -161,9 +157,8 @@ class Server:
         self.feed.close()
         await self.deliveries.close()
         await self.webhook.close()
-        if self._http is not None and self._http_task is not None:
-            self._http.should_exit = True
-            await self._http_task
+        if self._http is not None:
+            await self._http.close()
         crashpoint("server.drain.closed")
         await self.store.close()
 
@@ -308,7 +303,7 @@ class Server:
             )
         await self.catalog.create_account(account_id, key)
 
-    def _serve_http(self, listener: socket.socket) -> None:
+    async def _serve_http(self, listener: socket.socket) -> None:
         host, port = listener.getsockname()[:2]
         self.url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         backend = Backend(
@@ -336,32 +331,11 @@ class Server:
             cached_bytes=self.store.cached_bytes,
             url=self.url,
         )
-        self._http = _Http(
-            uvicorn.Config(
-                build(backend, console.routes),
-                http=Protocol,
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,
-                timeout_keep_alive=75,
-                timeout_graceful_shutdown=3,
-            )
-        )
-        self._http_task = asyncio.create_task(self._http.serve(sockets=[listener]))
+        self._http = HttpServer(build(backend, console.routes), unscaled(self.clock))
+        await self._http.start(listener)
 
     def _owner(self) -> Account:
         return self.catalog.accounts()[0]
-
-
-class _Http(uvicorn.Server):
-    """uvicorn without signal handlers of its own: signals belong to the composition root."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def serve(settings: Settings) -> int:
@@ -375,7 +349,6 @@ def serve(settings: Settings) -> int:
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(settings))
 

@@ -325,5 +325,6 @@ def _seconds(text: bytes) -> int | None:
         return None
 
 
+@lru_cache(maxsize=64)
 def _date(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -159,6 +159,10 @@ class Store(Protocol):
         """Keep a new task; False, and nothing kept, when its function already has one of this name."""
         ...
 
+    async def insert_tasks(self, tasks: Sequence[Task]) -> list[bool]:
+        """Keep new tasks in one transaction; for each whether it was kept, as `insert_task` says of one."""
+        ...
+
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction."""
         ...

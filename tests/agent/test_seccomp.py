@@ -31,8 +31,8 @@ def _verdict(program: bytes, number: int, architecture: int, arguments: tuple[in
             place += true if holds else false
 
 
-def _program(*, strict: bool, machine: str) -> bytes:
-    made = seccomp.program(strict=strict, machine=machine)
+def _program(level: str, machine: str) -> bytes:
+    made = seccomp.program(level, machine)
     assert made is not None
     return made
 
@@ -44,7 +44,7 @@ MISSING = 0x00050000 | errno.ENOSYS
 @pytest.mark.parametrize(("machine", "architecture", "column"), [("x86_64", X86, 0), ("aarch64", ARM, 1)])
 def test_every_row_of_the_tables_is_refused(machine: str, architecture: int, column: int) -> None:
     """The coarse filter refuses its table and leaves making namespaces alone; the strict one refuses both."""
-    coarse, strict = _program(strict=False, machine=machine), _program(strict=True, machine=machine)
+    coarse, strict = _program(seccomp.COARSE, machine), _program(seccomp.STRICT, machine)
     for table, by_coarse in ((seccomp._COARSE, DENIED), (seccomp._MAKING, ALLOW)):
         for name, row in table.items():
             number = row[column]
@@ -57,7 +57,7 @@ def test_every_row_of_the_tables_is_refused(machine: str, architecture: int, col
 @pytest.mark.parametrize(("machine", "architecture", "column"), [("x86_64", X86, 0), ("aarch64", ARM, 1)])
 def test_processes_and_threads_are_allowed_namespaces_are_not(machine: str, architecture: int, column: int) -> None:
     """Clone is judged by its flags, clone3 does not exist, ioctl is refused two requests only."""
-    strict = _program(strict=True, machine=machine)
+    strict = _program(seccomp.STRICT, machine)
     clone, ioctl = seccomp._CLONE[column], seccomp._IOCTL[column]
 
     assert _verdict(strict, clone, architecture, (17,)) == ALLOW
@@ -71,10 +71,32 @@ def test_processes_and_threads_are_allowed_namespaces_are_not(machine: str, arch
     assert _verdict(strict, 0 if machine == "x86_64" else 63, architecture) == ALLOW
 
 
+@pytest.mark.parametrize(("machine", "architecture", "column"), [("x86_64", X86, 0), ("aarch64", ARM, 1)])
+def test_a_template_makes_what_instances_have_and_no_more(machine: str, architecture: int, column: int) -> None:
+    """It may mount, and unshare processes, mounts, ipc and network; no users, groups, names or times, nothing else."""
+    template = _program(seccomp.TEMPLATE, machine)
+    unshare, clone = seccomp._MAKING["unshare"][column], seccomp._CLONE[column]
+    assert unshare is not None
+
+    assert _verdict(template, unshare, architecture, (0x20000 | 0x8000000 | 0x20000000,)) == ALLOW
+    assert _verdict(template, unshare, architecture, (0x40000000,)) == ALLOW
+    for flag in (0x2000000, 0x4000000, 0x10000000, 0x80):
+        assert _verdict(template, unshare, architecture, (flag | 0x20000,)) == DENIED
+    assert _verdict(template, clone, architecture, (0x20000000 | 17,)) == DENIED
+    assert _verdict(template, clone, architecture, (17,)) == ALLOW
+    for name, row in {**seccomp._COARSE, **seccomp._MAKING}.items():
+        number = row[column]
+        if number is not None and name not in {"mount", "unshare"}:
+            assert _verdict(template, number, architecture) == DENIED, name
+    mount = seccomp._MAKING["mount"][column]
+    assert mount is not None
+    assert _verdict(template, mount, architecture) == ALLOW
+
+
 def test_other_architectures_cannot_slip_past() -> None:
     """Calls of another architecture or of x32 do not exist; an unknown machine gets no filter."""
-    strict = _program(strict=True, machine="x86_64")
+    strict = _program(seccomp.STRICT, "x86_64")
 
     assert _verdict(strict, 26, 0x40000003) == MISSING
     assert _verdict(strict, 0x40000000 | 101, X86) == MISSING
-    assert seccomp.program(strict=True, machine="riscv64") is None
+    assert seccomp.program(seccomp.STRICT, "riscv64") is None

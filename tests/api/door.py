@@ -1,4 +1,4 @@
-"""A whole API on a loopback port: uvicorn, the real catalog and queue on the reference store, a scripted dispatcher.
+"""A whole API on a loopback port: the real catalog and queue on the reference store, a scripted dispatcher.
 
 The server lives in a thread with its own event loop, so that tests are plain functions and any client may be used,
 the official one too. Each test takes an account of its own (`Door.caller`), so one server serves them all.
@@ -21,7 +21,6 @@ from typing import Any, Self, TypeVar, cast
 
 import httpx
 import orjson
-import uvicorn
 import uvloop
 
 from api.dispatching import ScriptedDispatcher
@@ -31,7 +30,7 @@ from scripted import Script
 from sojourn import identity, signature
 from sojourn.api.app import build
 from sojourn.api.backend import Backend
-from sojourn.api.protocol import Protocol
+from sojourn.api.listening import HttpServer
 from sojourn.attempt import Attempt
 from sojourn.auditor import Auditor
 from sojourn.catalog import Catalog
@@ -210,7 +209,7 @@ class Door:
 
     def __exit__(self, *_: object) -> None:
         self.http.close()
-        self._server.should_exit = True
+        self._loop.call_soon_threadsafe(self._ending.set)
         self._thread.join(30)
 
     def caller(self) -> Caller:
@@ -303,7 +302,7 @@ class Door:
             number=lambda: numbers.next(clock.now()),
         )
         self.reports = Reports(self.store, clock)
-        self.app = app = build(
+        self.app = build(
             Backend(
                 catalog=self.catalog,
                 tokens=self.tokens,
@@ -332,13 +331,14 @@ class Door:
             ),
             console.routes,
         )
-        config = uvicorn.Config(app, http=Protocol, ws="none", lifespan="off", log_config=None, server_header=False)
-        self._server = uvicorn.Server(config)
+        server = HttpServer(self.app, clock)
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
-        serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        self._ending = asyncio.Event()
+        await server.start(listener)
         self._started.set()
-        await serving
+        await self._ending.wait()
+        await server.close()
         await self.operations.close()
         await self.reports.close()
         await self.deliveries.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import suppress
-from typing import Any
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sojourn.api import answer, call, errors, paging
 from sojourn.api.authentication import single_headers
-from sojourn.api.call import ClientGone, boolean, decode_object, read_body
+from sojourn.api.call import boolean, decode_object, read_body
+from sojourn.api.request import ClientGone, Request
 from sojourn.errors import (
     IllegalFact,
     InvalidArgument,
@@ -23,29 +24,52 @@ from sojourn.errors import (
     SignatureMismatch,
 )
 
-Message = dict[str, Any]
+
+class Message(NamedTuple):
+    """What the wire brings: a part of a body, maybe the last one, or the caller's end."""
+
+    body: bytes
+    more: bool = False
+    gone: bool = False
 
 
 def request(body: bytes, *, more: bool = False) -> Message:
-    return {"type": "http.request", "body": body, "more_body": more}
+    return Message(body, more)
 
 
-GONE: Message = {"type": "http.disconnect"}
+GONE = Message(b"", gone=True)
+
+
+class Script:
+    """A wire that brings `messages`, no sooner than they are asked for."""
+
+    def __init__(self, messages: list[Message]) -> None:
+        self.messages, self.asked = messages, 0
+
+    def wanted(self, request: Request) -> None:
+        """Bring the next one that says something."""
+        while self.asked < len(self.messages):
+            message = self.messages[self.asked]
+            self.asked += 1
+            if message.gone:
+                request.leave()
+                return
+            if message.body:
+                request.feed(message.body)
+            if not message.more:
+                request.end()
+            if message.body or not message.more:
+                return
 
 
 def read(messages: list[Message], *, limit: int = 10, of: bytes | None = None, **headers: str) -> tuple[bytes, int]:
     """What is read of `messages`, and how many of them were asked for."""
-    asked = 0
-
-    async def receive() -> Message:
-        nonlocal asked
-        asked += 1
-        return messages[asked - 1]
-
-    whole = of if of is not None else b"".join(message.get("body", b"") for message in messages)
+    script = Script(messages)
+    whole = of if of is not None else b"".join(message.body for message in messages)
     sent = {name.replace("_", "-").encode(): value.encode() for name, value in headers.items()}
-    sent[b"x-acs-content-sha256"] = hashlib.sha256(whole).hexdigest().encode()
-    return asyncio.run(read_body(sent, receive, "the body", limit, sent[b"x-acs-content-sha256"])), asked
+    digest = hashlib.sha256(whole).hexdigest().encode()
+    asked = Request(script, "POST", "/", [], raw_path=b"/")
+    return asyncio.run(read_body(sent, asked, "the body", limit, digest)), script.asked
 
 
 @pytest.mark.parametrize("pieces", [[b""], [b"abc"], [b"", b"abc", b"", b"defghij"], [b"a"] * 10])
@@ -97,16 +121,9 @@ def test_a_body_that_stalls_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
     """503 after a bounded time."""
     monkeypatch.setattr(call, "BODY_SECONDS_MAX", 0.01)
 
-    async def receive(first: list[Message]) -> Message:
-        if first:
-            return first.pop()
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    pieces = [request(b"abc", more=True)]
-    headers = {b"x-acs-content-sha256": b""}
+    asked = Request(Script([request(b"abc", more=True)]), "POST", "/", [], raw_path=b"/")
     with pytest.raises(ServiceUnavailable, match=r"the body did not arrive within 0\.01 seconds"):
-        asyncio.run(read_body(headers, lambda: receive(pieces), "the body", 10, headers[b"x-acs-content-sha256"]))
+        asyncio.run(read_body({}, asked, "the body", 10, b""))
 
 
 @given(st.binary(max_size=300))

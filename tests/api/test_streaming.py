@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from sojourn.api import streaming
-from sojourn.api.answer import TEXT, Answer
 from virtual_time import run
 
 
@@ -30,29 +28,27 @@ class Endless:
         self.closed += 1
 
 
-async def forever() -> dict[str, Any]:
+async def forever() -> None:
     """Nothing is heard of the caller."""
     await asyncio.get_running_loop().create_future()
-    raise AssertionError
 
 
 def test_a_caller_who_takes_nothing_is_let_go_of() -> None:
     """After a while, without an end of the body, and the stream is closed once."""
 
     async def main() -> None:
-        stream, sent = Endless(), []
+        stream, sent = Endless(), list[bytes]()
 
-        async def stuck(message: Any) -> None:
-            sent.append(message)
-            if len(sent) == 3:
+        async def stuck(piece: bytes) -> None:
+            sent.append(piece)
+            if len(sent) == 2:
                 await forever()
 
         began = asyncio.get_running_loop().time()
-        answer = Answer(200, content_type=TEXT, stream=stream)
         with pytest.raises(TimeoutError):
-            await streaming.send(answer, stream, "1-a", forever, stuck, bodiless=False)
+            await streaming.send(stream, forever, stuck)
         assert asyncio.get_running_loop().time() - began == pytest.approx(streaming.STALL_SECONDS_MAX + 1)
-        assert [message.get("more_body") for message in sent] == [None, True, True]
+        assert sent == [b"piece"] * 2
         assert stream.closed == 1
 
     run(main())
@@ -62,19 +58,37 @@ def test_a_caller_who_goes_ends_the_body() -> None:
     """Whatever is left of it."""
 
     async def main() -> None:
-        stream, sent = Endless(), []
+        stream, sent = Endless(), list[bytes]()
 
-        async def take(message: Any) -> None:
-            sent.append(message)
+        async def take(piece: bytes) -> None:
+            sent.append(piece)
 
-        async def leave() -> dict[str, Any]:
+        async def leave() -> None:
             await asyncio.sleep(2.5)
-            return {"type": "http.disconnect"}
 
-        answer = Answer(200, content_type=TEXT, stream=stream)
-        await streaming.send(answer, stream, "1-a", leave, take, bodiless=False)
-        assert [message["body"] for message in sent[1:]] == [b"piece"] * 3
-        assert (b"content-length", b"0") not in sent[0]["headers"]
+        assert not await streaming.send(stream, leave, take)
+        assert sent == [b"piece"] * 3
+        assert stream.closed == 1
+
+    run(main())
+
+
+def test_a_body_that_ends_is_sent_whole() -> None:
+    """And nobody waits for the caller to go."""
+
+    class Short(Endless):
+        async def pieces(self) -> AsyncIterator[bytes]:
+            yield b"a"
+            yield b"b"
+
+    async def main() -> None:
+        stream, sent = Short(), list[bytes]()
+
+        async def take(piece: bytes) -> None:
+            sent.append(piece)
+
+        assert await streaming.send(stream, forever, take)
+        assert sent == [b"a", b"b"]
         assert stream.closed == 1
 
     run(main())

@@ -167,6 +167,5 @@ def test_nonces_of_keys_that_are_over_are_forgotten(temporary: Temporary) -> Non
     temporary.clock.ahead_seconds = SECONDS + 5
     key = temporary.issue()
     assert temporary.acs3("/v1/isolation", key, key.token).status == 200
-    routes = cast(Any, temporary.door.app._otherwise).routes
-    operation = next(route.app for route in routes if route.path == "/v1/isolation")
+    operation = next(cast(Any, route.endpoint) for route in temporary.door.app.routes if route.path == "/v1/isolation")
     assert set(operation._authentication._nonces) <= {temporary.caller.key.id, key.id}

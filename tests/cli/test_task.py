@@ -9,6 +9,7 @@ import pytest
 
 from cli.conftest import Run
 from client.fake_server import BEGAN_MS, FakeServer, error
+from sojourn.cli import submission
 from sojourn.cli.failure import CommandFailed
 from sojourn.cli.payload import milliseconds_of, payload_of
 
@@ -100,9 +101,11 @@ def test_waiting_for_many_tasks(sojourn: Run, server: FakeServer) -> None:
     assert [json.loads(line)["status"] for line in lines.out.splitlines()] == ["Failed", "Failed"]
 
 
-def test_submits_that_stop_halfway_are_told(sojourn: Run, server: FakeServer) -> None:
+def test_submits_that_stop_halfway_are_told(sojourn: Run, server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the server has no room for the rest, the command says how many are in."""
-    server.faults["InvokeFunction"].extend([error(429, "ResourceExhausted", "too many", Retry_After="3")] * 4)
+    monkeypatch.setattr(submission, "AT_ONCE", 12)
+    full = error(429, "ResourceExhausted", "too many", Retry_After="3")
+    server.on_request = lambda _: server.faults["SubmitTasks"].append(full) if server.tasks else None
     ran = sojourn("task", "submit", "hello", "--count", "16")
 
     assert ran.code == 1

@@ -16,13 +16,13 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qsl, unquote
 
-from client import acs3
+from client import acs3, fake_batch
+from client.fake_things import BEGAN_MS as BEGAN_MS  # noqa: PLC0414 - tests take it from here
+from client.fake_things import OVER, function_of, task_of
 from sojourn import signature
 from sojourn.client import Connection
 
 KEY_ID, KEY_SECRET = "test-key", "test-secret"
-BEGAN_MS = 1_795_000_000_123
-OVER = ("Succeeded", "Failed", "Stopped", "Expired", "Invalid")
 
 
 @dataclass
@@ -202,6 +202,8 @@ class FakeServer:
                 return self._accounts(seen)
             case ["v1", "functions", name, "tasks", task_id, what]:
                 return self._native(seen, name, task_id, what)
+            case ["v1", "functions", name, "tasks:batch"]:
+                return self._batch(seen, name)
             case ["v1", "webhook-secret"]:
                 return Reply(200, {"secret": "whsec_" + ("bmV3" if seen.method == "POST" else "b2xk")})
         return error(404, "PathNotSupported", f"'{seen.method}' against '{seen.path}' is not supported")
@@ -216,6 +218,19 @@ class FakeServer:
         if what == "deliveries":
             return Reply(200, {"deliveries": self.deliveries})
         return Reply(200, list(self.live) if seen.query.get("follow") == "true" else {"logs": self.logs})
+
+    def _batch(self, seen: Seen, name: str) -> Reply:
+        if name not in self.functions:
+            return error(404, "FunctionNotFound", f"function '{name}' does not exist")
+
+        def submit(task_id: str | None, payload: str) -> str | None:
+            task_id = task_id or f"1-made-{len(self.tasks):03d}"
+            if (name, task_id) in self.tasks:
+                return None
+            self.tasks[name, task_id] = task_of(name, task_id, list(self.lives)) | {"taskPayload": payload}
+            return task_id
+
+        return Reply(200, fake_batch.outcomes(seen.body, submit))
 
     def _functions(self, seen: Seen) -> Reply:
         if seen.method == "GET":
@@ -309,52 +324,6 @@ def _send_chunks(handler: BaseHTTPRequestHandler, chunks: list[bytes]) -> None:
         handler.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
         handler.wfile.flush()
     handler.close_connection = bool(chunks and chunks[-1])
-
-
-def function_of(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A function as the server shows it."""
-    own = {name: value for name, value in body.items() if name != "code"}
-    return {
-        "functionArn": f"acs:fc:local:owner:functions/{body['functionName']}",
-        "memorySize": 512,
-        "timeout": 3,
-        "codeSize": 1234,
-        "codeChecksum": "42",
-        "createdTime": "2026-11-24T01:50:00Z",
-        "lastModifiedTime": "2026-11-24T01:50:00Z",
-        "state": "Active",
-        "somethingNew": {"from": "a later version"},
-    } | own
-
-
-def task_of(
-    function: str, task_id: str, ahead: list[str], before: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
-    """A task that stands at the first of `ahead`."""
-    events = list(before or [])
-    number = len(events) + 1
-    detail = json.dumps({"attempt": 1, "instanceId": "i-1"}) if ahead[0] == "Running" else ""
-    events.append(
-        {"eventId": number, "status": ahead[0], "timestamp": BEGAN_MS + 7 * (number - 1), "eventDetail": detail}
-    )
-    over = ahead[0] in OVER
-    return {
-        "taskId": task_id,
-        "functionArn": f"acs:fc:local:owner:functions/{function}",
-        "qualifier": "LATEST",
-        "status": ahead[0],
-        "startedTime": BEGAN_MS,
-        "endTime": BEGAN_MS + 21 if over else 0,
-        "durationMs": 21 if over else 0,
-        "taskErrorMessage": "UnhandledInvocationError" if ahead[0] == "Failed" else "",
-        "taskPayload": "",
-        "returnPayload": "done" if over else "",
-        "alreadyRetriedTimes": 0,
-        "requestId": "1-req",
-        "instanceId": "i-1",
-        "events": events,
-        "ahead": ahead,
-    }
 
 
 def _setting(seen: Seen, settings: dict[str, Any], name: str, body: Any, code: str) -> Reply:

@@ -176,6 +176,17 @@ class TaskConformance:
 
         use(factory, work)
 
+    def test_many_are_kept_at_once_each_for_itself(self, factory: Factory) -> None:
+        """In one call; names that are taken, also by one of them, are told apart, and large bodies are there."""
+        tasks = [new_task(2, "a", payload=b"p" * LARGE), new_task(3, "old"), new_task(4), new_task(5, "a")]
+
+        async def work(store: Store) -> None:
+            assert await store.insert_task(new_task(1, "old"))
+            assert await store.insert_tasks(tasks) == [True, False, True, False]
+            assert [await store.task(number) for number in (2, 3, 4, 5)] == [tasks[0], None, tasks[2], None]
+
+        use(factory, work)
+
     def test_a_write_needs_the_epoch_the_row_stands_at(self, factory: Factory) -> None:
         """The right epoch replaces the row; an old one, a future one and an unknown id change nothing."""
         task = new_task(1)

@@ -23,6 +23,7 @@ from .loop import Loop
 from .namespace import PROCESSES_MAX
 from .resident import Resident, make_directory
 from .stream import Stream
+from .templates import Template, Templates
 from .zygotes import ZygoteHandle
 
 ZYGOTE_SECONDS_MAX = 5.0
@@ -58,6 +59,8 @@ class Agent:
         self._life = Life(self._loop, self._host, self._limits, self._terminating, self._begun)
         self._residents: dict[int, Resident] = {}
         self._zygotes: dict[str, ZygoteHandle] = {}
+        directories = "" if settings.namespaces else settings.temporary
+        self._templates = Templates(self._loop, self._limits, directories, self._from_zygote, self._template_gone)
         self._fallen: list[ZygoteHandle] = []
         self._cleaners: set[int] = set()
         self._closing = False
@@ -112,6 +115,7 @@ class Agent:
             if resident is not None:
                 self._limits.settle(resident)
                 resident.close()
+                self._left(resident)
             self._refuse(request, number, "InstanceSetupFailed", str(error))
 
     def _make(self, request: int, number: int, spec: dict[str, Any]) -> None:
@@ -123,7 +127,8 @@ class Agent:
             return
         if not self._settings.namespaces:
             spec["directory"] = make_directory(self._settings.temporary, number)
-        resident = Resident(number, request, zygote, spec, self._loop)
+        parent = self._templates.of(spec, zygote) if spec.get("preload") else zygote
+        resident = Resident(number, request, parent, spec, self._loop)
         self._residents[number] = resident
         resident.stream, theirs = self._pair(resident, self._life.answered)
         descriptors = [theirs.detach()]
@@ -136,7 +141,7 @@ class Agent:
         start_seconds = int(spec["start_seconds"])
         resident.timer = self._loop.later(start_seconds, lambda: self._too_slow(resident, start_seconds))
         self._limits.impose(resident, spec)
-        zygote.send({"number": number, "spec": spec}, descriptors)
+        parent.send({"number": number, "spec": spec}, descriptors)
 
     def _pair(
         self, resident: Resident, on_frame: Callable[[Resident, int, int, bytes], None]
@@ -157,13 +162,13 @@ class Agent:
 
     def _terminating(self, resident: Resident, grace_seconds: float) -> None:
         """The signals of a stop begin: see that its zygote does its part."""
-        if not self._settings.namespaces:
+        if not self._settings.namespaces or isinstance(resident.zygote, Template):
             self._loop.later(grace_seconds + ZYGOTE_SECONDS_MAX, lambda: self._overdue(resident))
 
     def _overdue(self, resident: Resident) -> None:
-        """Its zygote did not end it: at this level user code can stop a zygote. Without it the rest is ours to end."""
+        """Its zygote did not end it: user code can stop a template, and at level 0 a zygote. Then these have to go."""
         if not resident.gone and resident.zygote.alive:
-            os.kill(resident.zygote.pid, signal.SIGKILL)
+            resident.zygote.kill()
 
     # -- what becomes of instances
 
@@ -205,11 +210,13 @@ class Agent:
     def _from_zygote(self, message: dict[str, Any]) -> None:
         resident = self._residents.get(int(message["number"]))
         if resident is None:
+            self._templates.told(message)
             return
         if "pid" in message:
             resident.memory.pid = int(message["pid"])
             resident.forked_at = self._loop.time()
-            if not message["grouped"]:
+        elif "born" in message:
+            if not message["born"]:  # it could not walk into its group
                 self._limits.outside(resident)
         elif "frozen" in message:
             if message.get("outrun"):  # it forks faster than it can be stopped, and would run on
@@ -235,8 +242,22 @@ class Agent:
             self._host.send(resident.created_frame())
         resident.close()
         del self._residents[resident.number]
+        self._left(resident)
         if resident.directory:
             self._clean(resident.directory)
+
+    def _left(self, resident: Resident) -> None:
+        if isinstance(resident.zygote, Template):
+            self._templates.left(resident.zygote, resident.number)
+
+    def _template_gone(self, template: Template, cause: str, message: str) -> None:
+        """Nothing of a template is left, and so of its instances."""
+        for resident in [one for one in self._residents.values() if one.zygote is template]:
+            if not resident.message:
+                resident.cause, resident.message = cause, message
+            self._ended(resident, None, lost=True)
+        if template.directory:
+            self._clean(template.directory)
 
     def _clean(self, directory: str) -> None:
         """Remove a private directory; one that holds files in a child, because they may be many."""
@@ -285,7 +306,7 @@ class Agent:
         """
         lost = zygote.ready or os.WIFSIGNALED(status)
         for resident in self._residents.values():
-            if resident.zygote is zygote and not resident.ready and not resident.message:
+            if resident.zygote.root is zygote and not resident.ready and not resident.message:
                 words = zygote.last_words().splitlines()
                 resident.cause = "SandboxLost" if lost else "RuntimeMissing"
                 resident.message = "the runtime process ended" + (": " + words[-1] if words else "")
@@ -304,6 +325,8 @@ class Agent:
             self._loop.later(_ORPHAN_PAUSE_SECONDS, self._reap)
             return
         fallen, self._fallen = self._fallen, []
+        for zygote in fallen:
+            self._templates.fallen(zygote)
         for resident in [one for one in self._residents.values() if one.zygote in fallen]:
             self._ended(resident, None, lost=True)
         if self._closing and not any(one.alive for one in self._zygotes.values()) and not self._cleaners:

@@ -1,8 +1,8 @@
 """Groups: an instance's cgroup, where its sandbox was given directories to make some in.
 
 A group bounds memory, processes and CPU of everything an instance starts, and counts them. The instance's first
-process is born in it: its launcher walks in just before it forks (`join`), which costs microseconds, where moving a
-process from outside waits for every CPU of the machine. The directories are seen by agent and zygote only; an instance
+process walks in by itself (`join`) before it does anything else, which costs microseconds, where moving a process from
+outside waits for every CPU of the machine. The directories are seen by agent and zygote only; an instance
 covers them before user code runs (`namespace.furnish`), for the same user could raise its own limits through them.
 
 Control groups of version 1 have a directory per controller, those of version 2 one for all. The freezer of version 1
@@ -303,11 +303,14 @@ def _value(text: bytes, key: bytes) -> int:
     return 0
 
 
-def join(entries: Iterable[str]) -> bool:
-    """Walk into the group behind `entries`, with this process and what it forks; False when that did not work."""
-    for path in entries:
+def join(entries: Iterable[str | int]) -> bool:
+    """Walk into the group behind `entries`, with this process and what it forks; False when that did not work.
+
+    An entry is a path, or a descriptor of one for a process that does not see it, which is closed.
+    """
+    for entry in entries:
         try:
-            fd = os.open(path, os.O_WRONLY)
+            fd = entry if isinstance(entry, int) else os.open(entry, os.O_WRONLY)
             try:
                 os.write(fd, b"0")
             finally:

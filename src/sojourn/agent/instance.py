@@ -8,7 +8,6 @@ goes wrong on the way is told to the agent in one FAILED frame.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import json
 import os
@@ -18,13 +17,14 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from . import frames, kernel, namespace, python_runtime
+from . import frames, kernel, namespace, preloading, python_runtime
 from .failure import StartFailed
-from .zygote import Birth
+from .zygote import Birth, Zygote
 
 _CHANNEL_FD, _CONTROL_FD = 3, 4
 _PYTHON = "python"
 _CONTAINER = "container"
+_TEMPLATE = "template"
 _RUNTIMES = {
     "node": "node_runtime",
     "custom": "custom_runtime",
@@ -49,6 +49,8 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
     own_user: whether the user's processes are all of this account.
 
     """
+    if birth.spec.get("kind") == _TEMPLATE:
+        birth = _be_template(birth, namespaces=namespaces, code=code, own_user=own_user)
     channel = _settle(birth)
     spec = birth.spec
     kind = str(spec.get("kind", _PYTHON))
@@ -56,18 +58,16 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
         module = _runtime(kind)
         root = "/"
         if kind != _CONTAINER:  # whose engine does all this with the image's program; here runs only code of ours
-            root = _move_in(spec, namespaces=namespaces, code=code)
-            _take_environment(spec, root)
-            held = spec.get("held", ())
-            bounds = int(spec["memory_mb"]), int(spec["tmp_mb"])
-            namespace.limit(*bounds, namespaces=namespaces, own_user=own_user, held=held)
-            namespace.confine(must=namespaces)
+            root = _settle_in(spec, namespaces=namespaces, code=code, own_user=own_user)
+            namespace.confine(birth.bounding, must=namespaces)
     except namespace.CodeMissing as error:
         _fail(channel, CODE_MISSING, str(error))
     except (OSError, ImportError) as error:
         _fail(channel, SETUP_FAILED, str(error))
     if kind != _PYTHON:
         _tie(birth)  # preparing it runs user code
+    if spec.get("template"):
+        preloading.reseed()
     try:
         runtime = module.prepare(channel, root, spec)
     except StartFailed as error:
@@ -77,6 +77,28 @@ def live(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> None:
         _tie(birth)
         runtime.serve(_control(birth))
     runtime.serve()
+
+
+def _be_template(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -> Birth:
+    """Become what the instances of a function are forked from; returns only in one of those.
+
+    It gives up its rights as an instance does, but for those over namespaces that it makes itself.
+    """
+    spec, control = birth.spec, _settle(birth)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        root = _settle_in(spec, namespaces=namespaces, code=code, own_user=own_user)
+        if namespaces:
+            namespace.reign()
+        else:
+            namespace.confine(birth.bounding, must=False)
+        _tie(birth)
+        preloading.load(spec["preload"], root)
+    except (OSError, namespace.CodeMissing) as error:
+        preloading.fail(control, "the template of the function cannot be set up: " + str(error))
+    except preloading.PreloadError as error:
+        preloading.fail(control, str(error))
+    return Zygote(control, namespaces=namespaces, announced=True).run()
 
 
 def _runtime(kind: str) -> ModuleType:
@@ -100,15 +122,14 @@ def _settle(birth: Birth) -> socket.socket:
     if birth.channel_fd != _CHANNEL_FD:
         os.dup2(birth.channel_fd, _CHANNEL_FD)
     os.set_inheritable(_CHANNEL_FD, False)
-    kept = _CHANNEL_FD
+    next_fd = _CONTROL_FD
     if birth.control_fd >= 0:
-        kept = _CONTROL_FD
         os.dup2(birth.control_fd, _CONTROL_FD)
         os.set_inheritable(_CONTROL_FD, False)
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib is not loaded here
-        if int(name) > kept and int(name) != birth.go_fd:
-            with contextlib.suppress(OSError):  # the descriptor of the listing itself
-                os.close(int(name))
+        next_fd += 1
+    os.dup2(birth.go_fd, next_fd)
+    birth.go_fd = next_fd
+    kernel.close_from(next_fd + 1)
     kernel.unhide()
     namespace.volunteer_for_oom()
     return socket.socket(fileno=_CHANNEL_FD)
@@ -131,11 +152,24 @@ def _tie(birth: Birth) -> None:
     kernel.die_with_parent()
 
 
+def _settle_in(spec: dict[str, Any], *, namespaces: bool, code: str, own_user: bool) -> str:
+    """Go to the code, with the function's environment and limits; returns its root as user code sees it."""
+    root = _move_in(spec, namespaces=namespaces, code=code)
+    _take_environment(spec, root)
+    bounds = int(spec["memory_mb"]), int(spec["tmp_mb"])
+    namespace.limit(*bounds, namespaces=namespaces, own_user=own_user, held=spec.get("held", ()))
+    return root
+
+
 def _move_in(spec: dict[str, Any], *, namespaces: bool, code: str) -> str:
     """Go to the code; returns its root as user code sees it."""
     digest = str(spec["code_digest"])
     if namespaces:
-        namespace.furnish(digest, int(spec["tmp_mb"]))
+        namespace.part()
+        if spec.get("template"):
+            namespace.refurnish(int(spec["tmp_mb"]))
+        else:
+            namespace.furnish(digest, int(spec["tmp_mb"]))
         if spec.get("offline"):
             namespace.go_offline()
         root = namespace.CODE

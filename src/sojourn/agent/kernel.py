@@ -6,6 +6,7 @@ Thin: a call that fails raises `OSError` with the kernel's reason. What to call 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -22,11 +23,14 @@ CLONE_NEWNET = 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 1, 4, 22, 24
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_SECCOMP = 1, 4, 22
+_PR_CAPBSET_READ, _PR_CAPBSET_DROP = 23, 24
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT = 36, 38, 47
 _PR_CAP_AMBIENT_CLEAR_ALL, _SECCOMP_MODE_FILTER = 4, 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _CAPABILITIES = 64
+_CLOSE_RANGE, _DESCRIPTOR_MAX = 436, 0xFFFFFFFF
+"""The number of the system call is the same on every architecture."""
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _INTERFACE = struct.Struct("16sh14x")
 
@@ -83,6 +87,16 @@ def enter(pid: int, kind: str, flag: int) -> None:
         os.close(fd)
 
 
+def close_from(lowest: int) -> None:
+    """Close every descriptor from `lowest` on."""
+    if _libc.syscall(_CLOSE_RANGE, ctypes.c_uint(lowest), ctypes.c_uint(_DESCRIPTOR_MAX), 0) == 0:
+        return
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - pathlib is not loaded here
+        if int(name) >= lowest:
+            with contextlib.suppress(OSError):  # the descriptor of the listing itself
+                os.close(int(name))
+
+
 def raise_loopback() -> None:
     """Bring up the loopback of this network namespace, which a new one has down."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
@@ -97,11 +111,16 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, data: s
     _check(result, "mount " + target)
 
 
-def drop_capabilities() -> None:
-    """Give up every capability, and the way to get one back by executing a file."""
-    for number in range(_CAPABILITIES):
+def bounding_set() -> list[int]:
+    """The capabilities that this process and its descendants may ever have; to be looked up before many forks."""
+    return [number for number in range(_CAPABILITIES) if _prctl(_PR_CAPBSET_READ, number) == 1]
+
+
+def drop_capabilities(bounding: list[int]) -> None:
+    """Give up every capability, and the way to get one back by executing a file; `bounding` is our bounding set."""
+    for number in bounding:
         if _prctl(_PR_CAPBSET_DROP, number) != 0:
-            break  # past the last capability this kernel knows, or we never had the right to
+            break  # we never had the right to
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
     _check(_libc.capset(header, (ctypes.c_uint32 * 6)()), "capset")

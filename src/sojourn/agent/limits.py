@@ -11,7 +11,7 @@ from typing import Any
 
 from . import frames
 from .engine_group import adopted
-from .groups import Groups
+from .groups import Group, Groups
 from .guard import Guard
 from .loop import Loop
 from .resident import Resident
@@ -28,17 +28,21 @@ class Limits:
         self._guard = Guard(loop, on_over)
 
     def impose(self, resident: Resident, spec: dict[str, Any]) -> None:
-        """Make a group for an instance that is about to be made; `spec` tells it and its launcher."""
+        """Make a group for an instance that is about to be made; `spec` tells it."""
         cpu = spec.get("cpu")
-        cores = float(cpu) if cpu is not None else None
-        group = self._groups.make(resident.memory.limit_bytes, cores)
-        if group is None:
-            return
-        resident.group = group
-        spec["groups"] = group.entries
-        spec["held"] = [one for one in ("memory", "pids") if group.holds(one)]
-        group.watch(self._loop, lambda: self._filled(resident))
-        self._loop.at_turn_end(self._groups.prepare)
+        group = self.enclose(resident.memory.limit_bytes, float(cpu) if cpu is not None else None, spec)
+        if group is not None:
+            resident.group = group
+            group.watch(self._loop, lambda: self._filled(resident))
+
+    def enclose(self, memory_bytes: int, cpu: float | None, spec: dict[str, Any]) -> Group | None:
+        """A group for what is about to be made of `spec`, which is told; None where there is none to be had."""
+        group = self._groups.make(memory_bytes, cpu)
+        if group is not None:
+            spec["groups"] = group.entries
+            spec["held"] = [one for one in ("memory", "pids") if group.holds(one)]
+            self._loop.at_turn_end(self._groups.prepare)
+        return group
 
     def _filled(self, resident: Resident) -> None:
         if resident.group is not None:
@@ -52,7 +56,7 @@ class Limits:
             group.watch(self._loop, lambda: self._filled(resident))
 
     def outside(self, resident: Resident) -> None:
-        """Its launcher could not walk into its group: do without."""
+        """It could not walk into its group: do without."""
         if resident.group is not None:
             resident.group.destroy()
             resident.group = None

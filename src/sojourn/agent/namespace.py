@@ -22,7 +22,8 @@ _MEBIBYTE = 1024 * 1024
 _SHARED_MEMORY_MB_MAX = 64
 FILES_MAX = 100_000
 PROCESSES_MAX = 1024
-_STRICT = seccomp.program(strict=True)
+_STRICT = seccomp.program(seccomp.STRICT)
+_TEMPLATE = seccomp.program(seccomp.TEMPLATE)
 
 
 class CodeMissing(Exception):
@@ -30,8 +31,13 @@ class CodeMissing(Exception):
 
 
 def begin() -> None:
-    """Make the namespaces that our next child will be the first process of."""
-    kernel.unshare(kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
+    """Make the pid namespace that our next child will be the first process of; once in a process."""
+    kernel.unshare(kernel.CLONE_NEWPID)
+
+
+def part() -> None:
+    """Take mounts and ipc of our own."""
+    kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC)
 
 
 def furnish(digest: str, tmp_mb: int) -> None:
@@ -51,13 +57,54 @@ def furnish(digest: str, tmp_mb: int) -> None:
     kernel.mount(source, CODE, None, kernel.MS_BIND)
     read_only = kernel.MS_REMOUNT | kernel.MS_BIND | kernel.MS_RDONLY | private
     kernel.mount(None, CODE, None, read_only)
+    _furnish_own(tmp_mb)
+    # What lies below cannot be unmounted (the kernel locks mounts that came from outside), only covered; without rights
+    # an instance can lift the cover as little as a mount.
+    kernel.mount("tmpfs", ROOM, "tmpfs", private | kernel.MS_NOEXEC | kernel.MS_RDONLY, "mode=000,size=4k")
+
+
+def refurnish(tmp_mb: int) -> None:
+    """Mount what an instance has for itself over what its template has; the code it sees already.
+
+    Raises
+    ------
+    OSError: a mount failed.
+
+    """
+    kernel.mount("none", "/", None, kernel.MS_REC | kernel.MS_PRIVATE)
+    _furnish_own(tmp_mb)
+
+
+def _furnish_own(tmp_mb: int) -> None:
+    private = kernel.MS_NOSUID | kernel.MS_NODEV
     kernel.mount("tmpfs", TEMPORARY, "tmpfs", private, "mode=1777,size=" + str(tmp_mb) + "m")
     shared_mb = min(tmp_mb, _SHARED_MEMORY_MB_MAX)
     kernel.mount("tmpfs", SHARED_MEMORY, "tmpfs", private, "mode=1777,size=" + str(shared_mb) + "m")
     kernel.mount("proc", "/proc", "proc", private | kernel.MS_NOEXEC)
-    # What lies below cannot be unmounted (the kernel locks mounts that came from outside), only covered; without rights
-    # an instance can lift the cover as little as a mount.
-    kernel.mount("tmpfs", ROOM, "tmpfs", private | kernel.MS_NOEXEC | kernel.MS_RDONLY, "mode=000,size=4k")
+
+
+def reign() -> None:
+    """Give up all rights over what is there for rights over a user namespace of our own, which has nothing in it yet.
+
+    Of a template: it runs code of the function's and must still be able to make namespaces for its instances. The
+    rights it has hold for what is made from here on only.
+
+    Raises
+    ------
+    OSError: such a namespace cannot be made here.
+
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    kernel.unshare(kernel.CLONE_NEWUSER)
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        fd = os.open("/proc/self/" + name, os.O_WRONLY)
+        try:
+            os.write(fd, text.encode())
+        finally:
+            os.close(fd)
+    kernel.no_new_privileges()
+    if _TEMPLATE is not None:
+        kernel.filter_system_calls(_TEMPLATE)
 
 
 def go_offline() -> None:
@@ -66,10 +113,13 @@ def go_offline() -> None:
     kernel.raise_loopback()
 
 
-def confine(*, must: bool) -> None:
-    """Give up all rights and filter system calls; with `must` a failure raises `OSError`, else as much as goes."""
+def confine(bounding: list[int], *, must: bool) -> None:
+    """Give up all rights and filter system calls; with `must` a failure raises `OSError`, else as much as goes.
+
+    `bounding` is the bounding set of this process, see `kernel.bounding_set`.
+    """
     try:
-        kernel.drop_capabilities()
+        kernel.drop_capabilities(bounding)
         kernel.no_new_privileges()
         if _STRICT is not None:
             kernel.filter_system_calls(_STRICT)

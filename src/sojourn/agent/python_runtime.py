@@ -25,7 +25,7 @@ from .incoming import Incoming
 from .peak import Peak
 from .python_hooks import Hooks, watch
 from .reporting import Reporting
-from .user_code import encoded, load
+from .user_code import encoded, load, look_in
 
 _EXIT_ON_SIGTERM = 128 + int(signal.SIGTERM)
 
@@ -53,9 +53,7 @@ class PythonRuntime:
         self._busy = False
         self._sending = threading.Lock()
         self._reporting = Reporting(self._send)
-        minor = "python{}.{}".format(*sys.version_info[:2])
-        own = [one for one in sys.path if one.startswith((sys.prefix, sys.base_prefix))]
-        sys.path[:] = [root, "/opt/python", "/opt/python/lib/" + minor + "/site-packages", *own]
+        look_in(root)
         sys.argv = [""]
         sys.stdin = open(0, closefd=False, encoding="utf-8")  # noqa: SIM115 - lives as long as the process
         sys.stdout = _text(1)

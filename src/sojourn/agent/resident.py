@@ -17,7 +17,7 @@ from .lines import Lines
 from .loop import Loop, Timer, exited
 from .output import Output
 from .stream import Stream
-from .zygotes import ZygoteHandle
+from .zygotes import Parent
 
 _LAST_WORDS_BYTES_MAX = 2048
 
@@ -29,7 +29,7 @@ class Resident:
     its output belongs to, 0 for none, or for all that run where several can.
     """
 
-    def __init__(self, number: int, created_by: int, zygote: ZygoteHandle, spec: dict[str, Any], loop: Loop) -> None:
+    def __init__(self, number: int, created_by: int, zygote: Parent, spec: dict[str, Any], loop: Loop) -> None:
         self.number, self.created_by, self.zygote = number, created_by, zygote
         self.directory = str(spec.get("directory", ""))
         self.concurrency = int(spec.get("concurrency", 1))

@@ -1,8 +1,10 @@
 """System call filters, as classic BPF programs.
 
-Two of them. `COARSE` is for the whole sandbox: what neither agent nor functions have any business with. `STRICT` is for
-an instance and adds what only the agent needs to make one (mounts and namespaces). A refused call answers EPERM, as it
-would without the right to it; clone3 answers ENOSYS, so that libc falls back to clone, whose flags a filter can read.
+Three of them. `COARSE` is for the whole sandbox: what neither agent nor functions have any business with. `STRICT` is
+for an instance and adds what only the agent needs to make one (mounts and namespaces). `TEMPLATE` is for the process
+that instances of a function are forked from: of these it may mount, and unshare what an instance has for itself. A
+refused call answers EPERM, as it would without the right to it; clone3 answers ENOSYS, so that libc falls back to
+clone, whose flags a filter can read.
 
 Architectures without a row in `_ARCHITECTURES` get no filter; drivers say so.
 """
@@ -22,6 +24,8 @@ _ARCHITECTURES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
 """Audit number of the architecture, and its column in the tables below."""
 _X32_BIT = 0x40000000
 _NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW… flag, time namespaces included
+_NOT_OF_INSTANCES = 0x16000080  # those of control groups, host names, users and times
+COARSE, STRICT, TEMPLATE = "coarse", "strict", "template"
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 
 _COARSE: dict[str, tuple[int | None, int | None]] = {
@@ -88,8 +92,8 @@ _MAKING: dict[str, tuple[int | None, int | None]] = {
 _CLONE, _CLONE3, _IOCTL = (56, 220), (435, 435), (16, 29)
 
 
-def program(*, strict: bool, machine: str | None = None) -> bytes | None:
-    """The filter for `machine` (as `uname -m` says it, default this one), None when there is none for it."""
+def program(level: str, machine: str | None = None) -> bytes | None:
+    """The filter `level` for `machine` (as `uname -m` says it, default this one), None when there is none for it."""
     found = _ARCHITECTURES.get(machine or os.uname().machine)
     if found is None:
         return None
@@ -103,10 +107,21 @@ def program(*, strict: bool, machine: str | None = None) -> bytes | None:
     ]
     if architecture == _ARCHITECTURES["x86_64"][0]:
         lines += [(_JUMP_GREATER_EQUAL, 0, 1, _X32_BIT), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
-    rows = [*_COARSE.values(), *(_MAKING.values() if strict else ())]
+    making = {} if level == COARSE else dict(_MAKING)
+    if level == TEMPLATE:
+        del making["mount"], making["unshare"]
+    rows = [*_COARSE.values(), *making.values()]
     for number in sorted(row[column] or 0 for row in rows if row[column] is not None):
         lines += [(_JUMP_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERRNO | denied)]
-    if strict:
+    if level == TEMPLATE:
+        lines += [
+            (_JUMP_EQUAL, 0, 4, _MAKING["unshare"][column] or 0),
+            (_LOAD, 0, 0, _AT_ARGUMENT_0),
+            (_JUMP_ANY_BIT, 0, 1, _NOT_OF_INSTANCES),
+            (_RETURN, 0, 0, _ERRNO | denied),
+            (_RETURN, 0, 0, _ALLOW),
+        ]
+    if level != COARSE:
         lines += [(_JUMP_EQUAL, 0, 1, _CLONE3[column]), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
         lines += [
             (_JUMP_EQUAL, 0, 4, _CLONE[column]),

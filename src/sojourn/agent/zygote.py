@@ -4,9 +4,10 @@ It stays single-threaded, runs no user code, and is the parent of its instances:
 signals them, and a number is never signalled after it was reaped. Requests come from the agent over a socket that keeps
 messages apart, with an instance's descriptors attached.
 
-With namespaces an instance is made by way of a launcher, because the namespaces of `unshare` begin with the next child:
-the zygote forks the launcher, the launcher unshares and forks the instance and goes, and the instance becomes the
-zygote's child (it adopts orphans). Waiting for the instance then proves that its whole pid namespace is empty.
+With namespaces an instance is made by way of a launcher, because the pid namespace of `unshare` begins with the next
+child: the zygote forks the launcher, the launcher unshares and forks the instance and goes, and the instance becomes
+the zygote's child (it adopts orphans). Waiting for the instance then proves that its whole pid namespace is empty.
+(Without a launcher the zygote would have to go back to its own pid namespace, which takes rights over that.)
 
 Without namespaces the tree is ended by hand: whatever loses its parent becomes a child of the instance while that
 lives, and of the zygote when it is gone, where a child that is no instance is an orphan and is killed with its tree.
@@ -28,7 +29,7 @@ from .loop import Loop
 from .standstill import Standstill
 
 MESSAGE_BYTES_MAX = 192 * 1024
-_DESCRIPTORS_MAX = 3
+_DESCRIPTORS_MAX = 16
 _ORPHAN_PAUSE_SECONDS = 0.005
 _STEPS_AT_ONCE = 4
 _STEP_PAUSE_SECONDS = 0.001
@@ -39,8 +40,10 @@ _STEPS_MAX = 500
 class Birth:
     """What a fresh instance knows: its specification and its descriptors, socket, output and perhaps PreStop's."""
 
-    def __init__(self, spec: dict[str, Any], descriptors: list[int], go_fd: int, keep: object) -> None:
-        self.spec, self.go_fd = spec, go_fd
+    def __init__(
+        self, spec: dict[str, Any], descriptors: list[int], go_fd: int, bounding: list[int], keep: object
+    ) -> None:
+        self.spec, self.go_fd, self.bounding = spec, go_fd, bounding
         self.channel_fd, self.output_fd = descriptors[:2]
         self.control_fd = descriptors[2] if len(descriptors) > 2 else -1  # noqa: PLR2004 - the third, if there is one
         self._keep = keep
@@ -48,10 +51,15 @@ class Birth:
 
 
 class Zygote:
-    """Forks and ends instances for the agent at the other end of `control`."""
+    """Forks and ends instances for the agent at the other end of `control`.
 
-    def __init__(self, control: socket.socket, *, namespaces: bool) -> None:
-        self._control, self._namespaces = control, namespaces
+    With `announced` this is a template (see `templates`), and an instance says itself that it is born, so that the
+    agent has its number from the kernel: in a pid namespace of ours we do not know it, and would not be believed.
+    """
+
+    def __init__(self, control: socket.socket, *, namespaces: bool, announced: bool = False) -> None:
+        self._control, self._namespaces, self._announced = control, namespaces, announced
+        self._bounding = kernel.bounding_set()
         self._loop = Loop()
         self._pids: dict[int, int] = {}
         self._dead: list[tuple[int, int, int]] = []
@@ -108,53 +116,61 @@ class Zygote:
 
     def _create(self, number: int, spec: dict[str, Any], descriptors: list[int]) -> None:
         go_read, go_write = os.pipe()
-        launcher, grouped = 0, True
+        entries = [descriptors.pop() for _ in range(int(spec.get("entries", 0)))]
+        launcher = 0
         try:
-            pid, launcher, grouped = self._fork_apart(spec) if self._namespaces else (os.fork(), 0, True)
+            pid, launcher = self._fork()
         except OSError as error:
             self._say(number=number, failed=str(error))
             pid = -1
         if pid == 0:
+            self._begin(number, spec, entries)
             os.close(go_write)
-            self._birth = Birth(spec, descriptors, go_read, self)
+            self._birth = Birth(spec, descriptors, go_read, self._bounding, self)
             self._loop.ended = True
             return
         if pid > 0:
             self._pids[pid] = number
-            self._say(number=number, pid=pid, grouped=grouped)
+            if not self._announced:
+                self._say(number=number, pid=pid)
             if launcher:
                 os.waitpid(launcher, 0)
             os.write(go_write, b"g")
-        for fd in (*descriptors, go_read, go_write):
+        for fd in (*descriptors, *entries, go_read, go_write):
             os.close(fd)
 
-    @staticmethod
-    def _fork_apart(spec: dict[str, Any]) -> tuple[int, int, bool]:
-        """Fork an instance as the first process of new namespaces, in its group.
+    def _begin(self, number: int, spec: dict[str, Any], entries: list[int]) -> None:
+        """Be a fresh instance: walk into the group, whose files may lie open in `entries`, and announce it."""
+        grouped = groups.join(entries or spec.get("groups", ()))
+        if not grouped:
+            spec["groups"] = spec["held"] = ()
+        if self._announced or not grouped:
+            self._say(number=number, born=grouped)
 
-        Returns like `os.fork`, with the launcher's pid, and whether the group could be entered. One that could not is
-        taken out of `spec`, so that the instance knows.
+    def _fork(self) -> tuple[int, int]:
+        """Like `os.fork`, with the first process of a pid namespace as the child where there are namespaces.
+
+        The second number is the launcher's, which is to be waited for, 0 for none.
 
         Raises
         ------
-        OSError: the namespaces or a process could not be made.
+        OSError: the namespace or a process could not be made.
 
         """
+        if not self._namespaces:
+            return os.fork(), 0
         told_read, told_write = os.pipe()
         launcher = os.fork()
         if launcher == 0:
-            told, outside = b"0", b""
+            told = b"0"
             try:
-                if not groups.join(spec.get("groups", ())):
-                    spec["groups"] = spec["held"] = ()
-                    outside = b" outside"
                 namespace.begin()
                 pid = os.fork()
                 if pid == 0:
                     os.close(told_read)
                     os.close(told_write)
-                    return 0, 0, True
-                told = str(pid).encode() + outside
+                    return 0, 0
+                told = str(pid).encode()
             except OSError as error:
                 told = str(error).encode()
             os.write(told_write, told)
@@ -162,11 +178,10 @@ class Zygote:
         os.close(told_write)
         with os.fdopen(told_read, "rb") as file:
             told = file.read()
-        number, _, outside = told.partition(b" ")
-        if not number.isdigit():
+        if not told.isdigit():
             os.waitpid(launcher, 0)
             raise OSError(told.decode() or "the launcher died")
-        return int(number), launcher, not outside
+        return int(told), launcher
 
     def _signal(self, number: int, which: int) -> None:
         for pid, known in self._pids.items():

@@ -2,18 +2,41 @@
 
 from __future__ import annotations
 
-import array
-import json
 import os
-import socket
+import signal
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from .loop import Loop
-from .zygote import MESSAGE_BYTES_MAX
+from .messages import Messages
 
 _CONTROL_FD = 3
 _WORDS_BYTES_MAX = 4096
+
+
+class Parent(Protocol):
+    """What instances are forked from, as the agent sees it: a zygote, or a template that a zygote made."""
+
+    pid: int
+    ready: bool
+    alive: bool
+
+    @property
+    def root(self) -> ZygoteHandle:
+        """The zygote that it stands or falls with."""
+        ...
+
+    def send(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        """Send `message`; the descriptors are closed once they are on their way."""
+        ...
+
+    def kill(self) -> None:
+        """End it at once."""
+        ...
+
+    def last_words(self) -> str:
+        """Why it could not start."""
+        ...
 
 
 class ZygoteHandle:
@@ -34,9 +57,9 @@ class ZygoteHandle:
         self.executable = executable
         self.ready = False
         self.alive = True
-        self._loop, self._on_message = loop, on_message
-        self._waiting: list[tuple[bytes, list[int]]] = []
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._on_message = on_message
+        self._messages = Messages(loop, self._said, lambda: None)
+        theirs = self._messages.theirs
         self._words_fd, words = os.pipe()
         empty = os.open(os.devnull, os.O_RDWR)
         actions = [
@@ -51,32 +74,23 @@ class ZygoteHandle:
             command = [executable, "-I", "-S", *arguments]
             self.pid = os.posix_spawn(executable, command, dict(os.environ), file_actions=actions)
         except OSError:
-            self._control.close()
+            self._messages.close()
             os.close(self._words_fd)
             raise
         finally:
             theirs.close()
             os.close(words)
             os.close(empty)
-        self._control.setblocking(False)
         os.set_blocking(self._words_fd, False)
-        loop.watch(self._control.fileno(), self._ready)
+
+    @property
+    def root(self) -> ZygoteHandle:
+        """Itself."""
+        return self
 
     def send(self, message: dict[str, Any], descriptors: list[int]) -> None:
-        """Send `message`; the descriptors are closed here once they are on their way.
-
-        Raises
-        ------
-        ValueError: it is too long for one message.
-
-        """
-        data = json.dumps(message).encode()
-        if len(data) > MESSAGE_BYTES_MAX:
-            for fd in descriptors:
-                os.close(fd)
-            raise ValueError("the instance's specification has " + str(len(data)) + " bytes")
-        self._waiting.append((data, descriptors))
-        self._flush()
+        """Send `message`, see `Messages.send`."""
+        self._messages.send(message, descriptors)
 
     def last_words(self) -> str:
         """What it wrote before it was ready: why it could not start."""
@@ -87,52 +101,21 @@ class ZygoteHandle:
 
     def hang_up(self) -> None:
         """Tell it to end its instances and go, and wait for its end as a child's."""
-        self._loop.unwatch(self._control.fileno())
-        self._control.shutdown(socket.SHUT_RDWR)
+        self._messages.hang_up()
+
+    def kill(self) -> None:
+        """End it at once; what it leaves behind becomes ours."""
+        os.kill(self.pid, signal.SIGKILL)
 
     def close(self) -> None:
         """Let go of one that is dead."""
-        self.alive = False
-        if self._control.fileno() >= 0:
-            self._loop.unwatch(self._control.fileno())
-            self._control.close()
-            os.close(self._words_fd)
-        for _, descriptors in self._waiting:
-            for fd in descriptors:
-                os.close(fd)
-        self._waiting.clear()
-
-    def _flush(self) -> None:
-        while self._waiting and self.alive:
-            data, descriptors = self._waiting[0]
-            ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-            try:
-                self._control.sendmsg([data], ancillary)
-            except BlockingIOError:
-                break
-            except OSError:
-                return  # it is dead; its end is noticed as a child's
-            self._waiting.pop(0)
-            for fd in descriptors:
-                os.close(fd)
         if self.alive:
-            self._loop.watch(self._control.fileno(), self._ready, write=bool(self._waiting))
+            self.alive = False
+            self._messages.close()
+            os.close(self._words_fd)
 
-    def _ready(self, _: int) -> None:
-        if self._waiting:
-            self._flush()
-        while self.alive:
-            try:
-                data = self._control.recv(MESSAGE_BYTES_MAX)
-            except BlockingIOError:
-                return
-            except OSError:
-                data = b""
-            if not data:
-                self._loop.unwatch(self._control.fileno())
-                return
-            message = json.loads(data)
-            if "ready" in message:
-                self.ready = True
-            else:
-                self._on_message(message)
+    def _said(self, message: dict[str, Any], _sender: int) -> None:
+        if "ready" in message:
+            self.ready = True
+        else:
+            self._on_message(message)

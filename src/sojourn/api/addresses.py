@@ -10,13 +10,11 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl
 
-from starlette.routing import Route
-from starlette.types import Receive, Scope
-
+from sojourn import httpevent
 from sojourn.agent import frames
 from sojourn.errors import AccessDenied, FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
 from sojourn.function import AccessKey, Function
-from sojourn.httpevent import Request, Response, clean, event_of, response_of
+from sojourn.httpevent import Response, clean, event_of, response_of
 from sojourn.older_signature import ACCESS_KEY
 from sojourn.refusals import FunctionDisabled, TriggerNotFound
 from sojourn.task import Failure
@@ -30,6 +28,8 @@ from .call import Call, read_body
 from .commands import invocations
 from .dialect import NATIVE
 from .operation import Operation
+from .request import Request
+from .routing import Route
 from .v2016_08_15 import DIALECT as OLDER
 
 BAD_GATEWAY = 502
@@ -51,37 +51,30 @@ class Address(Operation):
         super().__init__(backend, authentication, _unused, invocations.payload_limit)
         self._prefix = prefix
 
-    async def _answer(self, scope: Scope, receive: Receive, number: int) -> Answer:
-        headers = single_headers(scope["headers"])
-        names = scope["path_params"]
-        account_id = names.get("account") or self._account_of(scope, headers)
+    async def _answer(self, request: Request) -> Answer:
+        headers = single_headers(request.headers)
+        names = request.names
+        account_id = names.get("account") or self._account_of(request, headers)
         service, _, qualifier = names["service" if "service" in names else "function"].partition(".")
         name = f"{service}${names['function']}" if "service" in names else service
         trigger = self._trigger(account_id, name, qualifier)
-        key, digest = self._caller(scope, headers, trigger, account_id)
+        key, digest = self._caller(request, headers, trigger, account_id)
         if trigger is None or key.account_id != account_id:  # to others, what is not theirs is not there
             raise TriggerNotFound(name, "http")
         if trigger.http.disable_url_internet:
             raise AccessDenied("access denied: the address of this function is closed (disableURLInternet)")
-        if scope["method"] not in trigger.http.methods:
-            raise PathNotSupported(scope["method"], scope["path"][:200], 405)
+        if request.method not in trigger.http.methods:
+            raise PathNotSupported(request.method, request.path[:200], 405)
         what, limit_bytes = self._limit(headers)
-        body = await read_body(headers, receive, what, limit_bytes, digest)
-        call = Call(
-            self._backend,
-            key,
-            number=number,
-            scope={**scope, "path_params": {"function": name}, "query_string": b""},
-            headers=headers,
-            body=body,
-            receive=receive,
-            dialect=NATIVE,
-        )
-        version = self._backend.catalog.qualified(account_id, name, qualifier or trigger.qualifier, number)
+        body = await read_body(headers, request, what, limit_bytes, digest)
+        asked = self._asked(request, headers, body, account_id)
+        request.names, request.query = {"function": name}, b""  # the rest of both is the function's
+        call = Call(self._backend, key, request, headers=headers, body=body, dialect=NATIVE)
+        version = self._backend.catalog.qualified(account_id, name, qualifier or trigger.qualifier, request.number)
         if version.disabled is not None:
             raise FunctionDisabled(name, version.disabled.reason)
-        served = await self._served(call, version, qualifier or trigger.qualifier, self._request(call, scope))
-        if self._backend.hosts.allows(headers.get(b"host", b""), scope.get("server")):
+        served = await self._served(call, version, qualifier or trigger.qualifier, asked)
+        if self._backend.hosts.allows(headers.get(b"host", b""), request.server):
             return served._replace(headers=(*served.headers, _SANDBOXED))
         return served
 
@@ -92,21 +85,21 @@ class Address(Operation):
             return None
 
     def _caller(
-        self, scope: Scope, headers: dict[bytes, bytes], trigger: Trigger | None, account_id: str
+        self, request: Request, headers: dict[bytes, bytes], trigger: Trigger | None, account_id: str
     ) -> tuple[AccessKey, bytes | None]:
         """Who asks, and what the body's digest must be; who has not signed is not told what is there."""
         if trigger is not None and trigger.http.auth_type == ANONYMOUS:
             return AccessKey(id=ANONYMOUS, secret="", account_id=account_id, created_at=0), None
-        proof = self._authentication.check(scope, headers)
+        proof = self._authentication.check(request, headers)
         return proof.key, proof.digest
 
-    def _account_of(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
+    def _account_of(self, request: Request, headers: dict[bytes, bytes]) -> str:
         """Whose function it is, where the path does not say it: the key's, the hint's, or the only account's."""
         rest = headers.get(b"authorization", b"").partition(b" ")[2]
         credential = _CREDENTIAL.search(rest)
         word = (credential[1] if credential else rest.partition(b":")[0]).decode("latin-1").strip()
         if not word:
-            word = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(ACCESS_KEY, "")
+            word = dict(parse_qsl(request.query.decode("latin-1"))).get(ACCESS_KEY, "")
         key = self._backend.catalog.key(word)
         hint = headers.get(b"x-fc-account-id", b"").decode("latin-1")
         accounts = self._backend.catalog.accounts()
@@ -120,22 +113,22 @@ class Address(Operation):
             return ""  # nobody's: its signature is going to be refused
         raise MissingHeader("X-Fc-Account-Id")
 
-    def _request(self, call: Call, scope: Scope) -> Request:
-        raw = scope["raw_path"].decode("latin-1").split("/", self._prefix + 1)
-        return Request(
-            account_id=call.account_id,
-            request_id=call.request_id,
-            method=scope["method"],
+    def _asked(self, request: Request, headers: dict[bytes, bytes], body: bytes, account_id: str) -> httpevent.Request:
+        raw = request.raw_path.decode("latin-1").split("/", self._prefix + 1)
+        return httpevent.Request(
+            account_id=account_id,
+            request_id=request.request_id,
+            method=request.method,
             path="/" + (raw[self._prefix + 1] if len(raw) > self._prefix + 1 else ""),
-            query=scope["query_string"].decode("latin-1"),
-            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in call.headers.items()},
-            body=call.body,
-            source_ip=(scope.get("client") or ("",))[0],
-            host=call.headers.get(b"host", b"").decode("latin-1"),
+            query=request.query.decode("latin-1"),
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()},
+            body=body,
+            source_ip=request.client,
+            host=headers.get(b"host", b"").decode("latin-1"),
             at=self._backend.clock.now(),
         )
 
-    async def _served(self, call: Call, version: Function, qualifier: str, request: Request) -> Answer:
+    async def _served(self, call: Call, version: Function, qualifier: str, request: httpevent.Request) -> Answer:
         if invocations.is_async(call.headers):
             call.body = event_of(request)
             return await invocations.submitted(call, version, qualifier)
@@ -164,7 +157,7 @@ def _answered(response: Response, told: tuple[tuple[bytes, bytes], ...]) -> Answ
     return Answer(response.status, b"" if bodiless else response.body, kind, tuple(headers))
 
 
-def _packed(request: Request) -> bytes:
+def _packed(request: httpevent.Request) -> bytes:
     """The request for the program itself."""
     path = request.path + (f"?{request.query}" if request.query else "")
     head: dict[str, object] = {"method": request.method, "path": path, "headers": request.forwarded()}

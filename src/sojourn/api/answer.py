@@ -1,15 +1,18 @@
 """What goes back to a caller: a status, a body, and the headers that every answer of ours carries.
 
-An empty body has no Content-Type: some official clients parse whatever is labelled as JSON, an empty text too.
+An empty body has no Content-Type: some official clients parse whatever is labelled as JSON, an empty text too. How an
+answer is spelled on the wire is here too; when it is sent, and what follows it, is left to `protocol`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from functools import lru_cache
+from http import HTTPStatus
 from typing import NamedTuple, Protocol
 
 import orjson
-from starlette.types import Send
 
 JSON = b"application/json"
 PROBLEM = b"application/problem+json"
@@ -19,6 +22,11 @@ REQUEST_ID = b"x-fc-request-id"
 NO_CONTENT = 204
 
 Header = tuple[bytes, bytes]
+
+_STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus}
+_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_CONTROLS = bytes(code for code in (*range(32), 127) if code != ord("\t"))
+_PER_LINE = len(b"\r\n")
 
 
 class Stream(Protocol):
@@ -63,8 +71,30 @@ def headers_of(answer: Answer, request_id: str) -> list[Header]:
     return headers
 
 
-async def send(answer: Answer, request_id: str, to: Send) -> None:
-    """Put `answer`, which has a body, on the wire; `streaming` sends those that have a stream."""
-    headers = headers_of(answer, request_id)
-    await to({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await to({"type": "http.response.body", "body": answer.body})
+def head(status: int, date: bytes, headers: list[Header]) -> bytes:
+    """The head of an answer as it goes over the wire.
+
+    Parameters
+    ----------
+    status: its status.
+    date: the line that says the time, see `date_line`.
+    headers: all others.
+
+    Raises
+    ------
+    ValueError: a header is none, or holds what would begin another line.
+
+    """
+    for name, _ in headers:
+        _check_name(name)
+    lines = b"".join([b"%b: %b\r\n" % each for each in headers])
+    if len(lines) - len(lines.translate(None, _CONTROLS)) != _PER_LINE * len(headers):
+        raise ValueError("a header of the answer holds a control character")
+    first = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    return b"%b%b%b\r\n" % (first, date, lines)
+
+
+@lru_cache(maxsize=512)
+def _check_name(name: bytes) -> None:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a header")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from sojourn import older_signature
@@ -32,6 +32,8 @@ from sojourn.refusals import SignInNeeded
 from sojourn.sessions import CSRF_HEADER, Sessions, check_csrf, name_in
 from sojourn.signature import Nonces, check_window, parse_authorization, verify
 from sojourn.tokens import Tokens
+
+from .request import Request
 
 _ONCE = (b"authorization", b"host", b"content-", b"transfer-encoding", b"x-acs-", b"x-fc-")
 """Headers that must not come twice: two readers could believe two different ones."""
@@ -68,8 +70,8 @@ class Authentication:
         self._sessions, self._hosts = sessions, hosts
         self._nonces: dict[str, Nonces] = {}
 
-    def check(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Proof:
-        """The key that signed the request of `scope`, or what stands for it when it came with an access token.
+    def check(self, request: Request, headers: Mapping[bytes, bytes]) -> Proof:
+        """The key that signed the request of `request`, or what stands for it when it came with an access token.
 
         Raises
         ------
@@ -77,28 +79,28 @@ class Authentication:
         InvalidArgument, MissingHeader: what should say so is not as it must be.
 
         """
-        proof = self._checked(scope, headers)
+        proof = self._checked(request, headers)
         hint = headers.get(b"x-fc-account-id")
         if hint and hint.decode("latin-1") != proof.key.account_id:
             raise AccessDenied("x-fc-account-id names another account than that of the access key")
         return proof
 
-    def _checked(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Proof:
-        path: str = scope["path"]
+    def _checked(self, request: Request, headers: Mapping[bytes, bytes]) -> Proof:
+        path: str = request.path
         scheme = headers.get(b"authorization", b"").partition(b" ")[0]
         if scheme == older_signature.FC and path.startswith(_OLDER):
-            return Proof(self._fc(scope, headers), None)
+            return Proof(self._fc(request, headers), None)
         if scheme == older_signature.ACS and path.startswith(_ROA):
-            return Proof(self._acs(scope, headers), None)
+            return Proof(self._acs(request, headers), None)
         if scheme.lower() == _BEARER and path.startswith(_BY_TOKEN):
             return Proof(self._bearer(headers), None)
-        if not scheme and path.startswith(_BY_URL) and b"x-fc-signature=" in scope["query_string"]:
-            return Proof(self._url(scope, headers), None)
+        if not scheme and path.startswith(_BY_URL) and b"x-fc-signature=" in request.query:
+            return Proof(self._url(request, headers), None)
         if not scheme and path.startswith(_BY_SESSION) and name_in(headers.get(b"cookie")):
-            return Proof(self._session(scope, headers), None)
-        return Proof(self._acs3(scope, headers), headers[b"x-acs-content-sha256"].strip())
+            return Proof(self._session(request, headers), None)
+        return Proof(self._acs3(request, headers), headers[b"x-acs-content-sha256"].strip())
 
-    def _acs3(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def _acs3(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
         credential = parse_authorization(headers)
         now_seconds = self._clock.now() / MICROSECONDS_PER_SECOND
         stamp = check_window(headers, now_seconds)
@@ -108,9 +110,9 @@ class Authentication:
                 credential,
                 key.secret if key is not None else None,
                 headers,
-                method=scope["method"].encode(),
-                raw_path=scope["raw_path"],
-                query=scope["query_string"],
+                method=request.method.encode(),
+                raw_path=request.raw_path,
+                query=request.query,
             )
         except SignatureMismatch:
             if key is None:
@@ -120,22 +122,22 @@ class Authentication:
         self._once(key, headers[b"x-acs-signature-nonce"], stamp, now_seconds)
         return key
 
-    def _fc(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def _fc(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
         older_signature.check_date(headers, self._clock.now() / MICROSECONDS_PER_SECOND)
         claim = older_signature.parse_fc(
             headers,
-            method=scope["method"].encode(),
-            path=scope["raw_path"],
-            query=scope["query_string"],
-            proxied=scope["path"].startswith(_PROXIED),
+            method=request.method.encode(),
+            path=request.raw_path,
+            query=request.query,
+            proxied=request.path.startswith(_PROXIED),
         )
         return self._claimed(claim, headers.get(b"x-fc-security-token"))
 
-    def _acs(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def _acs(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
         now_seconds = self._clock.now() / MICROSECONDS_PER_SECOND
         stamp = older_signature.check_date(headers, now_seconds)
         claim = older_signature.parse_acs(
-            headers, method=scope["method"].encode(), path=scope["raw_path"], query=scope["query_string"]
+            headers, method=request.method.encode(), path=request.raw_path, query=request.query
         )
         key = self._claimed(claim, headers.get(b"x-acs-security-token"))
         nonce = headers.get(b"x-acs-signature-nonce")
@@ -144,25 +146,25 @@ class Authentication:
         self._once(key, nonce, stamp, now_seconds)
         return key
 
-    def _url(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def _url(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
         claim = older_signature.parse_url(
             headers,
-            method=scope["method"].encode(),
-            path=scope["raw_path"],
-            query=scope["query_string"],
+            method=request.method.encode(),
+            path=request.raw_path,
+            query=request.query,
             now_seconds=self._clock.now() / MICROSECONDS_PER_SECOND,
         )
-        token = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get(older_signature.TOKEN)
+        token = dict(parse_qsl(request.query.decode("latin-1"))).get(older_signature.TOKEN)
         return self._claimed(claim, token.encode() if token else None)
 
     def _bearer(self, headers: Mapping[bytes, bytes]) -> AccessKey:
         return _as_key(self._tokens.resolve(headers[b"authorization"].partition(b" ")[2].strip().decode("latin-1")))
 
-    def _session(self, scope: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> AccessKey:
+    def _session(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
         """The token that a browser's session was opened with, as long as it counts."""
-        self._hosts.check(headers, scope.get("server"))
+        self._hosts.check(headers, request.server)
         session = self._sessions.find(headers[b"cookie"])
-        check_csrf(session, scope["method"], headers.get(CSRF_HEADER))
+        check_csrf(session, request.method, headers.get(CSRF_HEADER))
         try:
             return _as_key(self._tokens.counted(session.token.digest))
         except AccessTokenInvalid:

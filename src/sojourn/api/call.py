@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
-from starlette.types import Receive
 
-from sojourn import identity
 from sojourn.errors import InvalidArgument, PayloadTooLarge, ServiceUnavailable, SignatureMismatch
 from sojourn.function import AccessKey
 
 from .backend import Backend
 from .dialect import Dialect
+from .request import Request
 
 BODY_SECONDS_MAX = 300
 JSON_DEPTH_MAX = 100
@@ -30,41 +28,35 @@ HASHED_AT_ONCE_BYTES = 1024 * 1024
 _BOOLEANS = {"true": True, "false": False}
 
 
-class ClientGone(Exception):
-    """Nobody waits for the answer any more."""
-
-
 class Call:
     """What a handler gets.
 
     `dialect` is the generation of the API that it is made in. `key` is the caller's access key, `number` this
     request's, `path` the parameters of the path, `headers` the headers by lower-case name, `query` the query parameters
-    that have a value, `body` the whole body. `receive` tells when the caller goes away.
+    that have a value, `body` the whole body. `request.gone()` tells when the caller goes away.
     """
 
-    __slots__ = ("backend", "body", "dialect", "headers", "key", "number", "path", "query", "receive")
+    __slots__ = ("backend", "body", "dialect", "headers", "key", "number", "path", "query", "request")
 
     def __init__(
         self,
         backend: Backend,
         key: AccessKey,
+        request: Request,
         *,
-        number: int,
-        scope: Mapping[str, Any],
         headers: Mapping[bytes, bytes],
         body: bytes,
-        receive: Receive,
         dialect: Dialect,
     ) -> None:
-        self.backend, self.key, self.number, self.dialect = backend, key, number, dialect
-        self.headers, self.body, self.receive = headers, body, receive
-        self.path: Mapping[str, str] = scope["path_params"]
-        self.query: Mapping[str, str] = _query(scope["query_string"]) if scope["query_string"] else {}
+        self.backend, self.key, self.request, self.dialect = backend, key, request, dialect
+        self.headers, self.body, self.number = headers, body, request.number
+        self.path = request.names
+        self.query: Mapping[str, str] = _query(request.query) if request.query else {}
 
     @property
     def request_id(self) -> str:
         """The name of this request."""
-        return identity.request_id(self.number)
+        return self.request.request_id
 
     @property
     def account_id(self) -> str:
@@ -91,12 +83,6 @@ class Call:
 
         """
         return decode_object(self.body)
-
-
-async def gone(receive: Receive) -> None:
-    """Return when the caller goes away; for requests whose body was read."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def decode_object(body: bytes) -> dict[str, object]:
@@ -153,14 +139,14 @@ def boolean(field: str, text: str | None, *, default: bool = False) -> bool:
 
 
 async def read_body(
-    headers: Mapping[bytes, bytes], receive: Receive, what: str, limit_bytes: int, digest: bytes | None
+    headers: Mapping[bytes, bytes], request: Request, what: str, limit_bytes: int, digest: bytes | None
 ) -> bytes:
     """The whole body, at most `limit_bytes`, which is what the signed digest says it is.
 
     Parameters
     ----------
     headers: by lower-case name.
-    receive: gives the body's pieces.
+    request: whose body.
     what: what the body is, for the error message.
     limit_bytes: its bound.
     digest: the SHA-256 in hex that was signed, None when none was.
@@ -176,40 +162,35 @@ async def read_body(
     declared = headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared[:18]) > limit_bytes:
         raise PayloadTooLarge(what, int(declared[:18]), limit_bytes)
-    message = await receive()
-    body = message.get("body", b"")
-    if message.get("more_body"):
+    if request.whole:
+        body = await request.piece()
+    else:
         try:
             async with asyncio.timeout(BODY_SECONDS_MAX):
-                body = await _rest(body, receive, what, limit_bytes)
+                body = await _pieces(request, what, limit_bytes)
         except TimeoutError:
             raise ServiceUnavailable(f"{what} did not arrive within {BODY_SECONDS_MAX} seconds") from None
-    elif message["type"] != "http.request":
-        raise ClientGone
     if len(body) > limit_bytes:
         raise PayloadTooLarge(what, len(body), limit_bytes)
     if digest is None:
-        return bytes(body)
+        return body
     if len(body) > HASHED_AT_ONCE_BYTES:
         found = await asyncio.to_thread(lambda: hashlib.sha256(body).hexdigest())
     else:
         found = hashlib.sha256(body).hexdigest()
     if found.encode() != digest:
         raise SignatureMismatch("x-acs-content-sha256 is not the SHA-256 of the body")
-    return bytes(body)
+    return body
 
 
-async def _rest(first: bytes, receive: Receive, what: str, limit_bytes: int) -> bytes:
-    pieces, size, more = [first], len(first), True
-    while more:
+async def _pieces(request: Request, what: str, limit_bytes: int) -> bytes:
+    """All pieces of a body; no more are asked for than its bound allows."""
+    pieces, size = list[bytes](), 0
+    while piece := await request.piece():
+        pieces.append(piece)
+        size += len(piece)
         if size > limit_bytes:
             raise PayloadTooLarge(what, size, limit_bytes)
-        message = await receive()
-        if message["type"] != "http.request":
-            raise ClientGone
-        pieces.append(message.get("body", b""))
-        size += len(pieces[-1])
-        more = message.get("more_body", False)
     return b"".join(pieces)
 
 

@@ -53,6 +53,11 @@ def of_surprise(error: Exception, request_id: str, *, problem: bool = False) -> 
     return _answer(status, INTERNAL_CODE, INTERNAL_MESSAGE, request_id, problem=SojournError() if problem else None)
 
 
+def refusal(status: int, message: str, request_id: str) -> Answer:
+    """The answer to what is no request at all."""
+    return _answer(status, InvalidArgument.code, message, request_id, problem=None)
+
+
 def document(code: str, message: str, request_id: str) -> dict[str, object]:
     """The body that clients of every generation can read."""
     return {"Code": code, "Message": message, "RequestId": request_id, "ErrorCode": code, "ErrorMessage": message}

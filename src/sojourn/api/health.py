@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
-
 from sojourn import __version__
 from sojourn.errors import ServiceUnavailable
 
 from . import answer, errors
 from .answer import Answer
 from .backend import Backend
+from .request import Request
+from .routing import Route
 
 PATHS = ("/livez", "/readyz", "/version")
 
 
 class Health:
-    """One of the three as an ASGI application."""
+    """One of the three as an endpoint."""
 
     def __init__(self, backend: Backend, path: str) -> None:
         self._backend, self._path = backend, path
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, request: Request) -> Answer:
         """Answer it."""
-        del scope, receive
-        request_id = self._backend.request_id()
-        await answer.send(self._answer(request_id), request_id, send)
-
-    def _answer(self, request_id: str) -> Answer:
         if self._path == "/version":
             versions = ["2023-03-30", "2021-04-06", "2016-08-15", "v1"]
             return answer.of_json({"name": "sojourn", "version": __version__, "apiVersions": versions})
         if self._path == "/readyz" and not self._backend.ready():
-            return errors.of_error(ServiceUnavailable("the server is starting or draining"), request_id)
+            return errors.of_error(ServiceUnavailable("the server is starting or draining"), request.request_id)
         return answer.of_json({"status": "ok"})
 
 

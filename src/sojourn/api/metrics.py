@@ -11,20 +11,18 @@ import platform
 from collections import Counter
 from collections.abc import Callable
 
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
-
 from sojourn import __version__, identity
 from sojourn.clock import MICROSECONDS_PER_SECOND
 from sojourn.errors import AccessDenied
 from sojourn.metrics import CONTENT_TYPE, Labels, Page
 from sojourn.task import TERMINAL, Status
 
-from . import answer
 from .answer import Answer
 from .backend import Backend
 from .call import Call
 from .operation import Handler, Limit, Operation, small
+from .request import Request
+from .routing import Route
 
 PATH = "/metrics"
 
@@ -37,20 +35,19 @@ async def get_metrics(call: Call) -> Answer:
 
 
 class Metrics:
-    """The page as an ASGI application; `signed` answers those who come without the token."""
+    """The page as an endpoint; `signed` answers those who come without the token."""
 
     def __init__(self, backend: Backend, signed: Operation) -> None:
         self._backend, self._signed = backend, signed
         token = backend.settings.metrics_token
         self._expected = f"Bearer {token}".encode() if token else b""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, request: Request) -> Answer:
         """Answer one request."""
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
+        given = [value for name, value in request.headers if name == b"authorization"]
         if self._expected and len(given) == 1 and hmac.compare_digest(given[0], self._expected):
-            await answer.send(_answer(self._backend), self._backend.request_id(), send)
-        else:
-            await self._signed(scope, receive, send)
+            return _answer(self._backend)
+        return await self._signed(request)
 
 
 def routes(backend: Backend, operation: Callable[[Handler, Limit], Operation]) -> list[Route]:

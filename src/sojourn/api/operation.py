@@ -8,18 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from starlette.types import Receive, Scope, Send
-
-from sojourn import identity
 from sojourn.access import Scope as Reach
 from sojourn.errors import ScopeTooSmall, SojournError
 
-from . import answer, errors, streaming
+from . import errors
 from .answer import Answer
 from .authentication import Authentication, single_headers
 from .backend import Backend
-from .call import Call, ClientGone, read_body
+from .call import Call, read_body
 from .dialect import NATIVE, Dialect
+from .request import ClientGone, Request
 
 Handler = Callable[[Call], Awaitable[Answer]]
 Limit = Callable[[Mapping[bytes, bytes]], tuple[str, int]]
@@ -37,7 +35,7 @@ def small(_: Mapping[bytes, bytes]) -> tuple[str, int]:
 
 
 class Operation:
-    """One operation as an ASGI application.
+    """One operation as an endpoint.
 
     Parameters
     ----------
@@ -47,6 +45,7 @@ class Operation:
     needed: the scope that a caller needs.
     dialect: the generation of the API that it belongs to.
     problem: whether errors are problem documents.
+    prompt: whether the handler gets along without a task of asyncio's, see `steps`.
 
     """
 
@@ -60,44 +59,37 @@ class Operation:
         needed: Needed = lambda *_: Reach.ADMIN,
         dialect: Dialect = NATIVE,
         problem: bool = False,
+        prompt: bool = False,
     ) -> None:
         self._backend, self._authentication, self._dialect = backend, authentication, dialect
         self._needed, self._handler, self._limit, self._problem = needed, handler, limit, problem
+        self.prompt = prompt
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        number = self._backend.number()
-        request_id = identity.request_id(number)
+    async def __call__(self, request: Request) -> Answer:
+        """The answer to one request.
+
+        Raises
+        ------
+        ClientGone: nobody waits for it.
+
+        """
         try:
-            result = await self._answer(scope, receive, number)
+            return await self._answer(request)
         except ClientGone:
-            return
+            raise
         except SojournError as error:
-            result = errors.of_error(error, request_id, problem=self._problem, codes=self._dialect.codes)
+            return errors.of_error(error, request.request_id, problem=self._problem, codes=self._dialect.codes)
         except Exception as error:  # noqa: BLE001 - the edge: whatever it was, the caller gets an answer
-            result = errors.of_surprise(error, request_id, problem=self._problem)
-        if result.stream is None:
-            await answer.send(result, request_id, send)
-        else:
-            bodiless = scope["method"] == "HEAD"
-            await streaming.send(result, result.stream, request_id, receive, send, bodiless=bodiless)
+            return errors.of_surprise(error, request.request_id, problem=self._problem)
 
-    async def _answer(self, scope: Scope, receive: Receive, number: int) -> Answer:
-        headers = single_headers(scope["headers"])
-        proof = self._authentication.check(scope, headers)
+    async def _answer(self, request: Request) -> Answer:
+        headers = single_headers(request.headers)
+        proof = self._authentication.check(request, headers)
         held = proof.key.scope
-        if held is not Reach.ADMIN and not held.covers(needed := self._needed(self._handler, scope["method"])):
+        if held is not Reach.ADMIN and not held.covers(needed := self._needed(self._handler, request.method)):
             raise ScopeTooSmall(needed.value, held.value)
         what, limit_bytes = self._limit(headers)
-        body = await read_body(headers, receive, what, limit_bytes, proof.digest)
-        call = Call(
-            self._backend,
-            proof.key,
-            number=number,
-            scope=scope,
-            headers=headers,
-            body=body,
-            receive=receive,
-            dialect=self._dialect,
+        body = await read_body(headers, request, what, limit_bytes, proof.digest)
+        return await self._handler(
+            Call(self._backend, proof.key, request, headers=headers, body=body, dialect=self._dialect)
         )
-        return await self._handler(call)

@@ -1,56 +1,89 @@
-"""Straight ways: paths of a dialect looked up in one step, past the router and its middleware.
+"""The router: a path is cut at its slashes and followed through a tree of its parts, one look-up for each.
 
-A router tries one pattern after the other and wraps each answer twice, which is a twentieth of what a task costs. The
-paths of Function Compute have their names at fixed places, so a path with the names taken out is a key. What is not in
-the table (another method, an unknown path, the native API) goes the router's way and is answered there.
+A word goes before a name with an end (`{task}:stop`), that before a plain name, and that before the rest of a path,
+whatever the order in which routes came; a name is never empty. A path that ends in a slash is another path, because a
+signature is for one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Iterable, Iterator
 
-from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from .routing import Endpoint, Route
 
-_Key = tuple[str, ...]
+_NAMED = re.compile(r"\{(\w+)\}(.*)")
+_REST = re.compile(r"\{(\w+):path\}")
+Found = tuple["_Node", tuple[str, ...]]
+"""Where a path ends, and what stands at its names."""
 
 
 class Paths:
-    """Finds the operation of a path: `routes` are those of one dialect, `otherwise` is the application with all."""
+    """Finds who answers."""
 
-    def __init__(self, routes: Iterable[Route], otherwise: ASGIApp, request_id: Callable[[], str]) -> None:
-        self._otherwise = otherwise
-        self.request_id = request_id  # for `protocol`, which answers what never becomes a request
-        self._ways: dict[_Key, tuple[ASGIApp, tuple[tuple[int, str], ...]]] = {}
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = _Node()
         for route in routes:
-            parts = route.path.split("/")
-            names = tuple((place, part[1:-1]) for place, part in enumerate(parts) if part.startswith("{"))
-            if {place for place, _ in names} != {place for place in _PLACES if place < len(parts)}:
-                continue  # the router finds it
-            for method in (route.methods or set()) - {"HEAD"}:
-                self._ways[_key(method, parts)] = (route.app, names)
+            node, names = self._root, list[str]()
+            for part in route.path.split("/")[1:]:
+                node = node.grown(part, names)
+            methods = set(route.methods)
+            for method in methods | ({"HEAD"} if "GET" in methods else set()):
+                node.ways.setdefault(method, (route.endpoint, tuple(names)))
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or have it answered."""
-        if scope["type"] == "http":
-            parts = scope["path"].split("/")
-            way = self._ways.get(_key(scope["method"], parts))
+    def find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]] | None:
+        """Who answers `method` at `path`, and what stands at the names of its path."""
+        for node, values in self._root.found(path.split("/"), 1, ()):
+            way = node.ways.get(method)
             if way is not None:
-                app, names = way
-                scope["path_params"] = {name: parts[place] for place, name in names}
-                if all(scope["path_params"].values()):
-                    await app(scope, receive, send)
-                    return
-        await self._otherwise(scope, receive, send)
+                endpoint, names = way
+                return endpoint, dict(zip(names, values, strict=True))
+        return None
+
+    def methods(self, path: str) -> list[str]:
+        """All methods that are answered at `path`, in the order of the alphabet."""
+        every = (node.ways for node, _ in self._root.found(path.split("/"), 1, ()))
+        return sorted(set().union(*every))
 
 
-_PLACES = (3, 5, 7)
-"""Where Function Compute's paths hold names: `/version/services/NAME/functions/NAME/triggers/NAME`."""
+class _Node:
+    """What may follow a beginning of a path, and who answers where it ends."""
 
+    def __init__(self) -> None:
+        self.ways: dict[str, tuple[Endpoint, tuple[str, ...]]] = {}
+        self._words: dict[str, _Node] = {}
+        self._ends: dict[str, _Node] = {}
+        self._name: _Node | None = None
+        self._rest: _Node | None = None
 
-def _key(method: str, parts: list[str]) -> _Key:
-    known = parts.copy()
-    for place in _PLACES:
-        if place < len(known):
-            known[place] = ""
-    return (method, *known)
+    def grown(self, part: str, names: list[str]) -> _Node:
+        """The node behind `part`, which is made when there is none; a name goes to `names`."""
+        if rest := _REST.fullmatch(part):
+            names.append(rest[1])
+            self._rest = self._rest or _Node()
+            return self._rest
+        named = _NAMED.fullmatch(part)
+        if not named:
+            return self._words.setdefault(part, _Node())
+        names.append(named[1])
+        if named[2]:
+            return self._ends.setdefault(named[2], _Node())
+        self._name = self._name or _Node()
+        return self._name
+
+    def found(self, parts: list[str], place: int, values: tuple[str, ...]) -> Iterator[Found]:
+        """Each node at which the path may end whose parts from `place` on follow this node."""
+        if place == len(parts):
+            yield self, values
+            return
+        part = parts[place]
+        word = self._words.get(part)
+        if word is not None:
+            yield from word.found(parts, place + 1, values)
+        for end, node in self._ends.items():
+            if part.endswith(end) and len(part) > len(end):
+                yield from node.found(parts, place + 1, (*values, part.removesuffix(end)))
+        if self._name is not None and part:
+            yield from self._name.found(parts, place + 1, (*values, part))
+        if self._rest is not None:
+            yield self._rest, (*values, "/".join(parts[place:]))

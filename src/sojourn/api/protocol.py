@@ -1,21 +1,23 @@
-"""HTTP/1.1 as uvicorn speaks it, with some of its ends tied up.
+"""HTTP/1.1 on one connection: what is read becomes requests, within bounds of time and size.
 
-What is not HTTP at all is answered in JSON, like every other error. A caller gets a bounded time and a bounded number
-of bytes for a request's head, so that one who sends it letter by letter, or for ever, holds nothing. And so it is
-behind the head: what frames a chunked body is bounded, trailers are read past, and a body that is answered already has
-to end soon. A request that asks for another protocol is a request like any other (`upgrade`).
+httptools parses. What is not HTTP at all is answered in JSON, like every other error. A caller gets a bounded time and
+a bounded number of bytes for a request's head, so that one who sends it letter by letter, or for ever, holds nothing.
+And so it is behind the head: what frames a chunked body is bounded, trailers are read past, and a body that is answered
+already has to end soon. A request that asks for another protocol is a request like any other (`upgrade`). When a
+request is begun and how it is answered is left to `exchanges`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
+import typing
+from urllib.parse import unquote
 
-import orjson
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import httptools
 
-from .errors import document
+from .app import Application
+from .exchanges import Exchange, Exchanges
+from .request import Request
 from .upgrade import Parser
 
 HEAD_SECONDS_MAX = 30.0
@@ -24,124 +26,227 @@ FRAME_BYTES_MAX = 16
 """What frames a chunked body, for each of its bytes: as much as for chunks of one byte with extensions."""
 LATE_SECONDS_MAX = 30.0
 """How long the rest of a body may take whose request is answered already."""
+IDLE_SECONDS_MAX = 75.0
+"""How long a connection may stay open on which nothing is asked."""
 
-_REASONS = {400: b"Bad Request", 408: b"Request Timeout", 431: b"Request Header Fields Too Large"}
+
+class Host(typing.Protocol):
+    """Whose connections these are: `app` answers."""
+
+    app: Application
+
+    def date_line(self) -> bytes:
+        """The line of a head that says the time."""
+        ...
+
+    def opened(self, connection: Protocol) -> None:
+        """A connection is there."""
+        ...
+
+    def closed(self, connection: Protocol) -> None:
+        """It is closed, and nothing is done for it any more."""
+        ...
 
 
-class Protocol(HttpToolsProtocol):
-    """One connection to the application that `app.build` made; request ids come from there too."""
+class Protocol(asyncio.Protocol):
+    """One connection to `host`."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.parser: Parser = Parser(self)  # type: ignore[assignment]  # it has all that is asked of it
-        self._in_head = True
-        self._head_bytes = 0
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._loop = asyncio.get_running_loop()
+        self._parser = Parser(self)
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._url = b""
+        self._expects = False
+        self._receiving: Exchange | None = None
+        """The exchange whose body comes in."""
+        self._in_head, self._deaf = True, False
+        self._heads = self._head_bytes = self._body_bytes = self._frame_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
-        self._in_body = False
-        self._heads = self._body_bytes = self._frame_bytes = 0
         self._late_timer: asyncio.TimerHandle | None = None
-        self._request_id: Callable[[], str] = self.config.app.request_id  # type: ignore[union-attr]  # `Paths`
+        self._idle_timer: asyncio.TimerHandle | None = None
+        self._idle_since = 0.0
+        self._client, self._server, self._lost = "", "", False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn does
+    # The connection ---------------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # it is a stream
         """A caller is there and has said nothing yet."""
-        super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self._head_late)
+        self._transport = transport
+        self._exchanges = Exchanges(self._host.app, transport, self._host.date_line, self._answered)
+        self._host.opened(self)
+        self._client, self._server = _address(transport, "peername"), _address(transport, "sockname")
+        self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._head_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller is gone."""
-        self._forget_timer()
-        self._forget_late()
-        super().connection_lost(exc)
+        del exc
+        self._deaf = self._lost = True
+        for timer in (self._head_timer, self._late_timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
+        self._exchanges.lose()
+        self._forget()
+
+    def pause_writing(self) -> None:
+        """The caller does not read its answers."""
+        self._exchanges.block()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._exchanges.unblock()
+
+    def drain(self) -> None:
+        """Answer what is begun, then end the connection."""
+        self._exchanges.drain()
+
+    def cancel(self) -> None:
+        """End it now, and what is done for it."""
+        self._exchanges.cancel()
+
+    def _forget(self) -> None:
+        if self._lost and not self._exchanges.running:
+            self._host.closed(self)
+
+    # What comes in ----------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         """More of a request; what it completes is handled at once."""
-        was_in_body, body_bytes = self._in_body, self._body_bytes
-        was_in_head, heads = self._in_head, self._heads
-        super().data_received(data)
-        if self.transport.is_closing():
+        if self._deaf:
+            return
+        in_head, heads, receiving, body_bytes = self._in_head, self._heads, self._receiving, self._body_bytes
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            if not self._deaf:  # what comes behind the last request is nobody's
+                self._refuse(400, "Invalid HTTP request received.")
+            return
+        self._exchanges.proceed()
+        if self._deaf or self._transport.is_closing():
             return
         if not self._in_head:
-            if was_in_body and self._in_body and heads == self._heads:
+            if receiving is not None and receiving is self._receiving:
                 self._frame_bytes += len(data) - (self._body_bytes - body_bytes)
                 if self._frame_bytes > HEAD_BYTES_MAX + FRAME_BYTES_MAX * self._body_bytes:
                     self._refuse(431, f"what frames a body must hold at most {HEAD_BYTES_MAX} bytes")
             return
-        if was_in_head and heads == self._heads:  # else it begins somewhere in `data`, short enough by itself
+        if in_head and heads == self._heads:  # else it begins somewhere in `data`, short enough by itself
             self._head_bytes += len(data)
         if self._head_bytes > HEAD_BYTES_MAX:
             self._refuse(431, f"the head of a request must hold at most {HEAD_BYTES_MAX} bytes")
         elif self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self._head_late)
+            self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._head_late)
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
+        self._url, self.headers, self._expects = b"", [], False
 
-    def on_headers_complete(self) -> None:
-        """A head is complete: its request goes to the application."""
-        self._in_head, self._in_body = False, True
-        self._heads += 1
-        self._body_bytes = self._frame_bytes = 0
-        self._forget_timer()
-        super().on_headers_complete()
+    def on_url(self, url: bytes) -> None:
+        """A part of the target."""
+        self._url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header; one that follows the body says nothing here."""
         if self._in_head:
-            super().on_header(name, value)
+            name = name.lower()
+            if name == b"expect" and value.lower() == b"100-continue":
+                self._expects = True
+            self.headers.append((name, value))
 
-    def on_body(self, body: bytes) -> None:
-        """A part of a body."""
-        self._body_bytes += len(body)
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        """A request is complete."""
-        if self.parser.switching:
-            return
-        self._in_body = False
-        self._forget_late()
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        """A request is answered, maybe before all of its body is here."""
-        super().on_response_complete()
-        if self._in_body and self.cycle is not None and self.cycle.response_complete:
-            self._forget_late()
-            self._late_timer = self.loop.call_later(LATE_SECONDS_MAX, self.transport.close)
-
-    def send_400_response(self, msg: str) -> None:
-        """What came is not HTTP."""
-        self._refuse(400, msg)
-
-    def _head_late(self) -> None:
-        self._head_timer = None
-        if self.cycle is not None and not self.cycle.response_complete:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS_MAX, self._head_late)  # first the earlier answer
-        elif not self.transport.is_closing():
-            self._refuse(408, f"the head of a request must arrive within {HEAD_SECONDS_MAX:g} seconds")
-
-    def _forget_late(self) -> None:
-        if self._late_timer is not None:
-            self._late_timer.cancel()
-            self._late_timer = None
-
-    def _forget_timer(self) -> None:
+    def on_headers_complete(self) -> None:
+        """A head is complete: it makes a request."""
+        self._in_head = False
+        self._heads += 1
+        self._body_bytes = self._frame_bytes = 0
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+        if self._deaf:
+            return
+        current = self._parser.get_http_version() == "1.1"
+        url = httptools.parse_url(self._url)
+        if url.path is None:
+            raise httptools.HttpParserInvalidURLError
+        path = url.path.decode("ascii")
+        request = Request(
+            self._exchanges,
+            self._parser.get_method().decode("ascii"),
+            unquote(path) if "%" in path else path,
+            self.headers,
+            raw_path=url.path,
+            query=url.query or b"",
+            client=self._client,
+            server=self._server,
+        )
+        last = not (current and self._parser.should_keep_alive())
+        self._receiving = Exchange(request, last=last, chunks=current, expects=self._expects)
+        self._exchanges.add(self._receiving)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body; nobody wants it whose request is answered."""
+        self._body_bytes += len(body)
+        receiving = self._receiving
+        if receiving is not None and receiving.answer is None:
+            receiving.request.feed(body)
+
+    def on_message_complete(self) -> None:
+        """A request is complete, and is begun if it is its turn."""
+        receiving = self._receiving
+        if receiving is None or self._parser.switching:
+            return
+        self._receiving = None
+        if self._late_timer is not None:
+            self._late_timer.cancel()
+            self._late_timer = None
+        self._deaf = receiving.last
+        receiving.request.end()
+        self._exchanges.proceed()
+
+    # What does not come in, and what goes out -------------------------------------------------------------------------
+
+    def _head_late(self) -> None:
+        self._head_timer = None
+        if self._exchanges.busy:
+            self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._head_late)  # first the earlier answer
+        elif not self._transport.is_closing():
+            self._refuse(408, f"the head of a request must arrive within {HEAD_SECONDS_MAX:g} seconds")
 
     def _refuse(self, status: int, message: str) -> None:
-        if self._in_body and self.cycle is not None and self.cycle.response_started:
-            self.transport.close()  # it is answered already
+        self._deaf = True
+        self._exchanges.refuse(status, message, self._receiving)
+
+    def _answered(self, exchange: Exchange) -> None:
+        """An exchange is over, maybe before all of its body is here."""
+        if self._lost:
+            self._forget()
             return
-        request_id = self._request_id()
-        body = orjson.dumps(document("InvalidArgument", message, request_id))
-        head = b"HTTP/1.1 %d %b\r\n" % (status, _REASONS[status])
-        for name, value in self.server_state.default_headers:
-            head += b"%b: %b\r\n" % (name, value)
-        head += b"x-fc-request-id: %b\r\ncontent-type: application/json\r\n" % request_id.encode()
-        head += b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self.transport.write(head + body)
-        self.transport.close()
+        self._idle_since = self._loop.time()
+        if exchange is self._receiving and self._late_timer is None:
+            self._late_timer = self._loop.call_later(LATE_SECONDS_MAX, self._close)
+        if self._idle_timer is None:
+            self._idle_timer = self._loop.call_later(IDLE_SECONDS_MAX, self._idle)
+
+    def _idle(self) -> None:
+        """Look whether nothing was asked for long; one timer does for all the answers meanwhile."""
+        quiet_seconds = self._loop.time() - self._idle_since
+        if self._exchanges.busy or self._receiving is not None or self._head_timer is not None:
+            quiet_seconds = 0.0
+        if quiet_seconds < IDLE_SECONDS_MAX:
+            self._idle_timer = self._loop.call_later(IDLE_SECONDS_MAX - quiet_seconds, self._idle)
+        else:
+            self._idle_timer = None
+            self._close()
+
+    def _close(self) -> None:
+        """End the connection, also with a caller who has not taken its last answer in all this time."""
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self._transport.close()
+
+
+def _address(transport: asyncio.Transport, end: str) -> str:
+    """The network address of one end of a connection."""
+    name = transport.get_extra_info(end)
+    return str(name[0]) if isinstance(name, tuple) else ""

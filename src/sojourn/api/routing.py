@@ -1,10 +1,12 @@
-"""Rows of a dialect's table become routes; operations that a dialect has and this server has not say so by name."""
+"""Routes: which endpoint answers a method at a path; and rows of a dialect's table become routes.
+
+Operations that a dialect has and this server has not say so by name. Finding the route of a request is left to `paths`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
-from starlette.routing import Route
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, NamedTuple
 
 from sojourn.errors import PathNotSupported
 
@@ -12,9 +14,24 @@ from .answer import Answer
 from .call import Call
 from .dialect import Dialect
 from .operation import Handler, Limit, Operation, small
+from .request import Request
 
 Row = tuple[str, str, Handler, Limit]
 """Method, path below the version, command, bound of the body."""
+Endpoint = Callable[[Request], Coroutine[Any, Any, Answer]]
+"""Answers a request. `ClientGone` says that nobody waits for an answer; any other error is a fault."""
+
+
+class Route(NamedTuple):
+    """`endpoint` answers `methods` at `path`; who answers GET answers HEAD.
+
+    A part of a path is a word, or a name in braces for whatever stands there, maybe with an end (`{task}:stop`). The
+    last one may be `{rest:path}`: all that follows, slashes included.
+    """
+
+    path: str
+    endpoint: Endpoint
+    methods: Iterable[str]
 
 
 def routes(make: Callable[..., Operation], dialect: Dialect, rows: Iterable[Row]) -> list[Route]:

@@ -10,16 +10,17 @@ from sojourn.access import Scope
 
 from .commands import functions, invocations, tasks
 from .operation import Handler
-from .v1 import deliveries, operations, progress, queue_control, steering, tokens
+from .v1 import deliveries, operations, progress, queue_control, steering, submission, tokens
 
 OPERATES: frozenset[Handler] = frozenset(
     {
         *(invocations.invoke, tasks.stop, functions.disable, functions.enable, deliveries.resend),
-        *(steering.stop, steering.rerun, queue_control.pause, queue_control.resume, progress.report),
+        *(submission.submit, submission.submit_batch, steering.stop, steering.rerun, progress.report),
+        *(queue_control.pause, queue_control.resume),
         *(operations.stop, operations.rerun, operations.expire, operations.cancel),
     }
 )
-"""Act on what runs."""
+"""Act on what runs; to delete tasks is more than that."""
 SECRETS: frozenset[Handler] = frozenset({deliveries.get_secret, tokens.page})
 """Only look, at what opens doors."""
 _LOOKING = ("GET", "HEAD")

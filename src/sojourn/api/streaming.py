@@ -1,45 +1,42 @@
-"""Answers that are sent as they come: in chunks, until they are complete, the caller goes, or it reads no more.
+"""Answers that are sent as they come: until they are complete, the caller goes, or it reads no more.
 
-A caller that takes nothing for `STALL_SECONDS_MAX` is let go of: it holds a place that others wait for. An answer that
-breaks off leaves its chunked body without an end, so that no client takes it for a whole one.
+A caller that takes nothing for `STALL_SECONDS_MAX` is let go of: it holds a place that others wait for.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
-from starlette.types import Receive, Send
-
-from .answer import Answer, Stream, headers_of
-from .call import gone
+from .answer import Stream
 
 STALL_SECONDS_MAX = 60.0
 
 
-async def send(answer: Answer, stream: Stream, request_id: str, receive: Receive, to: Send, *, bodiless: bool) -> None:
-    """Put `answer` on the wire with the pieces of `stream` as its body, and close that in any case.
+async def send(
+    stream: Stream, gone: Callable[[], Coroutine[Any, Any, None]], to: Callable[[bytes], Awaitable[None]]
+) -> bool:
+    """Send the pieces of `stream`, and close it in any case; whether it came to its end.
 
     Parameters
     ----------
-    answer: status and headers.
     stream: the body.
-    request_id: of this request.
-    receive: tells when the caller goes away.
-    to: the wire.
-    bodiless: whether the caller wants the headers only (HEAD).
+    gone: returns when the caller goes away.
+    to: sends a piece, and returns when another one may be sent.
+
+    Raises
+    ------
+    TimeoutError: the caller takes nothing any more.
 
     """
     try:
-        headers = headers_of(answer, request_id)
-        await to({"type": "http.response.start", "status": answer.status, "headers": headers})
-        if bodiless:
-            await to({"type": "http.response.body", "body": b""})
-            return
-        sending, leaving = asyncio.ensure_future(_pump(stream, to)), asyncio.ensure_future(gone(receive))
+        sending, leaving = asyncio.ensure_future(_pump(stream, to)), asyncio.ensure_future(gone())
         try:
             await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
             if sending.done():
                 await sending
+            return sending.done()
         finally:
             sending.cancel()
             leaving.cancel()
@@ -48,8 +45,7 @@ async def send(answer: Answer, stream: Stream, request_id: str, receive: Receive
         stream.close()
 
 
-async def _pump(stream: Stream, to: Send) -> None:
+async def _pump(stream: Stream, to: Callable[[bytes], Awaitable[None]]) -> None:
     async for piece in stream.pieces():
         async with asyncio.timeout(STALL_SECONDS_MAX):
-            await to({"type": "http.response.body", "body": piece, "more_body": True})
-    await to({"type": "http.response.body", "body": b""})
+            await to(piece)

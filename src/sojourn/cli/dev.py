@@ -134,7 +134,6 @@ def dev(
 def _run(project: Project, flags: Mapping[str, object]) -> int:
     settings = config.load(flags, {key: value for key, value in os.environ.items() if not _SERVERS.fullmatch(key)})
     logging.basicConfig(level="WARNING", format="%(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(develop(project, settings, Told()))
 

@@ -6,7 +6,15 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 
 from sojourn.client.call import Progress as UploadProgress
 
@@ -35,3 +43,23 @@ def counting(label: str, total: int) -> Iterator[Callable[[], None]]:
     with Progress(*columns, console=err(), transient=True) as bar:
         line = bar.add_task(label, total=total)
         yield lambda: bar.advance(line)
+
+
+@contextmanager
+def reading(label: str, size_bytes: int | None) -> Iterator[Callable[[int, int], None]]:
+    """What to call with the lines and bytes that are done, of a file of this size; None for what has no known end."""
+    if not sys.stderr.isatty():
+        yield lambda _lines, _bytes: None
+        return
+    lines = TextColumn("{task.fields[lines]:,} lines")
+    columns = (TextColumn("{task.description}"), BarColumn(), lines, TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err(), transient=True) as bar:
+        line = bar.add_task(label, total=size_bytes, lines=0)
+        done = 0
+
+        def advance(lines: int, amount_bytes: int) -> None:
+            nonlocal done
+            done += lines
+            bar.update(line, advance=amount_bytes, lines=done)
+
+        yield advance

@@ -16,7 +16,8 @@ from .options import Common
 from .progress import counting
 from .taskview import HEADS, print_task, row
 
-AT_ONCE = 16
+AT_ONCE = 500
+"""So many are asked for at a time; the client sends them in few calls."""
 
 
 @dataclass(frozen=True)

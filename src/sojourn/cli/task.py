@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from sojourn.client import Status, TaskFilter
 from sojourn.clock import SystemClock, milliseconds
 
+from . import lines as lines_of_tasks
 from . import submission
 from .display import print_many, print_one
 from .failure import CommandFailed
@@ -34,13 +35,16 @@ def submit(
     count: int = 1,
     wait: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     timeout: float | None = None,
+    lines: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,
+    from_line: int = 1,
     common: Common = COMMON,
 ) -> int:
-    """Submit a task and print its id, or with --wait what became of it.
+    """Submit a task and print its id, or with --wait what became of it; or many tasks, a line of a file each.
 
     For example:
 
         sojourn task submit hello --payload @event.json --task-id first --wait
+        sojourn task submit hello --lines tasks.jsonl
 
     Parameters
     ----------
@@ -60,8 +64,21 @@ def submit(
         Wait until all are over; exit with 1 when one did not succeed.
     timeout
         Seconds to wait at most; past them the exit code is 124 and the tasks go on.
+    lines
+        A file, or - for standard input, with a task a line, such as {"taskId": "a", "payload": {"n": 1}}; a line may
+        also have payloadBase64, delaySeconds and qualifier. Lines that are refused are told on standard error, the
+        others are submitted, and the exit code is 1.
+    from_line
+        The line to begin with, to go on after an interruption.
 
     """
+    if from_line < 1 or (from_line > 1 and lines is None):
+        raise CommandFailed(f"--from-line counts the lines of --lines from 1, got {from_line}", "give --lines a file")
+    if lines is not None:
+        one = (payload, task_id, delay, qualifier, count, wait, timeout)
+        if one != ("", None, None, "", 1, False, None):
+            raise CommandFailed("--lines says everything in its lines", "leave the options of a single task out")
+        return lines_of_tasks.carry_out(lines_of_tasks.Lines(function, lines, from_line), common)
     if count < 1:
         raise CommandFailed(f"--count must be at least 1, got {count}", "leave it out for one task")
     if timeout is not None and (timeout < 0 or not wait):

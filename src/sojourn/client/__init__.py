@@ -6,8 +6,8 @@
 ...     task = client.submit("hello", b"world")
 ...     print(client.wait("hello", task.task_id).status)
 
-One client, three parts: `calls`, `naming`, `governing` and `conversation` say what is asked, purely; `blocking` and
-`asynchronous` send it; `model`, `entries` and `errors` are what comes back.
+One client, three parts: `calls`, `batch`, `naming`, `governing` and `conversation` say what is asked, purely;
+`blocking` and `asynchronous` send it; `model`, `entries` and `errors` are what comes back.
 """
 
 from sojourn.task import Status
@@ -15,6 +15,7 @@ from sojourn.task import Status
 from . import documents
 from .archive import code_archive, zip_directory
 from .asynchronous import AsyncClient
+from .batch import NewTask, Outcome
 from .blocking import Client
 from .calls import TaskFilter
 from .connection import Connection, from_environment
@@ -85,10 +86,12 @@ __all__ = [
     "InFlight",
     "Instance",
     "Invocation",
+    "NewTask",
     "NewToken",
     "NoCredentials",
     "NotFound",
     "Operation",
+    "Outcome",
     "Provision",
     "Queue",
     "Refused",

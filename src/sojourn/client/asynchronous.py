@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -18,12 +19,15 @@ from sojourn.clock import Clock, SystemClock
 from . import calls, conversation, model, streaming
 from .archive import code_archive
 from .asynchronous_catalog import AsyncCatalogVerbs
+from .asynchronous_exchange import AsyncExchange
 from .asynchronous_steering import AsyncSteeringVerbs
+from .batch import NewTask, Outcome, new_task
 from .call import Call, Progress, pieces
 from .calls import TaskFilter, TaskSettings
 from .connection import Connection, from_environment
 from .conversation import Conversation, Deployment, Pace, Pause, Retries, Step, ask
 from .errors import ClientError, WaitTimedOut
+from .gathering import Gathering, gathers
 from .wire import Wire, answer
 
 T = TypeVar("T")
@@ -44,7 +48,9 @@ class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
         self._clock = clock or SystemClock()
         self._wire = Wire(connection or from_environment(), timeout_seconds, self._clock)
         self._retries = retries or Retries()
-        self._http = httpx.AsyncClient(transport=transport, **self._wire.options)
+        self._transport = transport
+        self._exchange = None if transport is not None or not self._wire.direct else AsyncExchange(self._wire)
+        self._gathering = Gathering(self._send)
 
     async def __aenter__(self) -> Self:
         return self
@@ -61,7 +67,11 @@ class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
 
     async def close(self) -> None:
         """Let go of the connections. Closing twice is fine."""
-        await self._http.aclose()
+        await self._gathering.close()
+        if self._exchange is not None:
+            self._exchange.close()
+        if "_http" in self.__dict__:
+            await self._http.aclose()
 
     async def ask(self, call: Call[T]) -> T:
         """The answer to one call, such as those of `calls` and `documents`."""
@@ -145,6 +155,19 @@ class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
         """Submit a task; when this returns, the server has it on disk. See `Client.submit`."""
         body = payload.encode() if isinstance(payload, str) else payload
         return await self._run(conversation.submit(function, body, task_id, delay, qualifier, existing_ok=existing_ok))
+
+    async def submit_many(
+        self,
+        function: str,
+        tasks: Iterable[NewTask | bytes | str],
+        *,
+        existing_ok: bool = False,
+        on_outcomes: Callable[[Sequence[Outcome]], None] | None = None,
+    ) -> list[Outcome]:
+        """Submit many tasks in few calls; what is said of each is in their order. See `Client.submit_many`."""
+        wanted = [new_task(task) for task in tasks]
+        talk = conversation.submit_many(function, wanted, existing_ok=existing_ok, on_outcomes=on_outcomes)
+        return await self._run(talk)
 
     async def invoke(
         self,
@@ -276,7 +299,8 @@ class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
                     step = talk.send(None)
                     continue
                 try:
-                    told = await self._send(step)
+                    together = self._exchange is not None and gathers(step)
+                    told = await (self._gathering.submit(step) if together else self._send(step))
                 except ClientError as error:
                     step = talk.throw(error)
                 else:
@@ -287,6 +311,8 @@ class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
 
     async def _send(self, call: Call[T]) -> T:
         wanted = self._wire.request(call)
+        if self._exchange is not None and call.progress is None:
+            return call.read(await self._exchange.send(wanted, self._wire.seconds(call)))
         try:
             response = await self._http.request(
                 wanted.method,
@@ -298,6 +324,11 @@ class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
         except httpx.HTTPError as error:
             raise self._wire.unreachable(error) from error
         return call.read(answer(response))
+
+    @cached_property
+    def _http(self) -> httpx.AsyncClient:
+        """For what is rare: uploads that are watched, answers that come bit by bit, and the way through a proxy."""
+        return httpx.AsyncClient(transport=self._transport, **self._wire.options)
 
 
 async def _pieces(body: bytes, progress: Progress) -> AsyncIterator[bytes]:

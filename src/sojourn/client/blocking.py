@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
 
@@ -17,7 +18,9 @@ from sojourn.clock import Clock, SystemClock
 
 from . import calls, conversation, model, streaming
 from .archive import code_archive
+from .batch import NewTask, Outcome, new_task
 from .blocking_catalog import CatalogVerbs
+from .blocking_exchange import Exchange
 from .blocking_steering import SteeringVerbs
 from .call import Call, Progress, pieces
 from .calls import TaskFilter, TaskSettings
@@ -58,7 +61,8 @@ class Client(CatalogVerbs, SteeringVerbs):
         self._clock = clock or SystemClock()
         self._wire = Wire(connection or from_environment(), timeout_seconds, self._clock)
         self._retries = retries or Retries()
-        self._http = httpx.Client(transport=transport, **self._wire.options)
+        self._transport = transport
+        self._exchange = None if transport is not None or not self._wire.direct else Exchange(self._wire)
 
     def __enter__(self) -> Self:
         return self
@@ -75,7 +79,10 @@ class Client(CatalogVerbs, SteeringVerbs):
 
     def close(self) -> None:
         """Let go of the connections. Closing twice is fine."""
-        self._http.close()
+        if self._exchange is not None:
+            self._exchange.close()
+        if "_http" in self.__dict__:
+            self._http.close()
 
     def ask(self, call: Call[T]) -> T:
         """The answer to one call, such as those of `calls` and `documents`."""
@@ -197,6 +204,33 @@ class Client(CatalogVerbs, SteeringVerbs):
         """
         body = payload.encode() if isinstance(payload, str) else payload
         return self._run(conversation.submit(function, body, task_id, delay, qualifier, existing_ok=existing_ok))
+
+    def submit_many(
+        self,
+        function: str,
+        tasks: Iterable[NewTask | bytes | str],
+        *,
+        existing_ok: bool = False,
+        on_outcomes: Callable[[Sequence[Outcome]], None] | None = None,
+    ) -> list[Outcome]:
+        """Submit many tasks in few calls, ten thousand at most in one; what is said of each is in their order.
+
+        Parameters
+        ----------
+        function: the function to call.
+        tasks: what to submit: payloads, or `NewTask`s with more to them.
+        existing_ok: as in `submit`, for each of them; all need a `task_id` then.
+        on_outcomes: hears of some more outcomes after each call.
+
+        Raises
+        ------
+        ClientError: the first call failed. What a later one fails with is the outcome of its tasks and of all behind
+            them, which were not sent; a task that is refused by itself has its error as its outcome.
+
+        """
+        wanted = [new_task(task) for task in tasks]
+        talk = conversation.submit_many(function, wanted, existing_ok=existing_ok, on_outcomes=on_outcomes)
+        return self._run(talk)
 
     def invoke(
         self, function: str, payload: bytes | str = b"", *, timeout: float = 0, qualifier: str = ""
@@ -334,6 +368,8 @@ class Client(CatalogVerbs, SteeringVerbs):
 
     def _send(self, call: Call[T]) -> T:
         wanted = self._wire.request(call)
+        if self._exchange is not None and call.progress is None:
+            return call.read(self._exchange.send(wanted, self._wire.seconds(call)))
         try:
             response = self._http.request(
                 wanted.method,
@@ -345,3 +381,8 @@ class Client(CatalogVerbs, SteeringVerbs):
         except httpx.HTTPError as error:
             raise self._wire.unreachable(error) from error
         return call.read(answer(response))
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        """For what is rare: uploads that are watched, answers that come bit by bit, and the way through a proxy."""
+        return httpx.Client(transport=self._transport, **self._wire.options)

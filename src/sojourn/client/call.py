@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +17,7 @@ import msgspec
 from sojourn import __version__, signature
 
 from . import errors
+from .batch import NewTask
 from .connection import Connection
 
 T = TypeVar("T")
@@ -42,12 +43,20 @@ class Answer(msgspec.Struct, frozen=True):
         return self.headers.get("x-fc-request-id", "")
 
 
+class Submit(NamedTuple):
+    """A task and the function that it is for: what a call that submits one may share with others."""
+
+    function: str
+    task: NewTask
+
+
 @dataclass(frozen=True)
 class Call(Generic[T]):
     """A request and how its answer is read.
 
     `path` is percent-encoded. `idempotent` says that sending it twice does what sending it once does.
-    `timeout_seconds` bounds the wait for the answer: None is the client's own bound, 0 none at all.
+    `timeout_seconds` bounds the wait for the answer: None is the client's own bound, 0 none at all. `submit` is what it
+    submits, if nothing else is asked for, so that it may go together with others.
     """
 
     action: str
@@ -62,6 +71,7 @@ class Call(Generic[T]):
     signed: bool = True
     timeout_seconds: float | None = None
     progress: Progress | None = None
+    submit: Submit | None = None
 
     def read(self, answer: Answer) -> T:
         """The decoded answer.

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
 
 from sojourn.task import Status
 
-from . import model
-from .call import API_VERSION, Answer, Call, Progress, segment
+from . import batch, model
+from .batch import NewTask, Outcome
+from .call import API_VERSION, Answer, Call, Progress, Submit, segment
 from .errors import refused
 
 T = TypeVar("T")
@@ -149,7 +150,21 @@ def submit(
             raise ValueError("no task id in the headers")
         return model.Submission(task_id=accepted, request_id=answer.request_id)
 
-    return _invocation(name, payload, headers, decode, qualifier, idempotent=idempotent)
+    task = NewTask(payload, task_id, delay_seconds, qualifier)
+    return _invocation(name, payload, headers, decode, qualifier, idempotent=idempotent, submit=Submit(name, task))
+
+
+def submit_lines(name: str, lines: Sequence[bytes], *, idempotent: bool = False) -> Call[list[Outcome]]:
+    """Submit a task a line, each JSON as `POST /v1/functions/{function}/tasks` takes it; none may be empty."""
+    return Call(
+        "SubmitTasks",
+        "POST",
+        f"/v1/functions/{segment('function', name)}/tasks:batch",
+        lambda answer: batch.outcomes(answer.body, len(lines)),
+        body=b"\n".join(lines),
+        content_type="application/x-ndjson",
+        idempotent=idempotent,
+    )
 
 
 def invoke(name: str, payload: bytes, timeout_seconds: float, qualifier: str = "") -> Call[model.Invocation]:
@@ -317,6 +332,7 @@ def _invocation(
     *,
     idempotent: bool = False,
     timeout_seconds: float | None = None,
+    submit: Submit | None = None,
 ) -> Call[T]:
     return Call(
         "InvokeFunction",
@@ -329,6 +345,7 @@ def _invocation(
         content_type="application/octet-stream",
         idempotent=idempotent,
         timeout_seconds=timeout_seconds,
+        submit=submit,
     )
 
 

@@ -15,11 +15,12 @@ import msgspec
 
 from sojourn.clock import Clock
 
-from . import calls, governing, model
+from . import batch, calls, governing, model
+from .batch import NewTask, Outcome
 from .call import Call, Progress
 from .calls import TaskSettings
 from .entries import Code
-from .errors import Conflict, NotFound, Throttled, Unreachable, WaitTimedOut, refused
+from .errors import ClientError, Conflict, NotFound, Throttled, Unreachable, WaitTimedOut, refused
 from .naming import Page
 
 T = TypeVar("T")
@@ -44,9 +45,10 @@ Conversation = Generator[Step, Any, T]
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
     """How often a call is sent again.
 
-    `connection` counts the times after the connection failed, for calls that are idempotent only; `throttled` those
-    after the server said that it has no room (429, 503), for every call, because the server did nothing then. The wait
-    is `base_seconds` × 2ⁿ, or what the server's Retry-After says, at most `retry_after_seconds_max`.
+    `connection` counts the times after the connection failed, for calls that are idempotent, or were not sent because
+    there was no connection; `throttled` those after the server said that it has no room (429, 503), for every call,
+    because the server did nothing then. The wait is `base_seconds` × 2ⁿ, or what the server's Retry-After says, at most
+    `retry_after_seconds_max`.
     """
 
     connection: int = 2
@@ -164,6 +166,35 @@ def submit(
     return accepted
 
 
+def submit_many(
+    function: str,
+    tasks: Sequence[NewTask],
+    *,
+    existing_ok: bool,
+    on_outcomes: Callable[[Sequence[Outcome]], None] | None = None,
+) -> Conversation[list[Outcome]]:
+    """Submit `tasks`, as many in a call as fit; what is said of each is in their order.
+
+    The first call raises what it fails with. What a later one fails with is the outcome of its tasks and of those that
+    would have followed, so that nobody loses what is known of the ones before.
+    """
+    if existing_ok and any(task.task_id is None for task in tasks):
+        raise refused("task_id", None, "must be given for existing_ok")
+    found: list[Outcome] = []
+    for lines in batch.parts(task.line() for task in tasks):
+        part = tasks[len(found) : len(found) + len(lines)]
+        try:
+            came_to: list[Outcome] = yield calls.submit_lines(function, lines, idempotent=existing_ok)
+        except ClientError as error:
+            if not found:
+                raise
+            return found + [error] * (len(tasks) - len(found))
+        found += batch.settled(came_to, part) if existing_ok else came_to
+        if on_outcomes is not None:
+            on_outcomes(found[-len(part) :])
+    return found
+
+
 def wait(
     function: str, task_id: str, *, clock: Clock, timeout: float | None, pace: Pace | None = None
 ) -> Conversation[model.Task]:
@@ -216,8 +247,9 @@ def _again(step: Step, retries: Retries) -> Conversation[Any]:
     while True:
         try:
             answer = yield step
-        except Unreachable:
-            if not isinstance(step, Call) or not step.idempotent or broken >= retries.connection:
+        except Unreachable as error:
+            safe = isinstance(step, Call) and (step.idempotent or not error.sent)
+            if not safe or broken >= retries.connection:
                 raise
             yield Pause(retries.base_seconds * 2**broken)
             broken += 1

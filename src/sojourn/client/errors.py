@@ -78,7 +78,14 @@ class Throttled(ClientError):
 
 
 class Unreachable(ClientError):
-    """No answer came: nothing listens there, the connection broke, or the time was up."""
+    """No answer came: nothing listens there, the connection broke, or the time was up.
+
+    `sent` is False when the request cannot have arrived, because there was no connection to send it on.
+    """
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class WaitTimedOut(ClientError):
@@ -119,6 +126,11 @@ def of_answer(status: int, headers: Mapping[str, str], body: bytes) -> ClientErr
             message, status=status, code=told.code, request_id=request_id, retry_after=_retry_after_seconds(headers)
         )
     return _kind(status)(message, status=status, code=told.code, request_id=request_id)
+
+
+def of_outcome(status: int, code: str, message: str) -> ClientError:
+    """The error of one line of a batch, as if it had come alone."""
+    return (Throttled if status in THROTTLES else _kind(status))(message, status=status, code=code)
 
 
 def _kind(status: int) -> type[ClientError]:

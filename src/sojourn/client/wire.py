@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import secrets
 import ssl
+from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
@@ -42,19 +45,51 @@ class Wire:
 
     def timeout(self, call: Call[Any]) -> httpx.Timeout:
         """How long the parts of `call` may take; a free connection is waited for without a bound."""
+        return httpx.Timeout(self.seconds(call), connect=CONNECT_SECONDS, pool=None)
+
+    def seconds(self, call: Call[Any]) -> float | None:
+        """How long to wait for each part of the answer to `call`; None for as long as it takes."""
         seconds = self.timeout_seconds if call.timeout_seconds is None else call.timeout_seconds
-        return httpx.Timeout(seconds or None, connect=CONNECT_SECONDS, pool=None)
+        return seconds or None
 
     def unreachable(self, error: httpx.HTTPError) -> Unreachable:
-        """What a failed exchange means."""
-        where = self.connection.endpoint
+        """What an exchange that the HTTP library gave up means."""
         match error:
             case httpx.ConnectError() | httpx.ConnectTimeout():
-                return Unreachable(f"no server answers at {where} ({_reason(error) or 'no connection in time'})")
+                return self.nobody(_reason(error) or "no connection in time")
             case httpx.TimeoutException():
-                return Unreachable(f"the server at {where} did not answer in time")
+                return self.late()
             case _:
-                return Unreachable(f"the connection to {where} broke ({_reason(error) or type(error).__name__})")
+                return self.broken(error)
+
+    def nobody(self, reason: object) -> Unreachable:
+        """Nothing was sent, because nobody takes it."""
+        return Unreachable(f"no server answers at {self.connection.endpoint} ({_reason(reason)})", sent=False)
+
+    def late(self) -> Unreachable:
+        """The time was up."""
+        return Unreachable(f"the server at {self.connection.endpoint} did not answer in time")
+
+    def broken(self, error: Exception) -> Unreachable:
+        """The connection ended before the answer."""
+        reason = _reason(error) or type(error).__name__
+        return Unreachable(f"the connection to {self.connection.endpoint} broke ({reason})")
+
+    @cached_property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        parts = urlsplit(self.connection.endpoint)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext | None:
+        """How the server proves who it is; None when nobody asks."""
+        return httpx.create_ssl_context() if self.connection.endpoint.startswith("https:") else None
+
+    @cached_property
+    def direct(self) -> bool:
+        """Whether no proxy stands between; those of the environment never do on the way to this machine itself."""
+        return self.connection.local or not getproxies() or bool(proxy_bypass(self.address[0]))
 
     @property
     def options(self) -> dict[str, Any]:
@@ -80,6 +115,6 @@ def answer(response: httpx.Response) -> Answer:
     return Answer(response.status_code, headers, response.content)
 
 
-def _reason(error: httpx.HTTPError) -> str:
+def _reason(error: object) -> str:
     """The system's words without its number."""
     return re.sub(r"^\[Errno -?\d+\] ", "", str(error))

@@ -10,16 +10,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
-
-from sojourn import identity
 from sojourn.access import AccessToken
 from sojourn.api import answer, errors
 from sojourn.api.answer import Answer, Header
 from sojourn.api.authentication import single_headers
 from sojourn.api.backend import Backend
-from sojourn.api.call import ClientGone, decode_object, only, read_body
+from sojourn.api.call import decode_object, only, read_body
+from sojourn.api.request import Request
+from sojourn.api.routing import Route
 from sojourn.errors import AccessTokenInvalid, InvalidArgument, PathNotSupported, SojournError
 from sojourn.refusals import SignInNeeded
 from sojourn.sessions import COOKIE, CSRF_HEADER, Session, check_csrf
@@ -29,6 +27,8 @@ from sojourn.tokens import Tokens
 from .assets import Asset, Assets
 
 SIGN_IN_BYTES_MAX = 4096
+PATH_CHARACTERS_MAX = 200
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 NOT_MODIFIED, METHOD_NOT_ALLOWED = 304, 405
 POLICY = b"; ".join(
     (
@@ -60,7 +60,7 @@ _VARIES = (b"vary", b"accept-encoding")
 
 
 class Console:
-    """All of `/console` as one ASGI application."""
+    """All of `/console` as one endpoint."""
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
@@ -70,37 +70,34 @@ class Console:
         """Read with the first request, so that a server without visitors starts as quickly as before."""
         return Assets()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, request: Request) -> Answer:
         """Answer one request."""
-        request_id = identity.request_id(self._backend.number())
         try:
-            result = await self._answer(scope, receive)
-        except ClientGone:
-            return
+            result = await self._answer(request)
         except SojournError as error:
-            result = errors.of_error(error, request_id, problem=True, headers=(_NOT_KEPT,))
-        await answer.send(result._replace(headers=(*STRICT, *result.headers)), request_id, send)
+            result = errors.of_error(error, request.request_id, problem=True, headers=(_NOT_KEPT,))
+        return result._replace(headers=(*STRICT, *result.headers))
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        headers = single_headers(scope["headers"])
-        self._backend.hosts.check(headers, scope.get("server"))
-        path, method = scope["path"], scope["method"]
+    async def _answer(self, request: Request) -> Answer:
+        headers = single_headers(request.headers)
+        self._backend.hosts.check(headers, request.server)
+        path, method = request.path, request.method
         if path == "/console/session":
-            return await self._session(method, headers, receive)
+            return await self._session(request, headers)
         if method not in ("GET", "HEAD"):
-            raise PathNotSupported(method, path[:200], METHOD_NOT_ALLOWED)
+            raise PathNotSupported(method, path[:PATH_CHARACTERS_MAX], METHOD_NOT_ALLOWED)
         if not path.startswith("/console/assets/"):
             return _sent(self._assets.page, headers, _ASKED_AGAIN)
         version, _, name = path.removeprefix("/console/assets/").partition("/")
         asset = self._assets.find(version, name)
         if asset is None:
-            raise PathNotSupported(method, path[:200])
+            raise PathNotSupported(method, path[:PATH_CHARACTERS_MAX])
         return _sent(asset, headers, _KEPT)
 
-    async def _session(self, method: str, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
-        sessions, cookies = self._backend.sessions, headers.get(b"cookie")
+    async def _session(self, request: Request, headers: Mapping[bytes, bytes]) -> Answer:
+        sessions, cookies, method = self._backend.sessions, headers.get(b"cookie"), request.method
         if method == "POST":
-            return await self._sign_in(headers, receive)
+            return await self._sign_in(request, headers)
         if method == "DELETE":
             check_csrf(sessions.find(cookies), method, headers.get(CSRF_HEADER))
             sessions.close(cookies)
@@ -111,8 +108,8 @@ class Console:
         self._token(lambda tokens: tokens.counted(session.token.digest))
         return self._shown(session)
 
-    async def _sign_in(self, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
-        body = decode_object(await read_body(headers, receive, "the sign-in", SIGN_IN_BYTES_MAX, None))
+    async def _sign_in(self, request: Request, headers: Mapping[bytes, bytes]) -> Answer:
+        body = decode_object(await read_body(headers, request, "the sign-in", SIGN_IN_BYTES_MAX, None))
         text = only(body, "token").get("token")
         if not isinstance(text, str) or not text:
             raise InvalidArgument("token", "" if text is None else "…", "must be the text of an access token")
@@ -147,7 +144,7 @@ class Console:
 def routes(backend: Backend) -> list[Route]:
     """The routes; they take every method, so that what is refused is refused by the same rules."""
     console = Console(backend)
-    return [Route(path, console) for path in ("/console", "/console/{rest:path}")]
+    return [Route(path, console, METHODS) for path in ("/console", "/console/{rest:path}")]
 
 
 def _sent(asset: Asset, headers: Mapping[bytes, bytes], kept: Header) -> Answer:

@@ -276,6 +276,7 @@ def _specification(spec: InstanceSpec, orders: Mapping[str, object]) -> bytes:
         "concurrency": spec.concurrency,
         "cpu": spec.cpu,
         "offline": spec.offline,
+        "preload": list(spec.preload),
         "start_seconds": _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT),
         **orders,
     }

@@ -174,7 +174,9 @@ def _line(spec: SandboxSpec, binary: Path, descriptors: list[int], estate: group
 
     uid = spec.uid if spec.uid is not None else os.geteuid()
     shared = spec.network == "host"
-    line = [str(binary), *(_ALL if estate is None or estate.entrance is None else _ALL_BUT_GROUPS), "--disable-userns"]
+    line = [str(binary), *(_ALL if estate is None or estate.entrance is None else _ALL_BUT_GROUPS)]
+    if not seccomp.available():  # else the filter keeps instances from user namespaces, and a template has one
+        line += ["--disable-userns"]
     line += ["--share-net"] if shared else ["--hostname", "sojourn"]
     line += ["--cap-drop", "ALL", "--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_SETPCAP"]
     line += ["--cap-add", "CAP_NET_ADMIN"]  # over networks that are made in here only: to bring an instance's up

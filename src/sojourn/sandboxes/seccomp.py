@@ -9,12 +9,12 @@ from sojourn.agent import seccomp
 
 def available() -> bool:
     """Whether there is a filter for this machine's architecture."""
-    return seccomp.program(strict=False) is not None
+    return seccomp.program(seccomp.COARSE) is not None
 
 
 def filter_fd() -> int | None:
     """A descriptor holding the filter, to be closed by the caller; None where there is none."""
-    program = seccomp.program(strict=False)
+    program = seccomp.program(seccomp.COARSE)
     return None if program is None else data_fd("seccomp", program)
 
 

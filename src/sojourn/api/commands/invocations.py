@@ -13,7 +13,8 @@ from collections.abc import Mapping
 
 from sojourn import identity
 from sojourn.api.answer import BYTES, JSON, REQUEST_ID, Answer
-from sojourn.api.call import Call, ClientGone, gone
+from sojourn.api.call import Call
+from sojourn.api.request import ClientGone
 from sojourn.call import Answer as Result
 from sojourn.crashpoint import crashpoint
 from sojourn.errors import InvalidArgument, ServiceUnavailable
@@ -135,7 +136,7 @@ def log_tail(log: Log, request_id: str) -> bytes:
 async def unless_gone(call: Call, function: Function, payload: bytes, *, http: bool = False) -> Result:
     """Call the function for as long as the caller waits."""
     work = asyncio.ensure_future(call.backend.dispatcher.invoke(function, payload, call.request_id, http=http))
-    leaving = asyncio.ensure_future(gone(call.receive))
+    leaving = asyncio.ensure_future(call.request.gone())
     try:
         await asyncio.wait((work, leaving), return_when=asyncio.FIRST_COMPLETED)
         if work.done():

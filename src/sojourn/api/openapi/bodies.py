@@ -109,6 +109,7 @@ FUNCTION: Mapping[str, Schema] = {
         description=f"at most {function.VARIABLES_BYTES_MAX} bytes in all",
     ),
     "tags": listed(_PAIR, function.TAGS_MAX),
+    "preload": listed(text(function.PRELOAD_CHARACTERS_MAX, pattern=function.MODULE_NAME), function.PRELOAD_MAX),
 }
 """By the fields of `configuration.RULES`."""
 ASYNC: Mapping[str, Schema] = {

@@ -18,10 +18,11 @@ from sojourn.api import addresses, health, metrics, scopes, v1, v2016_08_15, v20
 from sojourn.api.dialect import NATIVE, Dialect
 from sojourn.api.operation import Handler
 from sojourn.api.routing import LeftOut
+from sojourn.api.v1 import submission
 from sojourn.trigger import METHODS
 
 from . import answers, bodies, native_answers, native_operations, operations, parameters
-from .operations import ALWAYS, JSON, Described
+from .operations import ALWAYS, JSON, LINES, Described
 from .schema import Schema, ref
 
 Document = dict[str, Any]
@@ -182,6 +183,9 @@ def _first_sentence(handler: Handler) -> str:
 
 
 def _body(name: str) -> Document:
+    if name == LINES:
+        about = f"a `SubmitTaskInput` a line, at most {submission.LINES_MAX} lines; empty ones are passed over"
+        return {"description": about, "content": {name: {"schema": {"type": "string"}}}}
     if "/" in name:
         return {"description": "the event, any bytes", "content": {name: {"schema": {}}}}
     told: Document = {"schema": ref(name)}

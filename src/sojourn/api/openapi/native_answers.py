@@ -95,6 +95,18 @@ def native() -> dict[str, Schema]:
                 "endTime": {"type": "string", "description": "a time, or empty while it is not over"},
             }
         ),
+        "SubmittedTask": shown({"taskId": TEXT, "requestId": TEXT}),
+        "SubmittedTasks": shown(
+            {
+                "accepted": INTEGER,
+                "results": listed(
+                    shown(
+                        {"line": INTEGER, "status": INTEGER},
+                        dict.fromkeys(("taskId", "requestId", "code", "message", "field", "value", "bound"), TEXT),
+                    )
+                ),
+            }
+        ),
         "Deliveries": shown({"deliveries": listed(ref("Delivery"))}),
         **steering_answers.steering(),
         "WebhookSecret": shown({"secret": TEXT}),

@@ -57,6 +57,20 @@ NATIVE: Mapping[str, Schema] = {
         "required": ["accountId"],
         "additionalProperties": NOTHING,
     },
+    "SubmitTaskInput": given(
+        {
+            "taskId": text(pattern=function.TASK_NAME),
+            "payload": {"description": "any JSON: the event is its text, byte for byte"},
+            "payloadBase64": {
+                "type": "string",
+                "contentEncoding": "base64",
+                "description": "or the bytes of the event",
+            },
+            "delaySeconds": integer(function.DELAY_SECONDS_BOUNDS),
+            "qualifier": TEXT,
+        },
+        other=False,
+    ),
     "CreateTokenInput": {
         "type": "object",
         "properties": {
@@ -97,6 +111,7 @@ NATIVE: Mapping[str, Schema] = {
     },
 }
 EXAMPLES: Mapping[str, Mapping[str, object]] = {
+    "SubmitTaskInput": {"taskId": "order-1", "payload": {"order": 1}, "delaySeconds": 5},
     "ReportInput": {"percent": 40, "message": "page 4 of 10", "checkpoint": "4"},
     "StopInput": {"force": True},
     "RerunInput": {"payload": '{"order": 7}', "tags": {"tenant": "t1"}},

@@ -5,10 +5,20 @@ from __future__ import annotations
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
-from sojourn.api.v1 import deliveries, operations, own, progress, queue_control, steering, tokens, watch
+from sojourn.api.v1 import (
+    deliveries,
+    operations,
+    own,
+    progress,
+    queue_control,
+    steering,
+    submission,
+    tokens,
+    watch,
+)
 
 from . import parameters
-from .operations import CHANGED, FOUND, GONE, OK, Described
+from .operations import CHANGED, FOUND, GONE, LINES, OK, Described
 
 _BEGUN = {OK: "DryRun", 202: "Operation"}
 _BULK = (404, 429)
@@ -46,6 +56,8 @@ def native() -> dict[Handler, Described]:
         operations.get: Described("GetOperation", {OK: "Operation"}, FOUND),
         operations.cancel: Described("CancelOperation", {OK: "Operation"}, (404, 412)),
         deliveries.rotate_secret: Described("RotateWebhookSecret", {OK: "WebhookSecret"}),
+        submission.submit: Described("SubmitTask", {202: "SubmittedTask"}, (*CHANGED, 429), body="SubmitTaskInput"),
+        submission.submit_batch: Described("SubmitTasks", {OK: "SubmittedTasks"}, (*FOUND, 429), body=LINES),
         tokens.create: Described("CreateToken", {201: "NewToken"}, (429,), body="CreateTokenInput"),
         tokens.page: Described("ListTokens", {OK: "Tokens"}),
         tokens.revoke: Described("RevokeToken", GONE, FOUND),

@@ -28,6 +28,7 @@ from .parameters import NAMED_PAGE, OF_FUNCTION, PAGE, QUALIFIER, Parameter
 
 ALWAYS = (400, 403, 500, 503)
 JSON = "application/json"
+LINES = "application/x-ndjson"
 
 
 class Described(NamedTuple):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
-from starlette.routing import Route
-
 from sojourn.api.answer import JSON, Answer
 from sojourn.api.call import Call
 from sojourn.api.operation import Handler, Limit, Operation, small
+from sojourn.api.routing import Route
 from sojourn.errors import InvalidArgument
 
 from .document import NAMES, OWN_PATH, render

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from starlette.routing import Route
-
 from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
+from sojourn.api.routing import Route
 
-from . import deliveries, operations, own, progress, queue_control, steering, tokens, watch
+from . import deliveries, operations, own, progress, queue_control, steering, submission, tokens, watch
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -23,6 +22,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/v1/instances/{instance}", instances.get),
     ("GET", "/v1/instances/{instance}/events", instances.events),
     *deliveries.OPERATIONS,
+    *submission.OPERATIONS,
     *tokens.OPERATIONS,
     *watch.OPERATIONS,
     *steering.OPERATIONS,
@@ -30,7 +30,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *operations.OPERATIONS,
     *progress.OPERATIONS,
 )
-LIMITS: Mapping[Handler, Limit] = {**steering.LIMITS, **progress.LIMITS}
+LIMITS: Mapping[Handler, Limit] = {**submission.LIMITS, **steering.LIMITS, **progress.LIMITS}
 """The bounds of bodies that may be larger than a few settings."""
 
 

@@ -111,6 +111,8 @@ def function_object(function: Function, region: str, runtimes: Iterable[Runtime]
     }
     hooks = msgspec.to_builtins(function.config.instance_lifecycle_config)
     shown["instanceLifecycleConfig"] = {name: hook for name, hook in hooks.items() if hook is not None}
+    if not function.config.preload:  # ours: there only when it was set
+        del shown["preload"]
     if function.disabled is not None:
         shown |= {"invocationRestriction": {"disable": True, "reason": function.disabled.reason}}
     if function.paused_at:

@@ -20,6 +20,8 @@ from sojourn.task import Status, Task
 from sojourn.trigger import Trigger
 
 INLINE_BYTES_MAX = 1024
+ROW_BYTES = 256
+"""About what a row takes without its bodies."""
 
 Row = tuple[Any, ...]
 

@@ -22,7 +22,7 @@ from sojourn.store import Log, OpenTask, Records, TaskQuery, Work
 from sojourn.task import Task
 from sojourn.trigger import Trigger
 
-from . import pages, reader, records, schema, steering, writes
+from . import pages, reader, records, rows, schema, steering, writes
 from .connection import check_library, open_writer, prepare_directory
 from .lock import DirectoryLock
 from .reader import Readers
@@ -106,6 +106,13 @@ class SqliteStore:
         """Keep a new task; False, and nothing kept, when its function already has one of this name."""
         size = len(task.payload) + len(task.result)
         return await self._writer.write(lambda cursor: writes.insert_task(cursor, task), size, starts_a_task=True)
+
+    async def insert_tasks(self, tasks: Sequence[Task]) -> list[bool]:
+        """Keep new tasks in one transaction; for each, whether it was kept."""
+        size = sum(rows.ROW_BYTES + len(task.payload) + len(task.result) for task in tasks)
+        return await self._writer.write(
+            lambda cursor: [writes.insert_task(cursor, task) for task in tasks], size, starts_a_task=True
+        )
 
     async def apply(self, epoch: int, task: Task, log: Log | None = None, delivery: Delivery | None = None) -> bool:
         """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction.
