@@ -67,6 +67,7 @@ def test_every_setting_can_come_from_the_environment() -> None:
         ("NETWORK_OTHERS", "", "one of ('host', 'none')"),
         ("LOG_LEVEL", "loud", "one of ('debug'"),
         ("ALLOW_UNISOLATED", "maybe", "true or false"),
+        ("CONSOLE_HOSTS", "http://a", "names without scheme and port"),
     ],
 )
 def test_a_value_outside_its_bounds_is_refused(name: str, text: str, words: str) -> None:
