@@ -19,8 +19,9 @@ from reference_steering import Steering
 from sojourn import identity
 from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
+from sojourn.filter import matches
 from sojourn.function import Function
-from sojourn.store import Log, OpenTask, TaskQuery
+from sojourn.store import Found, Log, OpenTask, Search, TaskQuery
 from sojourn.task import Status, Task
 
 T = TypeVar("T")
@@ -153,6 +154,21 @@ class ReferenceStore(ReferenceNames, Steering):
         await self._read()
         rows = sorted(self.data.tasks.values(), key=lambda task: task.id, reverse=not query.ascending)
         return [task for task in rows if _matches(task, query)][: query.limit]
+
+    async def find(self, search: Search) -> Found:
+        """All that match, in one step."""
+        await self._read()
+        rows = sorted(self.data.tasks.values(), key=lambda task: task.id, reverse=not search.ascending)
+        found = [
+            task
+            for task in rows
+            if task.account_id == search.account_id
+            and task.function_id in search.functions
+            and matches(search.wanted, task, search.functions[task.function_id], search.now)
+            and (search.after is None or (task.id > search.after if search.ascending else task.id < search.after))
+        ]
+        more = len(found) > search.limit > 0
+        return Found(found[: search.limit], found[search.limit - 1].id if more else None)
 
     async def open_tasks(self) -> AsyncIterator[OpenTask]:
         """Rows that are not over."""

@@ -31,7 +31,7 @@ from .errors import (
 )
 from .function import AsyncConfig, Function
 from .line import Line
-from .store import Change, Log, OpenTask, Store, TaskQuery, Work
+from .store import Change, Found, Log, OpenTask, Search, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
 
@@ -411,6 +411,10 @@ class Queue:
     async def page(self, query: TaskQuery) -> list[Task]:
         """One page of a function's tasks."""
         return await self._store.page(query)
+
+    async def search(self, search: Search) -> Found:
+        """A step of a search for tasks of an account."""
+        return await self._store.find(search)
 
     async def logs(self, task_id: int) -> list[Log]:
         """What the attempts that are over wrote."""

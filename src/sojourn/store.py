@@ -10,7 +10,7 @@ raises `StoreFailed` when it cannot make a change durable, and then the change h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -19,6 +19,7 @@ import msgspec
 from .access import AccessToken
 from .bulk import Operation
 from .destination import Delivery
+from .filter import Filter
 from .function import AccessKey, Account, Function
 from .progress import Progress
 from .service import Service
@@ -73,6 +74,29 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
     after: int | None = None
     limit: int = 20
     bodies: bool = False
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks of an account are looked for, the youngest first unless `ascending`.
+
+    `functions` are the functions that may have some, by their numbers, with their names. `now` is what durations of
+    tasks that are not over are measured by. `after` is where the step before stopped; `limit` bounds what is found.
+    """
+
+    account_id: str
+    functions: Mapping[int, str]
+    wanted: Filter
+    now: int
+    ascending: bool = False
+    after: int | None = None
+    limit: int = 20
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a step of a search found, without bodies, and where it stopped: None when there is nothing more."""
+
+    tasks: Sequence[Task] = ()
+    after: int | None = None
 
 
 class Stray(msgspec.Struct, frozen=True):
@@ -206,6 +230,10 @@ class Store(Protocol):
 
     async def page(self, query: TaskQuery) -> list[Task]:
         """At most `query.limit` tasks that match; fewer mean that there are no more."""
+        ...
+
+    async def find(self, search: Search) -> Found:
+        """A step of a search, in bounded time: it may find fewer than there are, and says where it stopped."""
         ...
 
     def open_tasks(self) -> AsyncIterator[OpenTask]:

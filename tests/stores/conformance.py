@@ -21,6 +21,7 @@ from stores.conformance_functions import AccountConformance, FunctionConformance
 from stores.conformance_names import NameConformance
 from stores.conformance_pages import PageConformance
 from stores.conformance_races import RaceConformance
+from stores.conformance_search import SearchConformance
 from stores.conformance_steering import SteeringConformance
 from stores.samples import (
     LARGE,
@@ -348,6 +349,7 @@ class StoreConformance(
     PageConformance,
     RaceConformance,
     DeliveryConformance,
+    SearchConformance,
     SteeringConformance,
 ):
     """All of it."""

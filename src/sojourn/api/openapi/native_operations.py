@@ -7,12 +7,14 @@ from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
 from sojourn.api.v1 import (
     deliveries,
+    explain,
     operations,
     own,
     progress,
     queue_control,
     steering,
     submission,
+    tasks,
     tokens,
     watch,
 )
@@ -61,5 +63,9 @@ def native() -> dict[Handler, Described]:
         tokens.create: Described("CreateToken", {201: "NewToken"}, (429,), body="CreateTokenInput"),
         tokens.page: Described("ListTokens", {OK: "Tokens"}),
         tokens.revoke: Described("RevokeToken", GONE, FOUND),
+        tasks.page: Described("FindTasks", {OK: "TaskPage"}, FOUND, parameters.find_tasks()),
+        tasks.get: Described("GetTask", {OK: "Task"}, FOUND),
+        explain.explain: Described("ExplainTask", {OK: "Explanation"}, FOUND),
+        tasks.events: Described("GetTaskEvents", {OK: "TaskEvents"}, FOUND),
         watch.watch: Described("Watch", {OK: "text/event-stream"}, (404, 429), parameters.WATCH),
     }

@@ -18,11 +18,11 @@ from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
 from sojourn.progress import Progress
 from sojourn.service import Service
-from sojourn.store import Log, OpenTask, Records, TaskQuery, Work
+from sojourn.store import Found, Log, OpenTask, Records, Search, TaskQuery, Work
 from sojourn.task import Task
 from sojourn.trigger import Trigger
 
-from . import pages, reader, records, rows, schema, steering, writes
+from . import finding, pages, reader, records, rows, schema, steering, writes
 from .connection import check_library, open_writer, prepare_directory
 from .lock import DirectoryLock
 from .reader import Readers
@@ -159,6 +159,10 @@ class SqliteStore:
     async def page(self, query: TaskQuery) -> list[Task]:
         """At most `query.limit` tasks that match; fewer mean that there are no more."""
         return await self._readers.run(lambda connection: pages.page(connection, query))
+
+    async def find(self, search: Search) -> Found:
+        """A step of a search, see `finding`."""
+        return await self._readers.run(lambda connection: finding.find(connection, search))
 
     async def open_tasks(self) -> AsyncIterator[OpenTask]:
         """Every task that is not over, in the order of ids."""
