@@ -10,7 +10,10 @@ import pytest
 
 from console.payloads import corpus
 from console.visitor import Visitor
+from sojourn import instance, task
+from sojourn.access import Scope
 from sojourn.console.assets import STATIC, Assets
+from sojourn.explanation import Code
 
 GZIPPED_BYTES_MAX = 200 * 1024
 SCRIPTS = sorted(STATIC.glob("*.js"))
@@ -127,6 +130,16 @@ def test_every_word_that_is_asked_for_is_there() -> None:
 
     assert asked
     assert asked - set(english) == set()
+
+
+def test_what_the_server_names_has_a_word() -> None:
+    """Statuses of tasks and of instances, scopes, and everything that keeps a task from running."""
+    kinds = {"status": task.Status, "instanceStatus": instance.Status, "scope": Scope, "explain": Code}
+    english = words("en")
+
+    assert [
+        f"{kind}.{one.value}" for kind, every in kinds.items() for one in every if f"{kind}.{one.value}" not in english
+    ] == []
 
 
 def test_the_corpus_is_large_and_various() -> None:

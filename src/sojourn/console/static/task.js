@@ -166,10 +166,10 @@ function explained(answer, name) {
     h("p", { class: "faint" }, answer.position !== null && answer.position !== undefined ? t("explain.position", { position: answer.position }) : ""),
     h("ul", null, blocked.map((one) => h("li", null,
       h("strong", null, word("explain", one.code)), " ", h("code", null, one.code), " ",
-      one.message ?? one.detail ?? "", " ", one.scope && h("span", { class: "faint" }, one.scope), " ",
+      h("span", { class: "faint" }, one.message, " ", one.scope), " ",
       one.limit !== undefined && one.limit !== null && h("span", null, t("explain.limit", { limit: one.limit })), " ",
       one.etaMs !== undefined && one.etaMs !== null && h("span", null, t("explain.eta", { time: duration(one.etaMs) })),
-      one.holders?.length > 0 && h("span", null, " ", t("explain.holders"), " ", one.holders.map((holder) => [h("a", { href: router.href(router.path("functions", name, "tasks", holder)) }, holder), " "]))))));
+      one.holders?.length > 0 && h("span", null, " ", t("explain.holders"), " ", one.holders.map((holder) => [one.code === "FunctionConcurrencyLimit" ? h("a", { href: router.href(router.path("functions", name, "tasks", holder)) }, holder) : h("code", null, holder), " "]))))));
 }
 
 function attemptTable(shown) {
