@@ -69,7 +69,8 @@ class Queue:
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
     `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
-    it is durable, with None before the first one; it is on the way of each and must be quick.
+    it is durable, with None before the first one; it is on the way of each and must be quick. `on_found` is called for
+    every open task that a start finds.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Queue:
         self._watchers: dict[int, list[Callable[[Task], None]]] = {}
         self.on_due: Callable[[int], None] = lambda _: None
         self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
+        self.on_found: Callable[[OpenTask], None] = lambda _: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -110,6 +112,7 @@ class Queue:
         async for row in self._store.open_tasks():
             self._open += 1
             self.tally.open[row.status] += 1
+            self.on_found(row)
             crashpoint("queue.load.row")
             if row.status in (Status.RUNNING, Status.STOPPING):
                 orphans.append(row)

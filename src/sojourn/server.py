@@ -51,9 +51,10 @@ from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
 from .services import Services
 from .sessions import Sessions
+from .statistics import Statistics
 from .store import Store
 from .target import Reach, parse_bridges
-from .task import Backoff
+from .task import Backoff, Task
 from .timers import Timers
 from .tokens import Tokens
 from .users import Users
@@ -232,7 +233,9 @@ class Server:
             tasks_open_max=settings.tasks_open_max,
         )
         self.feed = Feed(incarnation, lambda function_id: self.catalog.by_id(function_id).name)
-        self.queue.on_moved = self.feed.moved
+        self.statistics = Statistics(clock)
+        self.queue.on_found = self.statistics.found
+        self.queue.on_moved = self._moved
         self.reports = Reports(self.store, clock)
         self.dispatcher = Dispatcher(
             self.queue,
@@ -277,6 +280,10 @@ class Server:
         if not resolved.exact:
             log.warning("runtime %s: %s", runtime, resolved.note)
 
+    def _moved(self, before: Task | None, after: Task) -> None:
+        self.feed.moved(before, after)
+        self.statistics.moved(before, after)
+
     def _function_changed(self, function: Function) -> None:
         self.pool.change(function)
         self.dispatcher.look_again()
@@ -313,6 +320,7 @@ class Server:
             timers=self.timers,
             queue=self.queue,
             feed=self.feed,
+            statistics=self.statistics,
             dispatcher=self.dispatcher,
             pool=self.pool,
             logs=self.logs,

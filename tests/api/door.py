@@ -53,6 +53,7 @@ from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.sessions import Sessions
+from sojourn.statistics import Statistics
 from sojourn.store import Log
 from sojourn.target import Reach
 from sojourn.task import Fact, Task
@@ -250,6 +251,10 @@ class Door:
         attempt = self.dispatcher.attempts[task.id] = Attempt(cast(Pool, None), cast(Instance, None), number)
         return attempt
 
+    def _moved(self, before: Task | None, after: Task) -> None:
+        self.feed.moved(before, after)
+        self.statistics.moved(before, after)
+
     def _caller(self, account_id: str) -> Caller:
         return Caller(self, self.run(self.catalog.create_account(account_id)))
 
@@ -274,7 +279,8 @@ class Door:
         self.services = Services(self.store, clock, self.catalog)
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
         self.feed = Feed(1, lambda function_id: self.catalog.by_id(function_id).name)
-        self.queue.on_moved = self.feed.moved
+        self.statistics = Statistics(clock)
+        self.queue.on_moved = self._moved
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         self.dispatcher = ScriptedDispatcher(self.queue)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
@@ -310,6 +316,7 @@ class Door:
                 timers=self.timers,
                 queue=self.queue,
                 feed=self.feed,
+                statistics=self.statistics,
                 dispatcher=cast(Dispatcher, self.dispatcher),
                 pool=self.pool,
                 logs=self.logs,

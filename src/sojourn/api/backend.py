@@ -23,6 +23,7 @@ from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.sessions import Sessions
+from sojourn.statistics import Statistics
 from sojourn.timers import Timers
 from sojourn.tokens import Tokens
 
@@ -43,6 +44,7 @@ class Backend:
     timers: Timers
     queue: Queue
     feed: Feed
+    statistics: Statistics
     dispatcher: Dispatcher
     pool: Pool
     logs: Logs

@@ -6,6 +6,7 @@ from sojourn.access import Scope
 from sojourn.destination import DeliveryStatus
 from sojourn.explanation import Code
 from sojourn.instance import Status as InstanceStatus
+from sojourn.statistics import WINDOWS
 from sojourn.task import Status
 
 from . import steering_answers
@@ -36,6 +37,15 @@ _TASK: dict[str, Schema] = {
     "instanceId": TEXT,
     "tags": mapping(TEXT),
     "rerunOf": TEXT,
+}
+_SPREAD = shown({"count": INTEGER, **dict.fromkeys(("p50Ms", "p95Ms", "p99Ms"), nullable(NUMBER))})
+_WINDOW: dict[str, Schema] = {
+    "submitted": INTEGER,
+    "ended": mapping(INTEGER),
+    "submittedPerSecond": NUMBER,
+    "endedPerSecond": NUMBER,
+    "wait": _SPREAD,
+    "run": _SPREAD,
 }
 _TOKEN: dict[str, Schema] = {
     "id": TEXT,
@@ -74,6 +84,36 @@ def native() -> dict[str, Schema]:
                 "tasks": listed(ref("FoundTask")),
                 "nextToken": {"type": "string", "description": '"" when there is nothing more'},
                 "scannedTo": nullable(STAMP),
+            }
+        ),
+        "Window": shown(_WINDOW),
+        "Statistics": shown(
+            {
+                "function": TEXT,
+                "since": STAMP,
+                "statuses": mapping(INTEGER),
+                "queueDepth": INTEGER,
+                "oldestWaitMs": nullable(INTEGER),
+                "window": choice(*WINDOWS),
+                **_WINDOW,
+                "windows": shown({name: ref("Window") for name in WINDOWS}),
+            }
+        ),
+        "Nodes": shown(
+            {
+                "nodes": listed(
+                    shown(
+                        {
+                            "node": TEXT,
+                            "version": TEXT,
+                            "incarnation": INTEGER,
+                            "startedTime": STAMP,
+                            "ready": BOOLEAN,
+                            "memoryMb": INTEGER,
+                            "instancesMax": INTEGER,
+                        }
+                    )
+                )
             }
         ),
         "Explanation": shown(

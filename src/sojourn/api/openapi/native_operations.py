@@ -12,6 +12,7 @@ from sojourn.api.v1 import (
     own,
     progress,
     queue_control,
+    statistics,
     steering,
     submission,
     tasks,
@@ -66,6 +67,8 @@ def native() -> dict[Handler, Described]:
         tasks.page: Described("FindTasks", {OK: "TaskPage"}, FOUND, parameters.find_tasks()),
         tasks.get: Described("GetTask", {OK: "Task"}, FOUND),
         explain.explain: Described("ExplainTask", {OK: "Explanation"}, FOUND),
+        statistics.get: Described("GetStatistics", {OK: "Statistics"}, FOUND, parameters.STATISTICS),
+        statistics.nodes: Described("ListNodes", {OK: "Nodes"}),
         tasks.events: Described("GetTaskEvents", {OK: "TaskEvents"}, FOUND),
         watch.watch: Described("Watch", {OK: "text/event-stream"}, (404, 429), parameters.WATCH),
     }

@@ -14,6 +14,7 @@ from sojourn import filter as filters
 from sojourn.api.commands import functions, instances, tags, tasks
 from sojourn.api.paging import LIMIT_BOUNDS, TOKEN_CHARACTERS_MAX
 from sojourn.api.tasklogs import FORMATS
+from sojourn.statistics import WINDOWS
 from sojourn.task import Status
 
 from .schema import BOOLEAN, TEXT, Schema, choice, integer, listed, nullable, text
@@ -136,6 +137,7 @@ def find_tasks() -> tuple[Parameter, ...]:
     )
 
 
+STATISTICS = (query("window", choice(*WINDOWS), "which one stands at the top; all of them are there"),)
 _LAST_ID = text(pattern=re.compile(r"(?:[0-9]{1,15}-[0-9]{1,18}(?:\.[0-9]{1,6})?)?"))
 WATCH = (
     query("function", description="only steps of its tasks"),

@@ -52,7 +52,7 @@ export function functionPage(place, { function: name }) {
   async function queue() {
     try {
       const one = statisticsOf(await get(ofFunction(name, "/statistics")));
-      const paused = one.paused ?? false;
+      const paused = Boolean(shown.queuePausedSince);
       replace(parts.queue, panel(t("function.queue"),
         h("div", { class: "figures" },
           figure(t("overview.waiting"), count(one.waiting)),
@@ -64,14 +64,15 @@ export function functionPage(place, { function: name }) {
         h("div", { class: "toolbar" }, h("span", null, t(paused ? "function.paused" : "function.flowing")),
           button(t(paused ? "function.resume" : "function.pause"), () => pause(!paused), { disabled: !may("operate") }))));
     } catch (error) {
-      replace(parts.queue, panel(t("function.queue"), instead(t("function.statistics"), error),
-        h("div", { class: "toolbar" }, button(t("function.pause"), () => pause(true)), button(t("function.resume"), () => pause(false)))));
+      replace(parts.queue, panel(t("function.queue"), instead(t("function.statistics"), error)));
     }
   }
 
   async function pause(paused) {
-    const done = await attempt(async () => { await send("POST", ofFunction(name, `/queue:${paused ? "pause" : "resume"}`)); return true; });
-    if (done) notice(t(paused ? "function.pausedNow" : "function.resumedNow", { name }));
+    const now = await attempt(() => send("POST", ofFunction(name, `/queue:${paused ? "pause" : "resume"}`)));
+    if (!now) return;
+    shown = { ...shown, queuePausedSince: now.pausedSince };
+    notice(t(now.paused ? "function.pausedNow" : "function.resumedNow", { name }));
     queue();
   }
 

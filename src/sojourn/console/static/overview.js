@@ -24,7 +24,7 @@ export function overview(place) {
   let busy = false;
   let soon = 0;
   useKeys({});
-  replace(place, head(t("nav.overview"), live), parts.figures, panel(t("overview.flow"), parts.flow), parts.functions,
+  replace(place, head(t("nav.overview"), live), parts.figures, panel(t("overview.flow"), parts.flow, h("p", { class: "faint" }, t("overview.hour"))), parts.functions,
     panel(t("overview.failed"), parts.failed));
   replace(parts.flow, loading());
   const stopWatching = watch({}, {
@@ -68,7 +68,7 @@ export function overview(place) {
     const sum = (pick) => own.reduce((total, [, one]) => total + (pick(one) ?? 0), 0);
     const oldest = Math.max(0, ...own.map(([, one]) => one.oldestWaitMs ?? 0));
     replace(parts.figures,
-      figure(t("overview.waiting"), count((counts.Enqueued ?? 0) + (counts.Dequeued ?? 0) + (counts.Retrying ?? 0))),
+      figure(t("overview.waiting"), count(sum((one) => one.waiting))),
       figure(t("overview.running"), count(counts.Running ?? 0)),
       figure(t("overview.submittedRate"), rate(sum((one) => one.submittedPerSecond))),
       figure(t("overview.endedRate"), rate(sum((one) => one.endedPerSecond))),
@@ -120,10 +120,9 @@ async function eachOf(names, ask) {
   return found;
 }
 
-/** What the statistics of a function say, in the words of these views. */
+/** What the statistics of a function say: tasks by status, those that are over as far as they ended in the last hour. */
 export function statisticsOf(shown) {
-  const statuses = shown.statuses ?? shown.counts ?? {};
-  return { ...shown, statuses, waiting: shown.queueDepth ?? (statuses.Enqueued ?? 0) + (statuses.Retrying ?? 0) };
+  return { ...shown, statuses: { ...shown.statuses, ...shown.windows["1h"].ended }, waiting: shown.queueDepth };
 }
 
 function rate(perSecond) {

@@ -3,7 +3,7 @@
 import { get, session, V1 } from "./api.js";
 import { instead } from "./dialog.js";
 import { h, replace } from "./dom.js";
-import { clock, moment, pretty, when } from "./format.js";
+import { clock, count, moment, pretty, when } from "./format.js";
 import { languageInUse, t, useLanguage, word } from "./i18n.js";
 import { useKeys } from "./keyboard.js";
 import { body, facts, head, loading, panel, table } from "./parts.js";
@@ -12,7 +12,9 @@ import { body, facts, head, loading, panel, table } from "./parts.js";
 export function nodes(place) {
   return listed(place, "nodes", async () => {
     const found = (await get(`${V1}/nodes`)).nodes;
-    return found.map((each) => panel(each.node ?? each.name ?? each.id, facts(Object.entries(each).map(([key, value]) => [word("node", key), shown(key, value)]))));
+    return found.map((each) => panel(each.node, facts([
+      [t("settings.version"), each.version], [t("node.started"), when(each.startedTime)], [t("node.incarnation"), count(each.incarnation)],
+      [t("node.ready"), t(each.ready ? "node.takes" : "node.drains")], [t("node.memory"), `${count(each.memoryMb)} MB`], [t("node.instances"), count(each.instancesMax)]])));
   });
 }
 
@@ -57,9 +59,4 @@ async function listed(place, name, load) {
   } catch (error) {
     replace(list, instead(t(`nav.${name}`), error));
   }
-}
-
-function shown(key, value) {
-  if (/(at|time|since|heartbeat)$/i.test(key) && typeof value === "string" && !Number.isNaN(Date.parse(value))) return when(value);
-  return value !== null && typeof value === "object" ? h("code", null, JSON.stringify(value)) : String(value);
 }
