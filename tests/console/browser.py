@@ -17,7 +17,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 T = TypeVar("T")
-WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_MAX = 60
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars")
 """It runs as root in CI, where its own sandbox does not work; what it visits is this machine's loopback."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 
@@ -13,6 +14,7 @@ from sojourn.client import Client
 
 HANDLER = """
 import json
+import os
 import time
 
 
@@ -27,6 +29,8 @@ def handler(event, context):
     for step in range(told.get("steps", 1)):
         print("step", step, flush=True)
         time.sleep(told.get("pause", 0))
+    while "until" in told and not os.path.exists(told["until"]):
+        time.sleep(0.02)
     if "fail" in told:
         raise ValueError(told["fail"])
     return told.get("give", told)
@@ -46,6 +50,11 @@ class Site:
     def url(self) -> str:
         """Where it answers."""
         return self.server.endpoint
+
+    @property
+    def signal(self) -> Path:
+        """A file that functions wait for when they are told so; they run as other users and can see it there."""
+        return self.server.root / "signal"
 
     def function(self, name: str, *, description: str = "", concurrency: int | None = None) -> str:
         """A function of that name."""

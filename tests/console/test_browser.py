@@ -63,13 +63,14 @@ def test_a_task_goes_through_its_statuses_without_a_reload(place: Site, page: Br
     page.open(f"/functions/{name}")
     payload = page.find("main textarea")
     payload.clear()
-    payload.send_keys(json.dumps({"steps": 10, "pause": 0.3, "give": "the-result"}))
+    payload.send_keys(json.dumps({"until": str(place.signal), "give": "the-result"}))
     page.click("main button", "Submit a task")
     page.driver.execute_script("window.kept = 1")
     page.find(STATUS.format("Running"))
+    place.signal.touch()
     page.find(STATUS.format("Succeeded"))
     page.find("main pre", "the-result")
-    page.find("main pre.log", "step 9")
+    page.find("main pre.log", "step 0")
 
     shown = [
         each.get_attribute("data-status") for each in page.driver.find_elements(By.CSS_SELECTOR, ".timeline .badge")
