@@ -12,6 +12,7 @@ from sojourn.progress import Progress
 from sojourn.service import Service
 from sojourn.store import Log, Stray
 from sojourn.task import Task
+from sojourn.trail import Entry
 from sojourn.trigger import Trigger
 
 
@@ -27,6 +28,7 @@ class Data:
         self.functions: dict[int, Function] = {}
         self.accounts: dict[str, Account] = {}
         self.keys: dict[str, AccessKey] = {}
+        self.audit: list[Entry] = []
         self.tokens: dict[str, AccessToken] = {}
         self.services: dict[tuple[str, str], Service] = {}
         self.triggers: dict[tuple[int, str], Trigger] = {}

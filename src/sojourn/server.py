@@ -316,6 +316,7 @@ class Server:
         backend = Backend(
             catalog=self.catalog,
             tokens=self.tokens,
+            trail=self.store,
             services=self.services,
             timers=self.timers,
             queue=self.queue,

@@ -24,6 +24,7 @@ from .function import AccessKey, Account, Function
 from .progress import Progress
 from .service import Service
 from .task import Status, Task
+from .trail import Entry
 from .trigger import Trigger
 
 PAGE_LIMIT_MAX = 100
@@ -146,7 +147,19 @@ class Records(Protocol):
         ...
 
 
-class Store(Protocol):
+class Trail(Protocol):
+    """A durable home for the audit trail."""
+
+    async def add_audit(self, entry: Entry) -> None:
+        """Keep an entry, and give it its number."""
+        ...
+
+    async def audit_page(self, account_id: str, before: int | None, limit: int) -> Sequence[Entry]:
+        """The newest entries of an account, or the newest of those before a number."""
+        ...
+
+
+class Store(Trail, Protocol):
     """A durable home for accounts, services, functions, triggers, tasks, logs and deliveries."""
 
     async def open(self) -> int:

@@ -312,6 +312,7 @@ class Door:
             Backend(
                 catalog=self.catalog,
                 tokens=self.tokens,
+                trail=self.store,
                 services=self.services,
                 timers=self.timers,
                 queue=self.queue,

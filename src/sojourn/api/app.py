@@ -8,13 +8,13 @@ from functools import partial
 from sojourn.clock import unscaled
 from sojourn.errors import PathNotSupported
 
-from . import addresses, errors, health, metrics, routing, scopes, v1, v2016_08_15, v2021_04_06, v2023_03_30
+from . import addresses, auditing, errors, health, metrics, routing, scopes, v1, v2016_08_15, v2021_04_06, v2023_03_30
 from .answer import Answer
 from .authentication import Authentication
 from .backend import Backend
 from .commands import invocations, tasks
 from .dialect import Dialect
-from .openapi import route
+from .openapi import native_operations, operations, route
 from .openapi.document import OWN_PATH
 from .operation import Handler, Limit, Operation
 from .paths import Paths
@@ -58,11 +58,18 @@ class Application:
         return errors.of_error(missing, request.request_id, problem=problem, headers=headers)
 
 
+def _names() -> dict[Handler, str]:
+    """What commands are called in the descriptions."""
+    tables = (operations.described(services=True), operations.described(services=False), native_operations.native())
+    return {handler: each.name for table in tables for handler, each in table.items()}
+
+
 def build(backend: Backend, beside: Callable[[Backend], Iterable[Route]] = lambda _: ()) -> Application:
     """The HTTP API over `backend`; `beside` makes routes that are not the API's."""
     clock = unscaled(backend.clock)
     authentication = Authentication(backend.catalog, backend.tokens, clock, backend.sessions, backend.hosts)
-    operation = partial(Operation, backend, authentication, needed=scopes.needed)
+    work = auditing.Auditing(backend, _names())
+    operation = partial(Operation, backend, authentication, needed=scopes.needed, work=work)
     problem = partial(operation, problem=True)
 
     def command(handler: Handler, limit: Limit, *, dialect: Dialect) -> Operation:

@@ -24,6 +24,7 @@ from sojourn.sandbox import Capabilities
 from sojourn.services import Services
 from sojourn.sessions import Sessions
 from sojourn.statistics import Statistics
+from sojourn.store import Trail
 from sojourn.timers import Timers
 from sojourn.tokens import Tokens
 
@@ -40,6 +41,7 @@ class Backend:
 
     catalog: Catalog
     tokens: Tokens
+    trail: Trail
     services: Services
     timers: Timers
     queue: Queue

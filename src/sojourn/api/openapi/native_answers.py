@@ -116,6 +116,26 @@ def native() -> dict[str, Schema]:
                 )
             }
         ),
+        "AuditPage": shown(
+            {
+                "entries": listed(
+                    shown(
+                        {
+                            "time": STAMP,
+                            "account": TEXT,
+                            "actor": {"type": "string", "description": "the id of the key or of the access token"},
+                            "operation": TEXT,
+                            "method": TEXT,
+                            "target": TEXT,
+                            "requestId": TEXT,
+                            "status": INTEGER,
+                            "code": TEXT,
+                        }
+                    )
+                ),
+                "nextToken": TEXT,
+            }
+        ),
         "Explanation": shown(
             {
                 "taskId": TEXT,

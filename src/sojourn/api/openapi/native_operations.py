@@ -6,6 +6,7 @@ from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
 from sojourn.api.v1 import (
+    audit,
     deliveries,
     explain,
     operations,
@@ -69,6 +70,7 @@ def native() -> dict[Handler, Described]:
         explain.explain: Described("ExplainTask", {OK: "Explanation"}, FOUND),
         statistics.get: Described("GetStatistics", {OK: "Statistics"}, FOUND, parameters.STATISTICS),
         statistics.nodes: Described("ListNodes", {OK: "Nodes"}),
+        audit.page: Described("ListAudit", {OK: "AuditPage"}, FOUND, (*parameters.PAGE, parameters.query("account"))),
         tasks.events: Described("GetTaskEvents", {OK: "TaskEvents"}, FOUND),
         watch.watch: Described("Watch", {OK: "text/event-stream"}, (404, 429), parameters.WATCH),
     }

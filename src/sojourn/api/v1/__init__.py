@@ -13,6 +13,7 @@ from sojourn.api.operation import Handler, Limit, Operation, small
 from sojourn.api.routing import Route
 
 from . import (
+    audit,
     deliveries,
     explain,
     operations,
@@ -40,6 +41,7 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *watch.OPERATIONS,
     *tasks.OPERATIONS,
     *explain.OPERATIONS,
+    *audit.OPERATIONS,
     *statistics.OPERATIONS,
     *steering.OPERATIONS,
     *queue_control.OPERATIONS,

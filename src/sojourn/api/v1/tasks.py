@@ -33,7 +33,7 @@ async def page(call: Call) -> Answer:
     order = query.get("order", "newest")
     if order not in ORDERS:
         raise InvalidArgument("order", order, f"must be one of {', '.join(ORDERS)}")
-    account_id = _account(call)
+    account_id = account_of(call)
     wanted = filters.parse({name: value for name, value in query.items() if name not in OF_PAGE})
     functions = backend.catalog.every_function(account_id)
     if wanted.function:
@@ -118,8 +118,8 @@ async def _found(call: Call) -> tuple[Function, Task]:
     return function, await call.backend.queue.find(function, call.path["task"])
 
 
-def _account(call: Call) -> str:
-    """Whose tasks are asked for: the caller's own, unless it operates the server."""
+def account_of(call: Call) -> str:
+    """Whose things are asked for: the caller's own, unless it operates the server and names another account."""
     wanted = call.query.get("account")
     if wanted is None or wanted == call.account_id:
         return call.account_id

@@ -8,6 +8,7 @@ const WIDTH = 116;
 const HEIGHT = 46;
 const WIDE = {
   size: [920, 268],
+  around: {},
   places: {
     Enqueued: [66, 134], Dequeued: [232, 134], Running: [398, 134], Retrying: [398, 232], Expired: [232, 36],
     Invalid: [398, 36], Stopping: [626, 232], Succeeded: [854, 36], Failed: [854, 134], Stopped: [854, 232],
@@ -15,6 +16,7 @@ const WIDE = {
 };
 const NARROW = {
   size: [372, 372],
+  around: { "Running Failed": "128,146 124,146 124,324 128,324", "Dequeued Invalid": "4,146 1,146 1,324 4,324" },
   places: {
     Enqueued: [62, 36], Dequeued: [62, 132], Running: [186, 132], Retrying: [310, 132], Expired: [62, 228],
     Invalid: [62, 324], Stopping: [310, 228], Succeeded: [186, 228], Failed: [186, 324], Stopped: [310, 324],
@@ -35,7 +37,7 @@ export function flow({ counts = null, taken = [], link = null }) {
 }
 
 /** One of the two that the sheet of styles chooses between by the width of the page. */
-function drawing({ size, places }, width, counts, taken, link) {
+function drawing({ size, places, around }, width, counts, taken, link) {
   const lit = new Set(taken.slice(1).map((status, place) => `${taken[place]} ${status}`));
   const own = new Set(STEPS.map((step) => step.join(" ")));
   const extra = [...lit].map((step) => step.split(" ")).filter((step) => step[0] !== step[1] && !own.has(step.join(" ")));
@@ -46,7 +48,7 @@ function drawing({ size, places }, width, counts, taken, link) {
     "svg",
     { class: `flow ${width}${taken.length ? " way" : ""}`, viewBox: `0 0 ${size.join(" ")}`, role: link ? "group" : "img",
       "aria-label": `${t("flow.title")}: ${label}` },
-    [...STEPS, ...extra].map(([from, to]) => edge(places[from], places[to], lit.has(`${from} ${to}`))),
+    [...STEPS, ...extra].map(([from, to]) => edge(places[from], places[to], lit.has(`${from} ${to}`), around[`${from} ${to}`])),
     Object.entries(places).map(([status, place]) => node(status, place, counts, taken, link)),
   );
 }
@@ -66,7 +68,9 @@ function node(status, [x, y], counts, taken, link) {
   return svg("a", { href: link(status), "aria-label": `${word("status", status)}: ${counts?.[status] ?? "–"}` }, shown);
 }
 
-function edge([x1, y1], [x2, y2], lit) {
+/** A step as an arrow, or along the points `around` what stands in between. */
+function edge([x1, y1], [x2, y2], lit, around) {
+  if (around) return svg("g", { class: lit ? "edge lit" : "edge" }, svg("polyline", { points: around }));
   const [startX, startY] = border(x1, y1, x2, y2);
   const [endX, endY] = border(x2, y2, x1, y1);
   const angle = Math.atan2(endY - startY, endX - startX);

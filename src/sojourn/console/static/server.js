@@ -22,10 +22,9 @@ export function nodes(place) {
 export function audit(place) {
   return listed(place, "audit", async () => {
     const found = await get(`${V1}/audit`, { limit: 100 });
-    const entries = found.entries ?? found.records ?? [];
-    return table(t("nav.audit"), ["at", "actor", "action", "target", "outcome"].map((key) => t(`audit.column.${key}`)), entries.map((each) => [
-      clock(moment(each.at ?? each.time ?? each.timestamp)), h("code", null, each.actor ?? ""), each.operation ?? each.action ?? `${each.method ?? ""} ${each.path ?? ""}`,
-      each.target ?? each.path ?? "", each.status ?? each.outcome ?? ""]), t("audit.none"));
+    return table(t("nav.audit"), ["at", "actor", "action", "target", "outcome"].map((key) => t(`audit.column.${key}`)), found.entries.map((each) => [
+      h("time", { datetime: each.time, title: each.requestId }, clock(moment(each.time))), h("code", null, each.actor), each.operation,
+      `${each.method} ${each.target}`, [each.status, " ", each.code]]), t("audit.none"));
   });
 }
 

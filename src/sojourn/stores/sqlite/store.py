@@ -20,9 +20,10 @@ from sojourn.progress import Progress
 from sojourn.service import Service
 from sojourn.store import Found, Log, OpenTask, Records, Search, TaskQuery, Work
 from sojourn.task import Task
+from sojourn.trail import Entry
 from sojourn.trigger import Trigger
 
-from . import finding, pages, reader, records, rows, schema, steering, writes
+from . import finding, pages, reader, records, rows, schema, steering, trails, writes
 from .connection import check_library, open_writer, prepare_directory
 from .lock import DirectoryLock
 from .reader import Readers
@@ -233,6 +234,14 @@ class SqliteStore:
     async def access_tokens(self) -> Sequence[AccessToken]:
         """All access tokens of all accounts, oldest first."""
         return await self._readers.run(reader.access_tokens)
+
+    async def add_audit(self, entry: Entry) -> None:
+        """Keep an entry of the audit trail."""
+        await self._writer.write(lambda cursor: trails.add(cursor, entry))
+
+    async def audit_page(self, account_id: str, before: int | None, limit: int) -> Sequence[Entry]:
+        """The newest entries of an account, or the newest of those before a number."""
+        return await self._readers.run(lambda connection: trails.page(connection, account_id, before, limit))
 
     async def put_service(self, service: Service, revision: int) -> bool:
         """Create or replace a service if it still stands at `revision` (0: it must not exist yet)."""
