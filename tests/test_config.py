@@ -77,6 +77,7 @@ def test_retention_can_be_without_end(text: str, seconds: float) -> None:
         ("RETENTION_SECONDS", "-1", "between 0 and 315360000"),
         ("RETENTION_SECONDS", "315360001", "between 0 and 315360000"),
         ("RETENTION_SECONDS", "a week", "must be a number"),
+        ("CONSOLE_HOSTS", "http://a", "names without scheme and port"),
     ],
 )
 def test_a_value_outside_its_bounds_is_refused(name: str, text: str, words: str) -> None:

@@ -30,6 +30,7 @@ from .catalog import Catalog
 from .clock import clock_of, unscaled
 from .code import CodeStore
 from .config import Settings
+from .console import routes as console
 from .crashpoint import crashpoint
 from .deliveries import Deliveries
 from .dispatcher import Dispatcher
@@ -38,6 +39,7 @@ from .errors import InvalidArgument, SojournError
 from .feed import Feed
 from .function import AccessKey, Account, Function
 from .homes import Homes, mark_of
+from .hosts import Hosts, parse_hosts
 from .listener import listen
 from .logs import Logs
 from .operations import Operations
@@ -49,6 +51,7 @@ from .runtime import Runtime
 from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
 from .services import Services
+from .sessions import Sessions
 from .statistics import Statistics
 from .store import Store
 from .target import Reach, parse_bridges
@@ -336,10 +339,12 @@ class Server:
             isolation=self.isolation,
             ready=lambda: self._ready,
             auditor=self.auditor,
+            sessions=Sessions(unscaled(self.clock)),
+            hosts=Hosts(parse_hosts(self.settings.console_hosts)),
             cached_bytes=self.store.cached_bytes,
             url=self.url,
         )
-        self._http = HttpServer(build(backend), unscaled(self.clock))
+        self._http = HttpServer(build(backend, console.routes), unscaled(self.clock))
         await self._http.start(listener)
 
     def _owner(self) -> Account:

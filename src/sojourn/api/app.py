@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from sojourn.clock import unscaled
@@ -70,9 +71,10 @@ def _names() -> dict[Handler, str]:
     return {handler: each.name for table in tables for handler, each in table.items()}
 
 
-def build(backend: Backend) -> Application:
-    """The HTTP API over `backend`."""
-    authentication = Authentication(backend.catalog, backend.tokens, unscaled(backend.clock))
+def build(backend: Backend, beside: Callable[[Backend], Iterable[Route]] = lambda _: ()) -> Application:
+    """The HTTP API over `backend`; `beside` makes routes that are not the API's."""
+    clock = unscaled(backend.clock)
+    authentication = Authentication(backend.catalog, backend.tokens, clock, backend.sessions, backend.hosts)
     work = auditing.Auditing(backend, _names())
     operation = partial(Operation, backend, authentication, needed=scopes.needed, work=work)
     problem = partial(operation, problem=True)
@@ -94,5 +96,6 @@ def build(backend: Backend) -> Application:
             *addresses.routes(backend, authentication),
             *health.routes(backend),
             *metrics.routes(backend, problem),
+            *beside(backend),
         ],
     )

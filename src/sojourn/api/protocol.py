@@ -66,7 +66,7 @@ class Protocol(asyncio.Protocol):
         self._late_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
-        self._client, self._lost = "", False
+        self._client, self._server, self._lost = "", "", False
 
     # The connection ---------------------------------------------------------------------------------------------------
 
@@ -75,8 +75,7 @@ class Protocol(asyncio.Protocol):
         self._transport = transport
         self._exchanges = Exchanges(self._host.app, transport, self._host.date_line, self._answered)
         self._host.opened(self)
-        name = transport.get_extra_info("peername")
-        self._client = str(name[0]) if isinstance(name, tuple) else ""
+        self._client, self._server = _address(transport, "peername"), _address(transport, "sockname")
         self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._head_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -182,6 +181,7 @@ class Protocol(asyncio.Protocol):
             raw_path=url.path,
             query=url.query or b"",
             client=self._client,
+            server=self._server,
         )
         last = not (current and self._parser.should_keep_alive())
         self._receiving = Exchange(request, last=last, chunks=current, expects=self._expects)
@@ -248,3 +248,9 @@ class Protocol(asyncio.Protocol):
             self._transport.abort()
         else:
             self._transport.close()
+
+
+def _address(transport: asyncio.Transport, end: str) -> str:
+    """The network address of one end of a connection."""
+    name = transport.get_extra_info(end)
+    return str(name[0]) if isinstance(name, tuple) else ""
