@@ -13,11 +13,9 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import msgspec
-
 from . import identity
 from .bulk import Operation
-from .clock import MICROSECONDS_PER_SECOND, Clock
+from .clock import Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
 from .errors import (
@@ -29,11 +27,12 @@ from .errors import (
     TaskAlreadyExists,
     TaskNotFound,
 )
-from .function import AsyncConfig, Function
+from .function import Function
 from .line import Line
+from .order import Order
 from .store import Change, Log, OpenTask, Store, TaskQuery, Work
 from .tally import Tally
-from .task import Fact, Status, Task, advance, submit
+from .task import Fact, Status, Task, advance
 
 E = TypeVar("E", bound=SojournError)
 T = TypeVar("T")
@@ -43,19 +42,6 @@ FRESH_PAYLOAD_BYTES_MAX = 4096
 STORE_RETRY_SECONDS = 1.0
 ROWS_AT_ONCE = 500
 """Of many tasks that are submitted together, the loop makes so many before others have their turn."""
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for with a task; the fields are those of `Queue.submit`."""
-
-    function: Function
-    payload: bytes
-    name: str | None = None
-    delay_seconds: int = 0
-    number: int | None = None
-    qualifier: str = ""
-    tags: Mapping[str, str] = {}
-    rerun_of: str = ""
 
 
 def wire_name(task: Task) -> str:
@@ -209,27 +195,7 @@ class Queue:
     def made(self, order: Order, now: int | None = None) -> Task:
         """The task that is asked for as it would be accepted now; nothing of it is durable."""
         now = self._clock.now() if now is None else now
-        function = order.function
-        qualifier = order.qualifier or function.qualifier
-        config = function.async_config_of(qualifier) or AsyncConfig()
-        return submit(
-            Task(
-                id=self._numbers.next(now) if order.number is None else order.number,
-                account_id=function.account_id,
-                function_id=function.root,
-                snapshot_id=function.id if function.root_id else 0,
-                generation=function.generation,
-                name=order.name,
-                qualifier=qualifier,
-                retries_max=config.max_async_retry_attempts,
-                expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
-                payload=order.payload,
-                tags=order.tags,
-                rerun_of=order.rerun_of,
-            ),
-            now,
-            order.delay_seconds * MICROSECONDS_PER_SECOND,
-        )
+        return order.task(self._numbers.next(now) if order.number is None else order.number, now)
 
     async def _kept(self, tasks: Sequence[Task], keeping: Coroutine[Any, Any, T]) -> T:
         """The answer of the store to whom `tasks` were given; they count as pending until then."""

@@ -207,8 +207,8 @@ class TaskConformance:
         """A write replaces every field but those a task is submitted with; the payload needs no copy at hand."""
         before = new_task(1, "named", payload=b"p" * LARGE)
         other = full_task(1, "renamed")
-        fixed = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload")
-        fixed = (*fixed, "tags", "rerun_of")
+        submitted = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload")
+        fixed = (*submitted, "tags", "rerun_of")
         after = msgspec.structs.replace(other, **{field: getattr(before, field) for field in fixed})
 
         async def work(store: Store) -> None:
