@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from . import identity
 from .bulk import Operation
-from .clock import Clock
+from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
 from .errors import (
