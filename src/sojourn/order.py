@@ -1,4 +1,4 @@
-"""Orders: what is asked for with a task, and the task that it becomes. Pure; making it durable is left to `queue`."""
+"""Orders: what is asked for with a task, and the task that it is to become. Pure; accepting it is left to `queue`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from .clock import MICROSECONDS_PER_SECOND
 from .function import AsyncConfig, Function
-from .task import Task, submit
+from .task import Task
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,12 +23,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] = {}
     rerun_of: str = ""
 
+    @property
+    def delay(self) -> int:
+        """How long it waits before it is due, in microseconds."""
+        return self.delay_seconds * MICROSECONDS_PER_SECOND
+
     def task(self, number: int, now: int) -> Task:
-        """The task of this number as it would be accepted at `now`, under the configuration that holds then."""
+        """The task of this number under the configuration that holds at `now`; it is Enqueued by nobody yet."""
         function = self.function
         qualifier = self.qualifier or function.qualifier
         config = function.async_config_of(qualifier) or AsyncConfig()
-        task = Task(
+        return Task(
             id=number,
             account_id=function.account_id,
             function_id=function.root,
@@ -42,4 +47,3 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
             tags=self.tags,
             rerun_of=self.rerun_of,
         )
-        return submit(task, now, self.delay_seconds * MICROSECONDS_PER_SECOND)

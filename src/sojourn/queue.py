@@ -32,7 +32,7 @@ from .line import Line
 from .order import Order
 from .store import Change, Log, OpenTask, Store, TaskQuery, Work
 from .tally import Tally
-from .task import Fact, Status, Task, advance
+from .task import Fact, Status, Task, advance, submit
 
 E = TypeVar("E", bound=SojournError)
 T = TypeVar("T")
@@ -195,7 +195,8 @@ class Queue:
     def made(self, order: Order, now: int | None = None) -> Task:
         """The task that is asked for as it would be accepted now; nothing of it is durable."""
         now = self._clock.now() if now is None else now
-        return order.task(self._numbers.next(now) if order.number is None else order.number, now)
+        number = self._numbers.next(now) if order.number is None else order.number
+        return submit(order.task(number, now), now, order.delay)
 
     async def _kept(self, tasks: Sequence[Task], keeping: Coroutine[Any, Any, T]) -> T:
         """The answer of the store to whom `tasks` were given; they count as pending until then."""
@@ -293,8 +294,7 @@ class Queue:
         again: tasks of `made` to be accepted.
         gone: the numbers of tasks to be forgotten, of those that are over.
 
-        Returns the operation as it stands then, and which tasks were touched; None, and nothing was done, when somebody
-        else moved it.
+        Returns the operation as it stands then (None: somebody else moved it, nothing is done), and what was touched.
 
         Raises
         ------
