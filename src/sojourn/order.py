@@ -1,4 +1,4 @@
-"""Orders: what is asked for with a task, and the task that it is to become. Pure; accepting it is left to `queue`."""
+"""An order: what is asked for with a task, and the row that it makes of its function's settings. Pure."""
 
 from __future__ import annotations
 
@@ -23,27 +23,23 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] = {}
     rerun_of: str = ""
 
-    @property
-    def delay(self) -> int:
-        """How long it waits before it is due, in microseconds."""
-        return self.delay_seconds * MICROSECONDS_PER_SECOND
 
-    def task(self, number: int, now: int) -> Task:
-        """The task of this number under the configuration that holds at `now`; it is Enqueued by nobody yet."""
-        function = self.function
-        qualifier = self.qualifier or function.qualifier
-        config = function.async_config_of(qualifier) or AsyncConfig()
-        return Task(
-            id=number,
-            account_id=function.account_id,
-            function_id=function.root,
-            snapshot_id=function.id if function.root_id else 0,
-            generation=function.generation,
-            name=self.name,
-            qualifier=qualifier,
-            retries_max=config.max_async_retry_attempts,
-            expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
-            payload=self.payload,
-            tags=self.tags,
-            rerun_of=self.rerun_of,
-        )
+def task_of(order: Order, number: int, now: int) -> Task:
+    """The task that is asked for, not submitted yet, with the settings that hold at `now`."""
+    function = order.function
+    qualifier = order.qualifier or function.qualifier
+    config = function.async_config_of(qualifier) or AsyncConfig()
+    return Task(
+        id=number,
+        account_id=function.account_id,
+        function_id=function.root,
+        snapshot_id=function.id if function.root_id else 0,
+        generation=function.generation,
+        name=order.name,
+        qualifier=qualifier,
+        retries_max=config.max_async_retry_attempts,
+        expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
+        payload=order.payload,
+        tags=order.tags,
+        rerun_of=order.rerun_of,
+    )

@@ -54,6 +54,11 @@ app.command("sojourn.cli.instance:app", name="instance", help="List instances.")
 app.command("sojourn.cli.account:app", name="account", help="Make and list accounts; keys for a time.")
 app.command("sojourn.cli.token:app", name="token", help="Make, list and revoke access tokens.")
 app.command(
+    "sojourn.cli.console:console",
+    name="console",
+    help="Print where the web console is, and a token for it.\n\nFor example:\n\n    sojourn console --scope operate",
+)
+app.command(
     "sojourn.cli.deploy:deploy",
     name="deploy",
     help="Deploy the functions of a Serverless Devs file.\n\nFor example:\n\n    sojourn deploy -t s.yaml --dry-run",

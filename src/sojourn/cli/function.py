@@ -84,6 +84,7 @@ def deploy(
     pre_freeze: str | None = None,
     pre_stop: str | None = None,
     idle_timeout: int | None = None,
+    preload: Annotated[list[str] | None, Parameter(negative="")] = None,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     common: Common = COMMON,
 ) -> None:
@@ -134,6 +135,8 @@ def deploy(
         MODULE.FUNCTION[:SECONDS] to run before an instance ends; '' removes it.
     idle_timeout
         Seconds an instance may idle before it ends. [default: the server's]
+    preload
+        A Python module to import once for all instances; repeat it for more. They replace those from before.
     settings
         A further field as NAME=JSON, spelled as the API does; repeat it for more.
 
@@ -158,7 +161,9 @@ def deploy(
                 queue_weight=queue_weight,
                 reserved_concurrency=reserved_concurrency,
                 settings=_settings(
-                    {"initializer": initializer, "preFreeze": pre_freeze, "preStop": pre_stop}, idle_timeout, settings
+                    {"initializer": initializer, "preFreeze": pre_freeze, "preStop": pre_stop},
+                    {"idleTimeout": idle_timeout, "preload": preload},
+                    settings,
                 ),
                 progress=progress,
             )
@@ -252,15 +257,13 @@ def download(name: str, file: Path, /, *, qualifier: str = "", common: Common = 
 
 
 def _settings(
-    hooks: Mapping[str, str | None], idle_timeout: int | None, more: Sequence[str] | None
+    hooks: Mapping[str, str | None], plain: Mapping[str, object], more: Sequence[str] | None
 ) -> dict[str, object]:
-    """Fields of the function from flags: hooks as HANDLER[:SECONDS], the others as NAME=JSON."""
-    found: dict[str, object] = {}
+    """Fields of the function from flags: hooks as HANDLER[:SECONDS], `plain` as they are, `more` as NAME=JSON."""
+    found: dict[str, object] = {name: value for name, value in plain.items() if value is not None}
     given = {name: _hook(name, text) for name, text in hooks.items() if text is not None}
     if given:
         found["instanceLifecycleConfig"] = given
-    if idle_timeout is not None:
-        found["idleTimeout"] = idle_timeout
     for text in more or ():
         name, separator, value = text.partition("=")
         try:
