@@ -289,19 +289,10 @@ class Queue:
     ) -> tuple[Operation | None, set[int]]:
         """Do an operation's work on many tasks, and move it on, all in one transaction.
 
-        Parameters
-        ----------
-        operation: as it is to stand; `done` is raised by the number of tasks that were touched.
-        moves: tasks that nothing works on, and what happens to each; one that somebody else moved first is left.
-        again: tasks of `made` to be accepted.
-        gone: tasks to be forgotten, of those that are over.
-
-        Returns the operation as it stands then, and which tasks were touched; None, and nothing was done, when somebody
-        else moved it.
-
-        Raises
-        ------
-        StoreFailed: nothing was done.
+        `moves` are tasks that nothing works on, and what happens to each; one that somebody else moved first is left.
+        `again` are tasks of `made` to be accepted, `gone` those to be forgotten, of what is over. Returns the operation
+        as it stands then, `done` raised by how many were touched, and which; None, and nothing was done, when somebody
+        else moved it. `StoreFailed`: nothing was done.
 
         """
         walked = [(task, *self._after(task, facts), facts) for task, facts in moves]

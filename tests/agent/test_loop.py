@@ -23,10 +23,14 @@ def test_what_cannot_be_read_is_quiet_and_what_can_is_not(loop: Loop) -> None:
     read, write = os.pipe()
     other, end = os.pipe()
     found: list[tuple[bool, bool]] = []
+
+    def take(_: int) -> None:
+        os.read(read, 1)
+
     loop.watch(other, lambda _: found.append((loop.quiet(read), loop.quiet(other))))
 
     assert not loop.quiet(read)
-    loop.watch(read, lambda _: os.read(read, 1))
+    loop.watch(read, take)
     os.write(end, b"x")
     loop.turn()
     os.write(write, b"y")

@@ -133,11 +133,12 @@ class Looks:
 
 def counts_in(document: Mapping[str, Any]) -> Mapping[str, int]:
     """The counts by status in an answer about a function's statistics."""
-    for name in ("counts", "statusCounts", "countsByStatus", "tasks"):
-        found = document.get(name)
-        if isinstance(found, dict):
-            return {status: count for status, count in found.items() if isinstance(count, int)}
-    return {}
+    found: dict[str, int] = {}
+    for name in ("statuses", "ended"):
+        part = document.get(name)
+        if isinstance(part, dict):
+            found |= {status: count for status, count in part.items() if isinstance(count, int)}
+    return found
 
 
 def _sleep(seconds: float) -> bool:
