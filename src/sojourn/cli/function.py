@@ -11,7 +11,8 @@ import cyclopts
 import msgspec
 from cyclopts import Parameter
 
-from sojourn.client import AsyncConfig, Client, Concurrency, Function, NotFound
+from sojourn.client import AsyncConfig, Client, Concurrency, Function, NotFound, steering
+from sojourn.client.call import segment
 
 from . import published, switch
 from .display import plain, print_facts, print_many, print_one, size
@@ -21,6 +22,43 @@ from .progress import upload
 from .requirements import archive_with
 
 app = cyclopts.App(name="function", help="Deploy, publish, switch and delete functions.", help_format="plaintext")
+
+
+@app.command
+def stats(name: str, /, *, window: str | None = None, common: Common = COMMON) -> None:
+    """Show how many tasks of a function are in each status, how fast they come and go, how long they wait and run.
+
+    For example:
+
+        sojourn function stats hello -o json
+
+    Parameters
+    ----------
+    name
+        The function.
+    window
+        Over which time, such as 1h. [default: the server's]
+
+    """
+    path = f"/v1/functions/{segment('function', name)}/statistics"
+    with common.client() as client:
+        found = client.ask(steering.document(path, {"window": window} if window else {}))
+    if common.output != "table":
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2 if common.output == "json" else -1).decode())
+        return
+    print_facts(flat(found))
+
+
+def flat(document: Mapping[str, object], before: str = "") -> list[tuple[str, str]]:
+    """The values of a document by their paths."""
+    found: list[tuple[str, str]] = []
+    for name, value in document.items():
+        path = f"{before}{name}"
+        if isinstance(value, Mapping):
+            found += flat(value, f"{path}.")
+        else:
+            found.append((path, value if isinstance(value, str) else msgspec.json.encode(value).decode()))
+    return found
 
 
 @app.command
