@@ -17,7 +17,10 @@ CONTAINERS = (
     "tests/end_to_end/test_containers.py",
     "tests/test_docs_runtimes.py (container)",
 )
+BROWSER = ("tests/console/test_browser.py",)
 NEEDED: dict[str, tuple[str, tuple[str, ...]]] = {
+    "chromedriver": ("chromium-driver", BROWSER),
+    "chromium": ("chromium", BROWSER),
     "bwrap": ("bubblewrap", ("tests/sandboxes/test_system_bwrap.py",)),
     "git": ("git", ("tests/test_tree.py",)),
     "nginx": ("nginx", ("tests/bench/test_smoke.py (throughput)",)),

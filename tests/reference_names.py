@@ -11,6 +11,7 @@ from sojourn.access import AccessToken
 from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account
 from sojourn.service import Service
+from sojourn.trail import Entry
 from sojourn.trigger import Trigger
 
 
@@ -77,6 +78,17 @@ class ReferenceNames:
         """All of them."""
         await self._read()
         return sorted(self.data.tokens.values(), key=lambda one: one.created_at)
+
+    async def add_audit(self, entry: Entry) -> None:
+        """Keep it last."""
+        await self._read()
+        self.data.audit.append(msgspec.structs.replace(entry, number=len(self.data.audit) + 1))
+
+    async def audit_page(self, account_id: str, before: int | None, limit: int) -> Sequence[Entry]:
+        """Newest first."""
+        await self._read()
+        mine = [each for each in self.data.audit if each.account_id == account_id]
+        return [each for each in reversed(mine) if before is None or each.number < before][:limit]
 
     async def put_service(self, service: Service, revision: int) -> bool:
         """Compare and set."""

@@ -136,3 +136,14 @@ def test_any_sequence_of_calls_answers_as_a_plain_list_would() -> None:
                     assert sorted(line.take_aged(now, 1000)) == aged
                     plain = [row for row in plain if row[2] not in aged]
             assert len(line) == len(plain)
+
+
+def test_how_many_go_before() -> None:
+    """Of the due ones that still wait; None for one that is not due, is gone, or has too many before it."""
+    line = Line(1)
+    for task_id in (1, 2, 3, 4):
+        line.add(task_id, 0, 0, 0)
+    line.add(5, 10, 0, 0)
+    line.remove(2)
+    assert [line.ahead(task_id, 9) for task_id in (1, 2, 3, 4, 5, 6)] == [0, None, 1, 2, None, None]
+    assert (line.ahead(3, 1), line.ahead(4, 1)) == (1, None)

@@ -27,6 +27,7 @@ from .concurrency import Concurrency
 from .crashpoint import crashpoint
 from .errors import StoreFailed, TaskAlreadyCompleted, TaskNotFound
 from .executor import DELETED, Execution, Executor
+from .explanation import Situation
 from .function import Function
 from .gate import Begun, Gate
 from .pool import Pool
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 AGING_SECONDS = 0.5
 """How often the lines are searched for tasks that grew too old: within 1 s of their age, as promised."""
+AHEAD_MAX = 20_000
+"""Tasks of a line that are counted to tell another one its position."""
 AGED_PER_ROUND_MAX = 1_000
 """Tasks of one function that are found too old at a time, so that a flood of them leaves room for others."""
 EXECUTIONS_MAX = 2_000
@@ -269,6 +272,30 @@ class Dispatcher:
     def waits(self, task: Task) -> bool:
         """Whether nothing works on a task here, see `stopping.Stops.waits`."""
         return self._stops.waits(task)
+
+    def situation(self, task: Task, function: Function) -> Situation:
+        """What stands in the way of a task, and what does not; `function` is what runs it."""
+        execution = self._executions.get(task.id)
+        used = execution.instance if execution is not None else None
+        group, capacity = self._pool.fleet.groups.get(function.id), self._pool.capacity
+        mine = [each for each in self._pool.instances() if each.function.account_id == function.account_id]
+        in_hand = {each.id: sorted(filter(None, each.in_flight.values())) for each in mine}
+        free = group is not None and bool(group.idle or group.frozen or group.sharing)
+        return Situation(
+            now=self._clock.now(),
+            working=execution is not None,
+            instance=used.status.value if used is not None else "",
+            held=self._concurrency.held(function),
+            holders=tuple(name for each in mine if each.function.root == function.root for name in in_hand[each.id]),
+            others=tuple(name for each in mine if each.function.root != function.root for name in in_hand[each.id]),
+            position=self._queue.line(task.runs).ahead(task.id, AHEAD_MAX),
+            starting=group.starting if group is not None else 0,
+            room=free or (capacity.fits(function) and len(self._executions) < EXECUTIONS_MAX),
+            possible=capacity.possible(function),
+            memory_mb=capacity.memory_mb,
+            instances_max=capacity.instances_max,
+            draining=self._draining,
+        )
 
     async def abort(self, function: Function, actor: str) -> None:
         """End what runs of a function, whatever version: its running tasks are stopped, its calls are cut off."""

@@ -24,6 +24,8 @@ FIELDS = (
     "function",
     "createdFrom",
     "createdTo",
+    "endedFrom",
+    "endedTo",
     "idPrefix",
     "errorText",
     "tags",
@@ -39,15 +41,18 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     """Which tasks are meant.
 
     `statuses` empty means any. `function` is a name. Times are inclusive, in microseconds since 1970: when the task was
-    submitted. `id_prefix` begins the task id as callers see it. `error_text` stands somewhere in what went wrong, in
-    capitals or not. `tags` are all to be there. Durations are inclusive, in microseconds, from a task's first start to
-    its end, or to now while it is not over; a task that never started has none.
+    submitted, and when it ended, which no open task has. `id_prefix` begins the task id as callers see it. `error_text`
+    stands somewhere in what went wrong, in capitals or not. `tags` are all to be there. Durations are inclusive, in
+    microseconds, from a task's first start to its end, or to now while it is not over; a task that never started has
+    none.
     """
 
     statuses: tuple[Status, ...] = ()
     function: str = ""
     created_from: int | None = None
     created_to: int | None = None
+    ended_from: int | None = None
+    ended_to: int | None = None
     id_prefix: str = ""
     error_text: str = ""
     tags: Mapping[str, str] = {}
@@ -76,12 +81,13 @@ def parse(fields: Mapping[str, object]) -> Filter:
             raise InvalidArgument(name, fields[name], f"is no field of a filter, which has {', '.join(FIELDS)}")
     function = fields.get("function")
     tags = fields.get("tags")
-    created_to = _moment("createdTo", fields)
     found = Filter(
         statuses=_statuses(fields.get("status")),
         function="" if function is None else check_function_name(function),
         created_from=_moment("createdFrom", fields),
-        created_to=None if created_to is None else created_to + MICROSECONDS_PER_MILLISECOND - 1,
+        created_to=_until("createdTo", fields),
+        ended_from=_moment("endedFrom", fields),
+        ended_to=_until("endedTo", fields),
         id_prefix=_text("idPrefix", fields),
         error_text=_text("errorText", fields),
         tags=parse_tags("tags", tags) if isinstance(tags, str) else check_tags("tags", {} if tags is None else tags),
@@ -89,6 +95,7 @@ def parse(fields: Mapping[str, object]) -> Filter:
         duration_max=_duration("maxDurationMs", fields),
     )
     _in_order("createdFrom", found.created_from, "createdTo", found.created_to)
+    _in_order("endedFrom", found.ended_from, "endedTo", found.ended_to)
     _in_order("minDurationMs", found.duration_min, "maxDurationMs", found.duration_max)
     return found
 
@@ -100,6 +107,7 @@ def matches(wanted: Filter, task: Task, function: str, now: int) -> bool:
         and (not wanted.function or wanted.function == function)
         and (wanted.created_from is None or task.created_at >= wanted.created_from)
         and (wanted.created_to is None or task.created_at <= wanted.created_to)
+        and _ended(wanted, task)
         and (not wanted.id_prefix or _id(task).startswith(wanted.id_prefix))
         and all(task.tags.get(key) == value for key, value in wanted.tags.items())
         and _lasted(wanted, task, now)
@@ -116,6 +124,16 @@ def error_of(task: Task) -> str:
 def duration_of(task: Task, now: int) -> int | None:
     """Microseconds from a task's first start to its end, or to `now`; None when it never started."""
     return max((task.ended_at or now) - task.started_at, 0) if task.started_at else None
+
+
+def _ended(wanted: Filter, task: Task) -> bool:
+    if wanted.ended_from is None and wanted.ended_to is None:
+        return True
+    return (
+        task.ended_at > 0
+        and (wanted.ended_from is None or task.ended_at >= wanted.ended_from)
+        and (wanted.ended_to is None or task.ended_at <= wanted.ended_to)
+    )
 
 
 def _lasted(wanted: Filter, task: Task, now: int) -> bool:
@@ -165,6 +183,12 @@ def _moment(field: str, fields: Mapping[str, object]) -> int | None:
         bound = "must be a time such as 2026-11-24T01:50:00Z, or milliseconds since 1970"
         raise InvalidArgument(field, fields[field], bound)
     return found
+
+
+def _until(field: str, fields: Mapping[str, object]) -> int | None:
+    """A time that is the end of a range: the whole millisecond belongs to it."""
+    found = _moment(field, fields)
+    return None if found is None else found + MICROSECONDS_PER_MILLISECOND - 1
 
 
 def _duration(field: str, fields: Mapping[str, object]) -> int | None:

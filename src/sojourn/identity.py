@@ -42,6 +42,11 @@ def made_at(number: int) -> int:
     return ((number >> _SHIFT) + EPOCH_MS) * 1_000
 
 
+def number_at(at: int) -> int:
+    """The lowest number that can have been made at that time, microseconds since 1970."""
+    return min(max(at // 1_000 - EPOCH_MS, 0) << _SHIFT, _MASK_64 >> 1)
+
+
 @lru_cache(maxsize=4096)
 def request_id(number: int) -> str:
     """The request id of `number`, in the form of Function Compute's own (`1-…-…-…`)."""

@@ -62,6 +62,17 @@ class Line:
         """The id of the task that has been due longest; None when none is due."""
         return self._due[0] if self.has_due(now) else None
 
+    def ahead(self, task_id: int, limit: int) -> int | None:
+        """How many due tasks go before one that waits; None when it is not due, or has more than `limit` before it."""
+        count = 0
+        for each in self._due:
+            if each == task_id and task_id in self._waiting:
+                return count
+            count += each in self._waiting
+            if count > limit:
+                return None
+        return None
+
     def take(self, now: int) -> int | None:
         """The id of the task that has been due longest, which stops waiting; None when none is due."""
         if not self.has_due(now):

@@ -30,6 +30,7 @@ from .catalog import Catalog
 from .clock import clock_of, unscaled
 from .code import CodeStore
 from .config import Settings
+from .console import routes as console
 from .crashpoint import crashpoint
 from .deliveries import Deliveries
 from .dispatcher import Dispatcher
@@ -38,19 +39,23 @@ from .errors import InvalidArgument, SojournError
 from .feed import Feed
 from .function import AccessKey, Account, Function
 from .homes import Homes, mark_of
+from .hosts import Hosts, parse_hosts
 from .listener import listen
 from .logs import Logs
 from .operations import Operations
 from .pool import Pool
 from .queue import Queue
 from .reports import Reports
+from .retention import Retention
 from .runtime import Runtime
 from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
 from .services import Services
+from .sessions import Sessions
+from .statistics import Statistics
 from .store import Store
 from .target import Reach, parse_bridges
-from .task import Backoff
+from .task import Backoff, Task
 from .timers import Timers
 from .tokens import Tokens
 from .users import Users
@@ -101,6 +106,7 @@ class Server:
         self.timers.start()
         self.operations.start()
         self.auditor.start(settings.audit_seconds)
+        self.retention.start()
         await self._serve_http(listener)
         owner = self._owner()
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
@@ -142,6 +148,7 @@ class Server:
         await self.timers.close()
         await self.operations.close()
         await self.auditor.close()
+        await self.retention.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
             each.cancel()
@@ -229,7 +236,9 @@ class Server:
             tasks_open_max=settings.tasks_open_max,
         )
         self.feed = Feed(incarnation, lambda function_id: self.catalog.by_id(function_id).name)
-        self.queue.on_moved = self.feed.moved
+        self.statistics = Statistics(clock)
+        self.queue.on_found = self.statistics.found
+        self.queue.on_moved = self._moved
         self.reports = Reports(self.store, clock)
         self.dispatcher = Dispatcher(
             self.queue,
@@ -252,6 +261,7 @@ class Server:
         )
         await self.operations.load()
         self.auditor = Auditor(self.store, unscaled(clock))
+        self.retention = Retention(self.queue, clock, settings.retention_seconds)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
         self.deliveries = Deliveries(
@@ -273,6 +283,10 @@ class Server:
         resolved = self.homes.resolve(runtime)
         if not resolved.exact:
             log.warning("runtime %s: %s", runtime, resolved.note)
+
+    def _moved(self, before: Task | None, after: Task) -> None:
+        self.feed.moved(before, after)
+        self.statistics.moved(before, after)
 
     def _function_changed(self, function: Function) -> None:
         self.pool.change(function)
@@ -306,10 +320,12 @@ class Server:
         backend = Backend(
             catalog=self.catalog,
             tokens=self.tokens,
+            trail=self.store,
             services=self.services,
             timers=self.timers,
             queue=self.queue,
             feed=self.feed,
+            statistics=self.statistics,
             dispatcher=self.dispatcher,
             pool=self.pool,
             logs=self.logs,
@@ -323,10 +339,12 @@ class Server:
             isolation=self.isolation,
             ready=lambda: self._ready,
             auditor=self.auditor,
+            sessions=Sessions(unscaled(self.clock)),
+            hosts=Hosts(parse_hosts(self.settings.console_hosts)),
             cached_bytes=self.store.cached_bytes,
             url=self.url,
         )
-        self._http = HttpServer(build(backend), unscaled(self.clock))
+        self._http = HttpServer(build(backend, console.routes), unscaled(self.clock))
         await self._http.start(listener)
 
     def _owner(self) -> Account:

@@ -10,7 +10,7 @@ raises `StoreFailed` when it cannot make a change durable, and then the change h
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -19,10 +19,12 @@ import msgspec
 from .access import AccessToken
 from .bulk import Operation
 from .destination import Delivery
+from .filter import Filter
 from .function import AccessKey, Account, Function
 from .progress import Progress
 from .service import Service
 from .task import Status, Task
+from .trail import Entry
 from .trigger import Trigger
 
 PAGE_LIMIT_MAX = 100
@@ -75,6 +77,44 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
     bodies: bool = False
 
 
+class Forgotten(msgspec.Struct, frozen=True):
+    """What was forgotten in one go: how many tasks of each function and status; `last` is the highest id among them.
+
+    `last` is None when nothing was found, and then there was nothing left beyond `after`.
+    """
+
+    counts: Mapping[tuple[int, Status], int] = {}
+    last: int | None = None
+
+    @property
+    def tasks(self) -> int:
+        """How many there were."""
+        return sum(self.counts.values())
+
+
+class Search(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tasks of an account are looked for, the youngest first unless `ascending`.
+
+    `functions` are the functions that may have some, by their numbers, with their names. `now` is what durations of
+    tasks that are not over are measured by. `after` is where the step before stopped; `limit` bounds what is found.
+    """
+
+    account_id: str
+    functions: Mapping[int, str]
+    wanted: Filter
+    now: int
+    ascending: bool = False
+    after: int | None = None
+    limit: int = 20
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a step of a search found, without bodies, and where it stopped: None when there is nothing more."""
+
+    tasks: Sequence[Task] = ()
+    after: int | None = None
+
+
 class Stray(msgspec.Struct, frozen=True):
     """Something beside the tasks that no task accounts for: a `log`, `result`, `payload` or `delivery`, what is odd."""
 
@@ -122,7 +162,19 @@ class Records(Protocol):
         ...
 
 
-class Store(Protocol):
+class Trail(Protocol):
+    """A durable home for the audit trail."""
+
+    async def add_audit(self, entry: Entry) -> None:
+        """Keep an entry, and give it its number."""
+        ...
+
+    async def audit_page(self, account_id: str, before: int | None, limit: int) -> Sequence[Entry]:
+        """The newest entries of an account, or the newest of those before a number."""
+        ...
+
+
+class Store(Trail, Protocol):
     """A durable home for accounts, services, functions, triggers, tasks, logs and deliveries."""
 
     async def open(self) -> int:
@@ -167,6 +219,18 @@ class Store(Protocol):
         """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction."""
         ...
 
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """Forget tasks that ended before that moment, with all that is kept for them: bodies, logs, delivery, name.
+
+        One that is open, or whose delivery is, stays. It is done in the order of ids, beyond the id `after`, with at
+        most `limit` tasks, or fewer so that nobody who writes waits for long. `ended_before` is in microseconds.
+        """
+        ...
+
+    async def counts(self) -> Mapping[tuple[int, Status], int]:
+        """How many tasks there are, by function and status; what is over costs the same however many there are."""
+        ...
+
     async def carry(self, operation: Operation, epoch: int, work: Work) -> tuple[Operation | None, list[int]]:
         """Do `work` for an operation that stands at `epoch`, and move it on, all in one transaction.
 
@@ -208,8 +272,16 @@ class Store(Protocol):
         """At most `query.limit` tasks that match; fewer mean that there are no more."""
         ...
 
-    def open_tasks(self) -> AsyncIterator[OpenTask]:
-        """Every task that is not over, in the order of ids."""
+    async def find(self, search: Search) -> Found:
+        """A step of a search, in bounded time: it may find fewer than there are, and says where it stopped."""
+        ...
+
+    def open_tasks(self) -> AsyncIterator[Sequence[OpenTask]]:
+        """Every task that was not over at one moment, in pieces that come while the rest is still being read.
+
+        First those that somebody was busy with (all but Enqueued). Then the Enqueued ones: each function's in the order
+        of ids, and some of every function before more of any.
+        """
         ...
 
     async def logs(self, task_id: int) -> list[Log]:

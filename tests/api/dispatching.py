@@ -6,7 +6,9 @@ from collections.abc import Awaitable, Callable
 
 from sojourn.attempt import Attempt
 from sojourn.call import Answer
+from sojourn.clock import SystemClock
 from sojourn.errors import TaskAlreadyCompleted
+from sojourn.explanation import Situation
 from sojourn.function import Function
 from sojourn.output import INVOKE, Output
 from sojourn.queue import Queue
@@ -53,6 +55,11 @@ class ScriptedDispatcher:
         """Nothing is ever worked on."""
         del task
         return True
+
+    def situation(self, task: Task, function: Function) -> Situation:
+        """Nothing is there to run anything."""
+        del function
+        return Situation(now=SystemClock().now(), position=self._queue.line(task.runs).ahead(task.id, 100))
 
     async def abort(self, function: Function, actor: str) -> None:
         """Nothing runs that could be ended."""

@@ -37,11 +37,13 @@ from sojourn.catalog import Catalog
 from sojourn.clock import MICROSECONDS_PER_SECOND, Clock, SystemClock
 from sojourn.code import CodeStore
 from sojourn.config import Settings
+from sojourn.console import routes as console
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.feed import Feed
 from sojourn.function import AccessKey, Function
 from sojourn.homes import Homes
+from sojourn.hosts import Hosts
 from sojourn.logs import Logs
 from sojourn.operations import Operations
 from sojourn.pool import Instance, Pool
@@ -50,6 +52,8 @@ from sojourn.reports import Reports
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
+from sojourn.sessions import Sessions
+from sojourn.statistics import Statistics
 from sojourn.store import Log
 from sojourn.target import Reach
 from sojourn.task import Fact, Task
@@ -247,6 +251,10 @@ class Door:
         attempt = self.dispatcher.attempts[task.id] = Attempt(cast(Pool, None), cast(Instance, None), number)
         return attempt
 
+    def _moved(self, before: Task | None, after: Task) -> None:
+        self.feed.moved(before, after)
+        self.statistics.moved(before, after)
+
     def _caller(self, account_id: str) -> Caller:
         return Caller(self, self.run(self.catalog.create_account(account_id)))
 
@@ -271,7 +279,8 @@ class Door:
         self.services = Services(self.store, clock, self.catalog)
         self.queue = Queue(self.store, clock, numbers, submits_pending_max=100, tasks_open_max=100_000)
         self.feed = Feed(1, lambda function_id: self.catalog.by_id(function_id).name)
-        self.queue.on_moved = self.feed.moved
+        self.statistics = Statistics(clock)
+        self.queue.on_moved = self._moved
         self.timers = Timers(self.store, clock, self.catalog, self.queue)
         self.dispatcher = ScriptedDispatcher(self.queue)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
@@ -303,10 +312,12 @@ class Door:
             Backend(
                 catalog=self.catalog,
                 tokens=self.tokens,
+                trail=self.store,
                 services=self.services,
                 timers=self.timers,
                 queue=self.queue,
                 feed=self.feed,
+                statistics=self.statistics,
                 dispatcher=cast(Dispatcher, self.dispatcher),
                 pool=self.pool,
                 logs=self.logs,
@@ -323,7 +334,10 @@ class Door:
                 ready=lambda: self.ready,
                 auditor=Auditor(self.store, clock),
                 cached_bytes=self.store.cached_bytes,
-            )
+                sessions=Sessions(clock),
+                hosts=Hosts(),
+            ),
+            console.routes,
         )
         server = HttpServer(self.app, clock)
         listener = socket.create_server(("127.0.0.1", 0))

@@ -10,8 +10,9 @@ from sojourn.errors import StoreFailed
 from sojourn.function import Alias, AsyncConfig, Disabled
 from sojourn.service import Service, ServiceVersion
 from sojourn.store import Store, TaskQuery
+from sojourn.trail import Entry
 from sojourn.trigger import Trigger
-from stores.samples import NOW, Factory, full_task, new_account, new_function, new_key, use
+from stores.samples import NOW, Factory, full_task, new_account, new_function, new_key, open_tasks, use
 
 
 class NameConformance:
@@ -56,7 +57,7 @@ class NameConformance:
             found = await store.task(1)
             assert found
             assert (found.snapshot_id, found.qualifier, found.runs) == (7, "qualifier", 7)
-            assert {row.id: row.runs async for row in store.open_tasks()} == {1: 7, 2: 2}
+            assert {row.id: row.runs for row in await open_tasks(store)} == {1: 7, 2: 2}
             for qualifier, ids in (("", [2, 1]), ("qualifier", [1]), ("LATEST", [2]), ("prod", [])):
                 page = await store.page(TaskQuery(function_id=2, qualifier=qualifier))
                 assert [task.id for task in page] == ids
@@ -126,6 +127,33 @@ class NameConformance:
             await store.drop_access_token("t1")
             await store.drop_access_token("t1")
             assert list(await store.access_tokens()) == [second]
+
+        use(factory, work)
+
+    def test_the_audit_trail_grows_and_is_read_backwards(self, factory: Factory) -> None:
+        """Each account its own, newest first, before a number."""
+        entry = Entry(
+            at=NOW,
+            account_id="a",
+            actor="k",
+            operation="CreateFunction",
+            method="POST",
+            target="/ü",
+            request_id="1-2",
+            status=200,
+            code="c",
+        )
+
+        async def work(store: Store) -> None:
+            for number in range(5):
+                await store.add_audit(msgspec.structs.replace(entry, at=NOW + number))
+                await store.add_audit(msgspec.structs.replace(entry, account_id="b"))
+            found = list(await store.audit_page("a", None, 3))
+            assert [each.at - NOW for each in found] == [4, 3, 2]
+            assert msgspec.structs.replace(found[0], number=0, at=NOW) == entry
+            rest = list(await store.audit_page("a", found[-1].number, 9))
+            assert [each.at - NOW for each in rest] == [1, 0]
+            assert list(await store.audit_page("c", None, 9)) == []
 
         use(factory, work)
 

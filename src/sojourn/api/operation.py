@@ -23,6 +23,8 @@ Handler = Callable[[Call], Awaitable[Answer]]
 Limit = Callable[[Mapping[bytes, bytes]], tuple[str, int]]
 """From a request's headers to what its body is called and how many bytes it may have."""
 
+Work = Callable[[Handler, Call, Request], Awaitable[Answer]]
+"""Lets a handler answer a call, and does what belongs to that."""
 Needed = Callable[[Handler, str], Reach]
 """From a handler and a method to the scope that a caller needs for it."""
 
@@ -43,6 +45,7 @@ class Operation:
     handler: does the work.
     limit: the bound of the body.
     needed: the scope that a caller needs.
+    work: lets the handler answer.
     dialect: the generation of the API that it belongs to.
     problem: whether errors are problem documents.
     prompt: whether the handler gets along without a task of asyncio's, see `steps`.
@@ -57,13 +60,14 @@ class Operation:
         limit: Limit = small,
         *,
         needed: Needed = lambda *_: Reach.ADMIN,
+        work: Work = lambda handler, call, _: handler(call),
         dialect: Dialect = NATIVE,
         problem: bool = False,
         prompt: bool = False,
     ) -> None:
         self._backend, self._authentication, self._dialect = backend, authentication, dialect
         self._needed, self._handler, self._limit, self._problem = needed, handler, limit, problem
-        self.prompt = prompt
+        self._work, self.prompt = work, prompt
 
     async def __call__(self, request: Request) -> Answer:
         """The answer to one request.
@@ -90,6 +94,5 @@ class Operation:
             raise ScopeTooSmall(needed.value, held.value)
         what, limit_bytes = self._limit(headers)
         body = await read_body(headers, request, what, limit_bytes, proof.digest)
-        return await self._handler(
-            Call(self._backend, proof.key, request, headers=headers, body=body, dialect=self._dialect)
-        )
+        call = Call(self._backend, proof.key, request, headers=headers, body=body, dialect=self._dialect)
+        return await self._work(self._handler, call, request)

@@ -4,12 +4,49 @@ from __future__ import annotations
 
 from sojourn.access import Scope
 from sojourn.destination import DeliveryStatus
+from sojourn.explanation import Code
 from sojourn.instance import Status as InstanceStatus
+from sojourn.statistics import WINDOWS
+from sojourn.task import Status
 
 from . import steering_answers
 from .schema import BOOLEAN, INTEGER, NUMBER, STAMP, TEXT, Schema, choice, listed, mapping, nullable, ref, shown
 
 _DELIVERY_STATUS = choice(*(status.value for status in DeliveryStatus))
+_STATUS = choice(*(status.value for status in Status))
+_ENCODING = choice("base64")
+_TASK: dict[str, Schema] = {
+    "account": TEXT,
+    "function": TEXT,
+    "qualifier": TEXT,
+    "taskId": TEXT,
+    "requestId": TEXT,
+    "status": _STATUS,
+    "createdTime": STAMP,
+    "dueTime": nullable(STAMP),
+    "expirationTime": STAMP,
+    "startedTime": nullable(STAMP),
+    "endTime": nullable(STAMP),
+    "waitMs": {"type": "integer", "description": "from its submission to its first start, its end, or now"},
+    "durationMs": nullable({"type": "integer", "description": "from its first start to its end, or now"}),
+    "attempts": INTEGER,
+    "retries": INTEGER,
+    "retriesMax": INTEGER,
+    "losses": INTEGER,
+    "error": TEXT,
+    "instanceId": TEXT,
+    "tags": mapping(TEXT),
+    "rerunOf": TEXT,
+}
+_SPREAD = shown({"count": INTEGER, **dict.fromkeys(("p50Ms", "p95Ms", "p99Ms"), nullable(NUMBER))})
+_WINDOW: dict[str, Schema] = {
+    "submitted": INTEGER,
+    "ended": mapping(INTEGER),
+    "submittedPerSecond": NUMBER,
+    "endedPerSecond": NUMBER,
+    "wait": _SPREAD,
+    "run": _SPREAD,
+}
 _TOKEN: dict[str, Schema] = {
     "id": TEXT,
     "name": TEXT,
@@ -32,6 +69,96 @@ def native() -> dict[str, Schema]:
         "Token": shown(_TOKEN),
         "Tokens": shown({"tokens": listed(ref("Token"))}),
         "NewToken": shown({**_TOKEN, "token": TEXT}),
+        "Task": shown(
+            {
+                **_TASK,
+                "events": listed(ref("TaskEvent")),
+                "payload": TEXT,
+                "result": TEXT,
+            },
+            {"payloadEncoding": _ENCODING, "resultEncoding": _ENCODING},
+        ),
+        "FoundTask": shown(_TASK),
+        "TaskPage": shown(
+            {
+                "tasks": listed(ref("FoundTask")),
+                "nextToken": {"type": "string", "description": '"" when there is nothing more'},
+                "scannedTo": nullable(STAMP),
+            }
+        ),
+        "Window": shown(_WINDOW),
+        "Statistics": shown(
+            {
+                "function": TEXT,
+                "since": STAMP,
+                "statuses": mapping(INTEGER),
+                "queueDepth": INTEGER,
+                "oldestWaitMs": nullable(INTEGER),
+                "window": choice(*WINDOWS),
+                **_WINDOW,
+                "windows": shown({name: ref("Window") for name in WINDOWS}),
+            }
+        ),
+        "Nodes": shown(
+            {
+                "nodes": listed(
+                    shown(
+                        {
+                            "node": TEXT,
+                            "version": TEXT,
+                            "incarnation": INTEGER,
+                            "startedTime": STAMP,
+                            "ready": BOOLEAN,
+                            "memoryMb": INTEGER,
+                            "instancesMax": INTEGER,
+                        }
+                    )
+                )
+            }
+        ),
+        "AuditPage": shown(
+            {
+                "entries": listed(
+                    shown(
+                        {
+                            "time": STAMP,
+                            "account": TEXT,
+                            "actor": {"type": "string", "description": "the id of the key or of the access token"},
+                            "operation": TEXT,
+                            "method": TEXT,
+                            "target": TEXT,
+                            "requestId": TEXT,
+                            "status": INTEGER,
+                            "code": TEXT,
+                        }
+                    )
+                ),
+                "nextToken": TEXT,
+            }
+        ),
+        "Explanation": shown(
+            {
+                "taskId": TEXT,
+                "status": _STATUS,
+                "since": STAMP,
+                "blockedBy": listed(
+                    shown(
+                        {
+                            "code": choice(*(code.value for code in Code)),
+                            "message": TEXT,
+                            "scope": TEXT,
+                            "limit": nullable(INTEGER),
+                            "holders": listed(TEXT),
+                            "etaMs": nullable(INTEGER),
+                        }
+                    )
+                ),
+                "position": nullable({"type": "integer", "description": "how many tasks of the function go before it"}),
+                "nextCheck": nullable(STAMP),
+            }
+        ),
+        "TaskEvent": shown({"eventId": INTEGER, "status": _STATUS, "timestamp": STAMP, "eventDetail": mapping({})}),
+        "TaskEvents": shown({"taskId": TEXT, "status": _STATUS, "events": listed(ref("TaskEvent"))}),
         "Logs": shown({"logs": listed(shown({"attempt": INTEGER, "text": TEXT, "dropped": INTEGER}))}),
         "Isolation": shown(
             {

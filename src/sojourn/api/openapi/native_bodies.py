@@ -40,6 +40,8 @@ def _task_filter() -> Schema:
         "function": text(pattern=function.FUNCTION_NAME, examples=["hello"]),
         "createdFrom": moment,
         "createdTo": moment,
+        "endedFrom": moment,
+        "endedTo": moment,
         "idPrefix": text(filters.TEXT_CHARACTERS_MAX),
         "errorText": text(filters.TEXT_CHARACTERS_MAX),
         "tags": _task_tags(),

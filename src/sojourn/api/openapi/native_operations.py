@@ -6,13 +6,17 @@ from sojourn.api import instances, tasklogs
 from sojourn.api.commands import functions
 from sojourn.api.operation import Handler
 from sojourn.api.v1 import (
+    audit,
     deliveries,
+    explain,
     operations,
     own,
     progress,
     queue_control,
+    statistics,
     steering,
     submission,
+    tasks,
     tokens,
     watch,
 )
@@ -61,5 +65,12 @@ def native() -> dict[Handler, Described]:
         tokens.create: Described("CreateToken", {201: "NewToken"}, (429,), body="CreateTokenInput"),
         tokens.page: Described("ListTokens", {OK: "Tokens"}),
         tokens.revoke: Described("RevokeToken", GONE, FOUND),
+        tasks.page: Described("FindTasks", {OK: "TaskPage"}, FOUND, parameters.find_tasks()),
+        tasks.get: Described("GetTask", {OK: "Task"}, FOUND),
+        explain.explain: Described("ExplainTask", {OK: "Explanation"}, FOUND),
+        statistics.get: Described("GetStatistics", {OK: "Statistics"}, FOUND, parameters.STATISTICS),
+        statistics.nodes: Described("ListNodes", {OK: "Nodes"}),
+        audit.page: Described("ListAudit", {OK: "AuditPage"}, FOUND, (*parameters.PAGE, parameters.query("account"))),
+        tasks.events: Described("GetTaskEvents", {OK: "TaskEvents"}, FOUND),
         watch.watch: Described("Watch", {OK: "text/event-stream"}, (404, 429), parameters.WATCH),
     }

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from sojourn import alias, function, trigger
+from sojourn import filter as filters
 from sojourn.api.commands import functions, instances, tags, tasks
 from sojourn.api.paging import LIMIT_BOUNDS, TOKEN_CHARACTERS_MAX
 from sojourn.api.tasklogs import FORMATS
+from sojourn.statistics import WINDOWS
 from sojourn.task import Status
 
 from .schema import BOOLEAN, TEXT, Schema, choice, integer, listed, nullable, text
@@ -114,6 +116,28 @@ TAGGED = (
 )
 LOGS = (query("follow", BOOLEAN, "wait for what is going to be written"), query("format", choice(*FORMATS)))
 
+_TIME = text(description="RFC 3339, or milliseconds since 1970", examples=["2026-11-24T01:50:00Z"])
+
+
+def find_tasks() -> tuple[Parameter, ...]:
+    """The parameters of a search for tasks: a filter, and which page."""
+    duration = integer(filters.DURATION_MS_BOUNDS)
+    return (
+        query("status", description="names of statuses with commas between them"),
+        query("function", text(pattern=function.FUNCTION_NAME)),
+        *(query(name, _TIME) for name in ("createdFrom", "createdTo", "endedFrom", "endedTo")),
+        query("idPrefix", text(filters.TEXT_CHARACTERS_MAX)),
+        query("errorText", text(filters.TEXT_CHARACTERS_MAX)),
+        query("tags", description="key=value pairs with commas between them"),
+        query("minDurationMs", duration),
+        query("maxDurationMs", duration),
+        query("account", description="whose, for the account that operates the server; the caller's own for none"),
+        query("order", choice("newest", "oldest")),
+        *PAGE,
+    )
+
+
+STATISTICS = (query("window", choice(*WINDOWS), "which one stands at the top; all of them are there"),)
 _LAST_ID = text(pattern=re.compile(r"(?:[0-9]{1,15}-[0-9]{1,18}(?:\.[0-9]{1,6})?)?"))
 WATCH = (
     query("function", description="only steps of its tasks"),

@@ -12,7 +12,21 @@ from sojourn.api.commands import functions
 from sojourn.api.operation import Handler, Limit, Operation, small
 from sojourn.api.routing import Route
 
-from . import deliveries, operations, own, progress, queue_control, steering, submission, tokens, watch
+from . import (
+    audit,
+    deliveries,
+    explain,
+    operations,
+    own,
+    progress,
+    queue_control,
+    statistics,
+    steering,
+    submission,
+    tasks,
+    tokens,
+    watch,
+)
 
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *own.OPERATIONS,
@@ -25,6 +39,10 @@ OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
     *submission.OPERATIONS,
     *tokens.OPERATIONS,
     *watch.OPERATIONS,
+    *tasks.OPERATIONS,
+    *explain.OPERATIONS,
+    *audit.OPERATIONS,
+    *statistics.OPERATIONS,
     *steering.OPERATIONS,
     *queue_control.OPERATIONS,
     *operations.OPERATIONS,
