@@ -83,9 +83,7 @@ def _baseline(path: Path | None) -> Document | None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Sojourn beside its yardsticks.")
     default = Path(os.environ.get("TMPDIR") or ROOT / "build") / "bench"
-    parser.add_argument(
-        "groups", nargs="*", choices=[*GROUPS, []], metavar="GROUP", help=f"of {', '.join(GROUPS)} [all]"
-    )
+    parser.add_argument("groups", nargs="*", type=_group, metavar="GROUP", help=f"of {', '.join(GROUPS)} [all]")
     parser.add_argument("--quick", action="store_true", help="a smoke run; its figures mean nothing")
     parser.add_argument("--dir", type=Path, default=default, help="where data goes; must be a real disk [%(default)s]")
     parser.add_argument("--sandbox", default="auto", choices=("auto", "bubblewrap", "process"))
@@ -97,6 +95,12 @@ def _arguments() -> argparse.Namespace:
         flag = f"--{name.replace('_', '-')}"
         parser.add_argument(flag, type=_count, help=f"{text} [{getattr(defaults, name)}]".strip())
     return parser.parse_args()
+
+
+def _group(text: str) -> str:
+    if text not in GROUPS:
+        raise argparse.ArgumentTypeError(f"must be one of {', '.join(GROUPS)}, got {text!r}")
+    return text
 
 
 def _count(text: str) -> int:

@@ -17,12 +17,11 @@ POLL_SECONDS = 0.01
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
-    """Tasks that were accepted and that succeeded since the start, tasks that are open, and writes of the store."""
+    """Tasks that were accepted and that succeeded since the start, and tasks that are open."""
 
     submitted: int
     succeeded: int
     open: int
-    writes: int
 
 
 def read(served: Served) -> Counts:
@@ -39,7 +38,7 @@ def read(served: Served) -> Counts:
 
 def parse(page: str) -> Counts:
     """The counts on a page of metrics."""
-    submitted = succeeded = still_open = writes = 0.0
+    submitted = succeeded = still_open = 0.0
     for line in page.splitlines():
         name, _, value = line.rpartition(" ")
         if name.startswith("sojourn_tasks_submitted_total"):
@@ -48,9 +47,7 @@ def parse(page: str) -> Counts:
             succeeded += float(value)
         elif name.startswith("sojourn_tasks{"):
             still_open += float(value)
-        elif name == "sojourn_store_write_seconds_count":
-            writes = float(value)
-    return Counts(submitted=int(submitted), succeeded=int(succeeded), open=int(still_open), writes=int(writes))
+    return Counts(submitted=int(submitted), succeeded=int(succeeded), open=int(still_open))
 
 
 def drained(served: Served, seconds_max: float = DRAIN_SECONDS_MAX, left: int = 0) -> Counts:

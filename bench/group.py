@@ -22,7 +22,7 @@ Say = Callable[[str], None]
 class Seen(msgspec.Struct):
     """What one round saw: values by the keys of `figures`, notes to them, and why others have no value.
 
-    `reason` of a figure that the server does not offer yet says so; `points` are curves, by name: x and y.
+    The reason begins with "not available" where the server does not offer it. `points` are curves by name: x and y.
     """
 
     values: dict[str, float] = {}

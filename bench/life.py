@@ -21,9 +21,8 @@ from .freezing import Freezing, measure_freezing
 from .load import Plan
 from .options import Options
 from .served import ROOM, RUNTIME, Served, archive
+from .waiting import until
 
-WAIT_SECONDS_MAX = 120.0
-POLL_SECONDS = 0.002
 INITIALIZER_SECONDS = 0.1
 MEMORY_MB = 128
 HANDLER = f"""import time
@@ -114,7 +113,7 @@ def _stops(served: Served, count: int) -> Stops:
     hook_ms, stopped_ms = [], []
     for _ in range(count):
         task_id = client.submit("stopped", b"sleep 600").task_id
-        _until(partial(_has_status, client, "stopped", task_id, Status.RUNNING))
+        until(partial(_has_status, client, "stopped", task_id, Status.RUNNING), "a task runs")
         asked = time.time()
         client.stop_task("stopped", task_id)
         ended = _over(client, "stopped", task_id)
@@ -176,13 +175,5 @@ def _has_status(client: Client, function: str, task_id: str, status: Status) -> 
 
 
 def _over(client: Client, function: str, task_id: str) -> Task:
-    _until(lambda: client.get_task(function, task_id).over)
+    until(lambda: client.get_task(function, task_id).over, f"a task of {function} is over")
     return client.get_task(function, task_id)
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while not holds():
-        if time.monotonic() > deadline:
-            raise NotMeasured(f"something did not come about within {WAIT_SECONDS_MAX:g} s")
-        time.sleep(POLL_SECONDS)

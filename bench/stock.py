@@ -41,11 +41,12 @@ FAILED_OF, NAMED_OF = 20, 20
 SHIFT = identity.NODE_BITS + identity.SEQUENCE_BITS
 
 
-class Templates:
+class Templates(NamedTuple):
     """The ids of the tasks that are copied: ended ones by kind, or one that waits."""
 
-    def __init__(self, plain: int, failed: int, named: int) -> None:
-        self.plain, self.failed, self.named = plain, failed, named
+    plain: int
+    failed: int
+    named: int
 
 
 class Stock(NamedTuple):

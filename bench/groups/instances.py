@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 
@@ -17,14 +17,13 @@ from bench.group import Bench, Group, Round, Seen
 from bench.load import Plan
 from bench.served import HANDLER, MEMORY_MB, ROOM, RUNTIME, Served
 from bench.sojourns import PAYLOAD
+from bench.waiting import until
 from bench.wire import Line, Target
 
 from bench import libraries, load, processes, wire
 from sojourn.client import Client, ClientError, Connection, Status, Task, TaskFilter
 
 WARM_CALLS = 7
-WAIT_SECONDS_MAX = 60.0
-POLL_SECONDS = 0.002
 NO_IDLING: Mapping[str, object] = {"idleTimeout": 0}
 
 
@@ -107,7 +106,7 @@ def _fresh_us(bench: Bench, served: Served, warm: str, fresh: str) -> float:
     _call_us(line, target, fresh)
     warm_us, fresh_us = [], []
     for _ in range(bench.options.cold_instances):
-        _until(lambda: not served.client.instances(fresh))
+        until(lambda: not served.client.instances(fresh), f"no instance of {fresh} is left")
         fresh_us.append(_call_us(line, target, fresh))
         warm_us.append(_call_us(line, target, warm))
     line.close()
@@ -139,7 +138,7 @@ def _crowd(bench: Bench, served: Served, seen: Seen) -> None:
     if report.accepted != count:
         raise NotMeasured(f"not every submit was accepted: {report.statuses}")
     running = TaskFilter(status=Status.RUNNING, limit=100)
-    _until(lambda: sum(1 for _ in client.iterate_tasks("crowd", running)) >= count)
+    until(lambda: sum(1 for _ in client.iterate_tasks("crowd", running)) >= count, f"{count} instances run")
     tasks = list(client.iterate_tasks("crowd", running))
     added = processes.pss_mb(processes.tree(served.pid)) - before
     seconds = max(_running_at(task) for task in tasks) - report.begun_at
@@ -151,14 +150,6 @@ def _crowd(bench: Bench, served: Served, seen: Seen) -> None:
 
 def _running_at(task: Task) -> float:
     return next(event.timestamp for event in task.events if event.status == Status.RUNNING) / 1000
-
-
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT_SECONDS_MAX
-    while not holds():
-        if time.monotonic() > deadline:
-            raise NotMeasured(f"something did not come about within {WAIT_SECONDS_MAX:g} s")
-        time.sleep(POLL_SECONDS)
 
 
 GROUP = Group("instances", instances, seconds_max=600)

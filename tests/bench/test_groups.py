@@ -38,7 +38,7 @@ sojourn_store_write_seconds_count 40
 sojourn_store_write_seconds_bucket{le="+Inf"} 40
 """
 
-    assert counters.parse(page) == counters.Counts(submitted=12, succeeded=7, open=3, writes=40)
+    assert counters.parse(page) == counters.Counts(submitted=12, succeeded=7, open=3)
 
 
 def test_deletes_are_counted_from_the_last_whole_store() -> None:
