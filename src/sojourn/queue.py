@@ -35,7 +35,7 @@ from .order import Order, task_of
 from .store import Change, Forgotten, Found, Log, OpenTask, Search, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
-from .watchers import Watcher, Watchers
+from .watchers import Watchers
 
 E = TypeVar("E", bound=SojournError)
 T = TypeVar("T")
@@ -82,6 +82,7 @@ class Queue:
         self.tally = Tally()
         self._adopting: set[asyncio.Future[None]] = set()
         self._watchers = Watchers()
+        self.watch = self._watchers.add
         self.on_due: Callable[[int], None] = lambda _: None
         self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
         self.on_found: Callable[[Mapping[tuple[int, Status], int]], None] = lambda _: None
@@ -94,11 +95,7 @@ class Queue:
         return self._open
 
     async def load(self, incarnation: int) -> list[OpenTask]:
-        """Rebuild the lines from the rows; returns the tasks that an earlier incarnation was busy with.
-
-        Of many tasks that wait, the first of each function are in their lines on return, and the others follow while
-        those run.
-        """
+        """Rebuild the lines from the rows, see `lines`; returns what an earlier incarnation was busy with."""
         self.incarnation = incarnation
         counts = await self._store.counts()
         self.tally.found(counts)
@@ -349,10 +346,6 @@ class Queue:
             self.tally.illegal += 1
             raise
         return task, path
-
-    def watch(self, task_id: int, watcher: Watcher) -> Callable[[], None]:
-        """Have every durable move of a task told to `watcher`, which must not raise; returns what ends that."""
-        return self._watchers.add(task_id, watcher)
 
     async def find(self, function: Function, name: str) -> Task:
         """The task that callers know as `name`.
