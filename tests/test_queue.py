@@ -17,7 +17,8 @@ from sojourn.errors import (
     TaskNotFound,
 )
 from sojourn.function import Function
-from sojourn.queue import FRESH_PAYLOAD_BYTES_MAX, Order, Queue, wire_name
+from sojourn.order import Order
+from sojourn.queue import FRESH_PAYLOAD_BYTES_MAX, Queue, wire_name
 from sojourn.store import Log, TaskQuery
 from sojourn.task import Aged, Claimed, Returned, Started, Status, StopRequested, Success, Task
 from virtual_time import START, VirtualClock, run, settle

@@ -25,7 +25,8 @@ from .crashpoint import crashpoint
 from .errors import InvalidArgument, NotFound, ResourceExhausted, ServiceUnavailable, StoreFailed, TaskAlreadyCompleted
 from .filter import Filter
 from .function import Function
-from .queue import Order, Queue, wire_name
+from .order import Order
+from .queue import Queue, wire_name
 from .refusals import OperationNotFound, OperationOver
 from .store import Store, TaskQuery
 from .task import Aged, Claimed, Ended, Fact, Status, StopRequested, Task

@@ -13,8 +13,6 @@ import contextlib
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import msgspec
-
 from . import identity
 from .bulk import Operation
 from .clock import MICROSECONDS_PER_SECOND, Clock
@@ -29,11 +27,13 @@ from .errors import (
     TaskAlreadyExists,
     TaskNotFound,
 )
-from .function import AsyncConfig, Function
+from .function import Function
 from .line import Line
+from .order import Order, task_of
 from .store import Change, Found, Log, OpenTask, Search, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
+from .watchers import Watcher, Watchers
 
 E = TypeVar("E", bound=SojournError)
 T = TypeVar("T")
@@ -43,19 +43,6 @@ FRESH_PAYLOAD_BYTES_MAX = 4096
 STORE_RETRY_SECONDS = 1.0
 ROWS_AT_ONCE = 500
 """Of many tasks that are submitted together, the loop makes so many before others have their turn."""
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for with a task; the fields are those of `Queue.submit`."""
-
-    function: Function
-    payload: bytes
-    name: str | None = None
-    delay_seconds: int = 0
-    number: int | None = None
-    qualifier: str = ""
-    tags: Mapping[str, str] = {}
-    rerun_of: str = ""
 
 
 def wire_name(task: Task) -> str:
@@ -92,7 +79,7 @@ class Queue:
         self.tally = Tally()
         self._adopting: set[asyncio.Future[None]] = set()
         self.closed = False
-        self._watchers: dict[int, list[Callable[[Task], None]]] = {}
+        self._watchers = Watchers()
         self.on_due: Callable[[int], None] = lambda _: None
         self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
         self.on_found: Callable[[OpenTask], None] = lambda _: None
@@ -212,27 +199,8 @@ class Queue:
     def made(self, order: Order, now: int | None = None) -> Task:
         """The task that is asked for as it would be accepted now; nothing of it is durable."""
         now = self._clock.now() if now is None else now
-        function = order.function
-        qualifier = order.qualifier or function.qualifier
-        config = function.async_config_of(qualifier) or AsyncConfig()
-        return submit(
-            Task(
-                id=self._numbers.next(now) if order.number is None else order.number,
-                account_id=function.account_id,
-                function_id=function.root,
-                snapshot_id=function.id if function.root_id else 0,
-                generation=function.generation,
-                name=order.name,
-                qualifier=qualifier,
-                retries_max=config.max_async_retry_attempts,
-                expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
-                payload=order.payload,
-                tags=order.tags,
-                rerun_of=order.rerun_of,
-            ),
-            now,
-            order.delay_seconds * MICROSECONDS_PER_SECOND,
-        )
+        number = self._numbers.next(now) if order.number is None else order.number
+        return submit(task_of(order, number, now), now, order.delay_seconds * MICROSECONDS_PER_SECOND)
 
     async def _kept(self, tasks: Sequence[Task], keeping: Coroutine[Any, Any, T]) -> T:
         """The answer of the store to whom `tasks` were given; they count as pending until then."""
@@ -369,9 +337,7 @@ class Queue:
         self.on_moved(task, after)
         if after.over:
             self._open -= 1
-        if self._watchers:
-            for watcher in self._watchers.get(after.id, ()):
-                watcher(after)
+        self._watchers.tell(after)
 
     def _after(self, task: Task, facts: Sequence[Fact]) -> tuple[Task, list[Status]]:
         """The task after `facts`, and the statuses that they lead it through."""
@@ -385,17 +351,9 @@ class Queue:
             raise
         return task, path
 
-    def watch(self, task_id: int, watcher: Callable[[Task], None]) -> Callable[[], None]:
+    def watch(self, task_id: int, watcher: Watcher) -> Callable[[], None]:
         """Have every durable move of a task told to `watcher`, which must not raise; returns what ends that."""
-        self._watchers.setdefault(task_id, []).append(watcher)
-
-        def unwatch() -> None:
-            mine = self._watchers[task_id]
-            mine.remove(watcher)
-            if not mine:
-                del self._watchers[task_id]
-
-        return unwatch
+        return self._watchers.add(task_id, watcher)
 
     async def find(self, function: Function, name: str) -> Task:
         """The task that callers know as `name`.
