@@ -352,7 +352,7 @@ def test_a_restart_finds_every_open_task_in_its_place() -> None:
             delayed.id,
             claimed.id,
         }
-        assert [line.take(START), line.take(START), line.take(START)] == [waiting.id, claimed.id, None]
+        assert [line.take(START), line.take(START), line.take(START)] == [claimed.id, waiting.id, None]
         assert line.next_moment() == delayed.due_at
         assert queue.open_count == 5
 

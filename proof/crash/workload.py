@@ -9,6 +9,9 @@ import signal
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sojourn.identity import EPOCH_MS, Numbers, request_id
+from sojourn.task import Claimed, Refused, Task, advance, submit
+
 from .bench import NEW, OLDER, Bench
 from .functions import HOOKS
 from .record import ANY, Asked
@@ -17,6 +20,8 @@ WORK, HOOKED, BRIEF, CLOSED, TOLD, CHAINED, SINK = "work", "hooked", "brief", "c
 SHARED, CONTAINED = "shared", "contained"
 FLOOD, FLOOD_BYTES = 40, 120_000
 """Tasks and bytes of each that a store of pages of a usual size wants to copy back."""
+LONG_AGO, LONG_AGO_IDS = EPOCH_MS * 1_000, Numbers()
+"""When a task ended that is kept no more, and the numbers of that time."""
 
 
 def _nothing(_: Bench) -> None:
@@ -80,6 +85,15 @@ def _stop(function: str) -> Operation:
     return Operation(act)
 
 
+def _stop_many(bench: Bench) -> None:
+    """Tasks that wait, stopped by one operation; what it does not stop, grows too old."""
+    those = [bench.submit(CLOSED, "quick") for _ in range(3)]
+    for asked in those:
+        asked.stopping = True
+    bench.client().begin_operation("stop", {"function": CLOSED})
+    bench.over(*those)
+
+
 def _give_up(kind: str) -> Operation:
     """Stop one of two tasks that share an instance, and let the other come to its end."""
 
@@ -112,6 +126,23 @@ def _rest(bench: Bench) -> None:
     """A task, and the freezing of what it ran on."""
     bench.over(bench.submit(HOOKED, "quick"))
     bench.until(lambda: [each for each in bench.client().instances(HOOKED) if each.status == "Frozen"], "frozen")
+
+
+def _forget(bench: Bench) -> None:
+    """A task that has been over for longer than tasks are kept goes by itself."""
+    with bench.home.store().records() as records:
+        function = next(each for each in records.functions() if each.name == WORK)
+    task = Task(
+        id=LONG_AGO_IDS.next(LONG_AGO),
+        account_id=function.account_id,
+        function_id=function.id,
+        generation=1,
+        payload=b"p" * 3_000,
+    )
+    for fact in (Claimed(1), Refused("FunctionNotStarted", "long ago")):
+        task = advance(task if task.history else submit(task, LONG_AGO), fact, LONG_AGO)
+    bench.home.keep(task)
+    bench.until(lambda: bench.task(Asked(WORK, request_id(task.id), "quick", "")) is None, f"{task.id} forgotten")
 
 
 def _flood(bench: Bench) -> None:
@@ -162,6 +193,7 @@ BURST = Operation(_burst)
 LARGE, BIG, FLAKY, DIE = run(WORK, "quick", fill=3_000), run(WORK, "big"), run(WORK, "flaky"), run(WORK, "die")
 FRESH = Operation(_fresh)
 STOP = _stop(HOOKED)
+STOP_MANY = Operation(_stop_many)
 GIVE_UP, NOT_GIVEN_UP = _give_up("hold"), _give_up("deaf")
 CONTAIN, STOP_CONTAINED = Operation(_contained), _stop(CONTAINED)
 TIMEOUT = Operation(_outlast)
@@ -169,6 +201,7 @@ EXPIRE = run(CLOSED, "quick")
 REFUSE = Operation(_refuse)
 FREEZE, THAW = Operation(_rest), Operation(_rest, _rest)
 FLOODED = Operation(_flood)
+FORGET = Operation(_forget)
 DELIVER, CHAIN, RESEND = _deliver(TOLD), _deliver(CHAINED), Operation(_resend)
 STRANGER = Operation(_stranger)
 CALL = Operation(lambda bench: bench.client().invoke(WORK, "quick"))

@@ -47,6 +47,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "store.task.without_result": "a task's row has moved on, its result is not there",
         "store.task.without_log": "a task's row and result are there, its log is not",
         "store.task.without_delivery": "a task is over, the record of that is not to be delivered yet",
+        "store.task.half_forgotten": "rows of tasks are gone, what was kept for them is there",
         "store.account.without_key": "an account is there, its key is not",
         # Tasks.
         "queue.submit.before": "a task was accepted in memory and is not durable",
@@ -54,6 +55,11 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "api.submit.answering": "a task is durable and stands in its line, its caller does not know",
         "queue.apply.before": "what becomes of a task is decided and not durable",
         "queue.apply.durable": "what became of a task is durable, nobody has heard of it",
+        "queue.carry.before": "what an operation does to some tasks is decided and not durable",
+        "queue.carry.durable": "what an operation did to some tasks is durable, nobody has heard of it",
+        "operation.begin.before": "an operation on many tasks is to be begun",
+        "operation.begin.durable": "an operation is durable and has done nothing, its caller does not know",
+        "operation.end.before": "an operation has done all it was for, and counts as running",
         "queue.load.row": "a start has read one of the tasks that are not over",
         "task.claim.before": "a task has an instance and is Enqueued or Retrying",
         "task.claim.durable": "a task is Dequeued, its instance is being made",
@@ -70,6 +76,8 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "task.stop.durable": "a stop is durable, what it stops goes on and its caller does not know",
         "task.stop.proved": "what a stop had to end is gone, the task is Stopping",
         "task.stop.over": "a task that ran is Stopped",
+        "queue.forget.before": "tasks that have been over for long enough are about to go",
+        "queue.forget.durable": "tasks have been over for long enough and are gone, others may not be",
         # Instances, seen from the server.
         "sandbox.start.before": "an account's sandbox has a directory and no process",
         "sandbox.start.spawned": "an account's sandbox has a process that no record names",

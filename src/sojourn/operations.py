@@ -271,7 +271,7 @@ class Operations:
             case Verb.RERUN:
                 await self._rerun(operation, tasks, function)
             case Verb.DELETE:
-                await self._carry(operation, gone=[task.id for task in tasks], why="its record is not delivered yet")
+                await self._carry(operation, gone=tasks, why="its record is not delivered yet")
 
     async def _stop(self, operation: Operation, function: Function, tasks: Sequence[Task]) -> None:
         waiting = [task for task in tasks if self._stops.waits(task)]
@@ -347,7 +347,7 @@ class Operations:
         *,
         moves: Sequence[tuple[Task, Sequence[Fact]]] = (),
         again: Sequence[Task] = (),
-        gone: Sequence[int] = (),
+        gone: Sequence[Task] = (),
         why: str = "",
     ) -> set[int]:
         """Make it durable; what no longer applied counts as skipped when `why` is given. Returns what was touched."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -29,8 +30,9 @@ from .errors import (
 )
 from .function import Function
 from .line import Line
+from .lines import Lines
 from .order import Order, task_of
-from .store import Change, Found, Log, OpenTask, Search, Store, TaskQuery, Work
+from .store import Change, Forgotten, Found, Log, OpenTask, Search, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
 from .watchers import Watcher, Watchers
@@ -56,8 +58,8 @@ class Queue:
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
     `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
-    it is durable, with None before the first one; it is on the way of each and must be quick. `on_found` is called for
-    every open task that a start finds.
+    it is durable, with None before the first one; it is on the way of each and must be quick. `on_found(counts)` is
+    told how many tasks a start finds, by function and status.
     """
 
     def __init__(
@@ -73,16 +75,16 @@ class Queue:
         self._submits_pending_max, self._tasks_open_max = submits_pending_max, tasks_open_max
         self._submits_pending = 0
         self._open = 0
-        self._lines: dict[int, Line] = {}
+        self._lines = Lines(clock)
+        self.closed = False
         self._fresh: dict[int, Task] = {}
         self.incarnation = 0
         self.tally = Tally()
         self._adopting: set[asyncio.Future[None]] = set()
-        self.closed = False
         self._watchers = Watchers()
         self.on_due: Callable[[int], None] = lambda _: None
         self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
-        self.on_found: Callable[[OpenTask], None] = lambda _: None
+        self.on_found: Callable[[Mapping[tuple[int, Status], int]], None] = lambda _: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -92,31 +94,27 @@ class Queue:
         return self._open
 
     async def load(self, incarnation: int) -> list[OpenTask]:
-        """Rebuild the lines from the rows; returns the tasks that an earlier incarnation was busy with."""
+        """Rebuild the lines from the rows; returns the tasks that an earlier incarnation was busy with.
+
+        Of many tasks that wait, the first of each function are in their lines on return, and the others follow while
+        those run.
+        """
         self.incarnation = incarnation
-        orphans: list[OpenTask] = []
-        now = self._clock.now()
-        async for row in self._store.open_tasks():
-            self._open += 1
-            self.tally.open[row.status] += 1
-            self.on_found(row)
-            crashpoint("queue.load.row")
-            if row.status in (Status.RUNNING, Status.STOPPING):
-                orphans.append(row)
-            else:
-                self.line(row.runs).add(row.id, row.due_at, row.expires_at, now)
-        return orphans
+        counts = await self._store.counts()
+        self.tally.found(counts)
+        self.on_found(counts)
+        self._open = self.tally.open.total()
+        return await self._lines.rebuild(
+            self._store.open_tasks(), on_due=lambda line: self.on_due(line.function_id), ended=lambda: self.closed
+        )
 
     def line(self, function_id: int) -> Line:
         """The line of a function, or of one of its versions."""
-        line = self._lines.get(function_id)
-        if line is None:
-            line = self._lines[function_id] = Line(function_id)
-        return line
+        return self._lines.of(function_id)
 
     def lines(self) -> Iterator[Line]:
         """All lines in which something waits."""
-        return (line for line in list(self._lines.values()) if len(line))
+        return iter(self._lines)
 
     async def submit(
         self,
@@ -245,7 +243,7 @@ class Queue:
 
     def _accepted(self, task: Task) -> None:
         self._open += 1
-        self.tally.submitted()
+        self.tally.submitted(task.function_id)
         self.on_moved(None, task)
 
     def wait(self, task: Task) -> None:
@@ -287,7 +285,7 @@ class Queue:
         *,
         moves: Sequence[tuple[Task, Sequence[Fact]]] = (),
         again: Sequence[Task] = (),
-        gone: Sequence[int] = (),
+        gone: Sequence[Task] = (),
     ) -> tuple[Operation | None, set[int]]:
         """Do an operation's work on many tasks, and move it on, all in one transaction.
 
@@ -296,7 +294,7 @@ class Queue:
         operation: as it is to stand; `done` is raised by the number of tasks that were touched.
         moves: tasks that nothing works on, and what happens to each; one that somebody else moved first is left.
         again: tasks of `made` to be accepted.
-        gone: the numbers of tasks to be forgotten, of those that are over.
+        gone: tasks to be forgotten, of those that are over.
 
         Returns the operation as it stands then, and which tasks were touched; None, and nothing was done, when somebody
         else moved it.
@@ -310,11 +308,11 @@ class Queue:
         changes = [
             Change(task.epoch, after, self.delivery_of(after) if after.over else None) for task, after, _, _ in walked
         ]
-        for task_id in (*(task.id for task, _ in moves), *gone):
-            self._fresh.pop(task_id, None)
+        for task in (*(task for task, _ in moves), *gone):
+            self._fresh.pop(task.id, None)
         crashpoint("queue.carry.before")
         moved, ids = await self._store.carry(
-            operation, operation.epoch, Work(changes=changes, inserts=again, drops=gone)
+            operation, operation.epoch, Work(changes=changes, inserts=again, drops=[task.id for task in gone])
         )
         crashpoint("queue.carry.durable")
         touched = set(ids)
@@ -329,6 +327,7 @@ class Queue:
             if task.id in touched:
                 self._accepted(task)
                 self.wait(task)
+        self.tally.dropped(Counter((task.function_id, task.status) for task in gone if task.id in touched))
         return moved, touched
 
     def _moved(self, task: Task, after: Task, path: Sequence[Status], facts: Sequence[Fact]) -> None:
@@ -338,6 +337,15 @@ class Queue:
         if after.over:
             self._open -= 1
         self._watchers.tell(after)
+
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """Delete tasks that were over before that moment, as `Store.forget`; their names are free again."""
+        crashpoint("queue.forget.before")
+        forgotten = await self._store.forget(ended_before, after, limit)
+        if forgotten.last is not None:
+            crashpoint("queue.forget.durable")
+        self.tally.dropped(forgotten.counts)
+        return forgotten
 
     def _after(self, task: Task, facts: Sequence[Fact]) -> tuple[Task, list[Status]]:
         """The task after `facts`, and the statuses that they lead it through."""

@@ -5,7 +5,7 @@ As all errors below `errors.SojournError`, each with a stable code and a status.
 
 from __future__ import annotations
 
-from .errors import Conflict, NotFound, SojournError, named
+from .errors import AccessDenied, Conflict, NotFound, SojournError, named
 
 
 class ServiceNotFound(NotFound):
@@ -104,6 +104,34 @@ class FunctionDisabled(SojournError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"invocations of {named(name)} are disabled{': ' + reason if reason else ''}")
+
+
+class SignInNeeded(AccessDenied):
+    """A browser has to sign in first."""
+
+    code = "SignInNeeded"
+    status = 401
+
+
+class CsrfTokenMissing(AccessDenied):
+    """A browser's request changes something, and does not show that a page of this console sent it."""
+
+    code = "CsrfTokenMissing"
+
+    def __init__(self, header: str) -> None:
+        super().__init__(f"a change that is made with a session needs its token in the header {header}")
+
+
+class HostNotAllowed(AccessDenied):
+    """The console is not reached under this name, or not from this page."""
+
+    code = "HostNotAllowed"
+
+    def __init__(self, header: str, value: str) -> None:
+        super().__init__(
+            f"the console does not answer to {header} {value[:100]!r}; the operator allows names by "
+            "SOJOURN_CONSOLE_HOSTS"
+        )
 
 
 class OperationNotFound(NotFound):

@@ -30,6 +30,7 @@ from .catalog import Catalog
 from .clock import clock_of, unscaled
 from .code import CodeStore
 from .config import Settings
+from .console import routes as console
 from .crashpoint import crashpoint
 from .deliveries import Deliveries
 from .dispatcher import Dispatcher
@@ -38,16 +39,19 @@ from .errors import InvalidArgument, SojournError
 from .feed import Feed
 from .function import AccessKey, Account, Function
 from .homes import Homes, mark_of
+from .hosts import Hosts, parse_hosts
 from .listener import listen
 from .logs import Logs
 from .operations import Operations
 from .pool import Pool
 from .queue import Queue
 from .reports import Reports
+from .retention import Retention
 from .runtime import Runtime
 from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
 from .services import Services
+from .sessions import Sessions
 from .statistics import Statistics
 from .store import Store
 from .target import Reach, parse_bridges
@@ -102,6 +106,7 @@ class Server:
         self.timers.start()
         self.operations.start()
         self.auditor.start(settings.audit_seconds)
+        self.retention.start()
         await self._serve_http(listener)
         owner = self._owner()
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
@@ -143,6 +148,7 @@ class Server:
         await self.timers.close()
         await self.operations.close()
         await self.auditor.close()
+        await self.retention.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
             each.cancel()
@@ -255,6 +261,7 @@ class Server:
         )
         await self.operations.load()
         self.auditor = Auditor(self.store, unscaled(clock))
+        self.retention = Retention(self.queue, clock, settings.retention_seconds)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
         self.deliveries = Deliveries(
@@ -332,10 +339,12 @@ class Server:
             isolation=self.isolation,
             ready=lambda: self._ready,
             auditor=self.auditor,
+            sessions=Sessions(unscaled(self.clock)),
+            hosts=Hosts(parse_hosts(self.settings.console_hosts)),
             cached_bytes=self.store.cached_bytes,
             url=self.url,
         )
-        self._http = HttpServer(build(backend), unscaled(self.clock))
+        self._http = HttpServer(build(backend, console.routes), unscaled(self.clock))
         await self._http.start(listener)
 
     def _owner(self) -> Account:

@@ -37,11 +37,13 @@ from sojourn.catalog import Catalog
 from sojourn.clock import MICROSECONDS_PER_SECOND, Clock, SystemClock
 from sojourn.code import CodeStore
 from sojourn.config import Settings
+from sojourn.console import routes as console
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.feed import Feed
 from sojourn.function import AccessKey, Function
 from sojourn.homes import Homes
+from sojourn.hosts import Hosts
 from sojourn.logs import Logs
 from sojourn.operations import Operations
 from sojourn.pool import Instance, Pool
@@ -50,6 +52,7 @@ from sojourn.reports import Reports
 from sojourn.runtime import Interpreter, Resolved
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
+from sojourn.sessions import Sessions
 from sojourn.statistics import Statistics
 from sojourn.store import Log
 from sojourn.target import Reach
@@ -331,7 +334,10 @@ class Door:
                 ready=lambda: self.ready,
                 auditor=Auditor(self.store, clock),
                 cached_bytes=self.store.cached_bytes,
-            )
+                sessions=Sessions(clock),
+                hosts=Hosts(),
+            ),
+            console.routes,
         )
         server = HttpServer(self.app, clock)
         listener = socket.create_server(("127.0.0.1", 0))

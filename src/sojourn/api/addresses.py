@@ -36,6 +36,11 @@ BAD_GATEWAY = 502
 OWN_PATH = "/http/{account}/{function}"
 OLDER_PATH = f"/{OLDER.version}/proxy/{{service}}/{{function}}"
 """What comes behind these is the function's."""
+_SANDBOXED = (
+    b"content-security-policy",
+    b"sandbox allow-downloads allow-forms allow-modals allow-popups allow-scripts",
+)
+"""Under a name of the console a function's page is a stranger to it: its scripts have neither origin nor cookie."""
 _CREDENTIAL = re.compile(rb"\bCredential=([^,]*)")
 
 
@@ -68,7 +73,10 @@ class Address(Operation):
         version = self._backend.catalog.qualified(account_id, name, qualifier or trigger.qualifier, request.number)
         if version.disabled is not None:
             raise FunctionDisabled(name, version.disabled.reason)
-        return await self._served(call, version, qualifier or trigger.qualifier, asked)
+        served = await self._served(call, version, qualifier or trigger.qualifier, asked)
+        if self._backend.hosts.allows(headers.get(b"host", b""), request.server):
+            return served._replace(headers=(*served.headers, _SANDBOXED))
+        return served
 
     def _trigger(self, account_id: str, name: str, qualifier: str) -> Trigger | None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import partial
 
 from sojourn.clock import unscaled
@@ -19,11 +20,12 @@ from .operation import Handler, Limit, Operation
 from .paths import Paths
 from .request import Request
 from .routing import Endpoint, Route
+from .v1 import submission
 
 PATH_CHARACTERS_MAX = 200
 BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED = 400, 404, 405
-_PROMPT = frozenset({invocations.invoke, tasks.get})
-"""The busiest commands; neither asks for the task that it runs in."""
+_PROMPT = frozenset({invocations.invoke, submission.submit, tasks.get})
+"""The busiest commands; none of them asks for the task that it runs in."""
 _GENERATIONS = tuple(f"/{each.DIALECT.version}/" for each in (v2023_03_30, v2021_04_06, v2016_08_15))
 
 
@@ -44,6 +46,16 @@ class Application:
         endpoint, request.names = found
         return endpoint
 
+    def submits(self, request: Request) -> bool:
+        """Whether `request` submits a task, and does nothing else."""
+        if request.method != "POST":
+            return False
+        if request.path.startswith("/v1/"):
+            return request.path.endswith("/tasks")
+        if not request.path.endswith("/invocations"):
+            return False
+        return any(name == invocations.TYPE and value.lower() == b"async" for name, value in request.headers)
+
     async def _not_routed(self, request: Request) -> Answer:
         """No route has this path, or not with this method."""
         path = request.path[:PATH_CHARACTERS_MAX]
@@ -63,15 +75,19 @@ def _names() -> dict[Handler, str]:
     return {handler: each.name for table in tables for handler, each in table.items()}
 
 
-def build(backend: Backend) -> Application:
-    """The HTTP API over `backend`."""
-    authentication = Authentication(backend.catalog, backend.tokens, unscaled(backend.clock))
+def build(backend: Backend, beside: Callable[[Backend], Iterable[Route]] = lambda _: ()) -> Application:
+    """The HTTP API over `backend`; `beside` makes routes that are not the API's."""
+    clock = unscaled(backend.clock)
+    authentication = Authentication(backend.catalog, backend.tokens, clock, backend.sessions, backend.hosts)
     work = auditing.Auditing(backend, _names())
     operation = partial(Operation, backend, authentication, needed=scopes.needed, work=work)
     problem = partial(operation, problem=True)
 
     def command(handler: Handler, limit: Limit, *, dialect: Dialect) -> Operation:
         return operation(handler, limit, dialect=dialect, prompt=handler in _PROMPT)
+
+    def native(handler: Handler, limit: Limit) -> Operation:
+        return problem(handler, limit, prompt=handler in _PROMPT)
 
     dialects = [
         each
@@ -82,10 +98,11 @@ def build(backend: Backend) -> Application:
         backend,
         [
             *dialects,
-            *v1.routes(problem),
+            *v1.routes(native),
             *route.routes(problem),
             *addresses.routes(backend, authentication),
             *health.routes(backend),
             *metrics.routes(backend, problem),
+            *beside(backend),
         ],
     )

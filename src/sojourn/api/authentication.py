@@ -13,10 +13,12 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from sojourn import older_signature
+from sojourn.access import AccessToken
 from sojourn.catalog import Catalog
 from sojourn.clock import MICROSECONDS_PER_SECOND, Clock
 from sojourn.errors import (
     AccessDenied,
+    AccessTokenInvalid,
     InvalidArgument,
     MissingHeader,
     SecurityTokenExpired,
@@ -25,6 +27,9 @@ from sojourn.errors import (
     UnknownAccessKey,
 )
 from sojourn.function import AccessKey
+from sojourn.hosts import Hosts
+from sojourn.refusals import SignInNeeded
+from sojourn.sessions import CSRF_HEADER, Sessions, check_csrf, name_in
 from sojourn.signature import Nonces, check_window, parse_authorization, verify
 from sojourn.tokens import Tokens
 
@@ -41,6 +46,8 @@ _BY_URL = (*_PROXIED, "/v1/code/")
 _BEARER = b"bearer"
 _BY_TOKEN = ("/v1/", "/2023-03-30/", "/openapi.json", "/metrics")
 """What may be asked for with an access token; elsewhere a bearer token is a function's own."""
+_BY_SESSION = ("/v1/", "/2023-03-30/", "/openapi.json")
+"""What the console asks for, by the cookie of a session."""
 
 
 class Proof(NamedTuple):
@@ -58,8 +65,9 @@ class Authentication:
     sent once more after it.
     """
 
-    def __init__(self, catalog: Catalog, tokens: Tokens, clock: Clock) -> None:
+    def __init__(self, catalog: Catalog, tokens: Tokens, clock: Clock, sessions: Sessions, hosts: Hosts) -> None:
         self._catalog, self._tokens, self._clock = catalog, tokens, clock
+        self._sessions, self._hosts = sessions, hosts
         self._nonces: dict[str, Nonces] = {}
 
     def check(self, request: Request, headers: Mapping[bytes, bytes]) -> Proof:
@@ -88,6 +96,8 @@ class Authentication:
             return Proof(self._bearer(headers), None)
         if not scheme and path.startswith(_BY_URL) and b"x-fc-signature=" in request.query:
             return Proof(self._url(request, headers), None)
+        if not scheme and path.startswith(_BY_SESSION) and name_in(headers.get(b"cookie")):
+            return Proof(self._session(request, headers), None)
         return Proof(self._acs3(request, headers), headers[b"x-acs-content-sha256"].strip())
 
     def _acs3(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
@@ -148,15 +158,17 @@ class Authentication:
         return self._claimed(claim, token.encode() if token else None)
 
     def _bearer(self, headers: Mapping[bytes, bytes]) -> AccessKey:
-        token = self._tokens.resolve(headers[b"authorization"].partition(b" ")[2].strip().decode("latin-1"))
-        return AccessKey(
-            id=token.id,
-            secret="",
-            account_id=token.account_id,
-            created_at=token.created_at,
-            expires_at=token.expires_at,
-            scope=token.scope,
-        )
+        return _as_key(self._tokens.resolve(headers[b"authorization"].partition(b" ")[2].strip().decode("latin-1")))
+
+    def _session(self, request: Request, headers: Mapping[bytes, bytes]) -> AccessKey:
+        """The token that a browser's session was opened with, as long as it counts."""
+        self._hosts.check(headers, request.server)
+        session = self._sessions.find(headers[b"cookie"])
+        check_csrf(session, request.method, headers.get(CSRF_HEADER))
+        try:
+            return _as_key(self._tokens.counted(session.token.digest))
+        except AccessTokenInvalid:
+            raise SignInNeeded("the access token that this session was opened with counts no longer") from None
 
     def _claimed(self, claim: older_signature.Claim, token: bytes | None) -> AccessKey:
         key = self._catalog.key(claim.access_key_id)
@@ -185,6 +197,18 @@ class Authentication:
                 del self._nonces[gone]  # keys for a time come and go
             nonces = self._nonces[key.id] = Nonces()
         nonces.check(nonce, stamp, now_seconds)
+
+
+def _as_key(token: AccessToken) -> AccessKey:
+    """What stands for an access key when a request came with a token."""
+    return AccessKey(
+        id=token.id,
+        secret="",
+        account_id=token.account_id,
+        created_at=token.created_at,
+        expires_at=token.expires_at,
+        scope=token.scope,
+    )
 
 
 def single_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:

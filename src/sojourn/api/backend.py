@@ -13,6 +13,7 @@ from sojourn.config import Settings
 from sojourn.deliveries import Deliveries
 from sojourn.dispatcher import Dispatcher
 from sojourn.feed import Feed
+from sojourn.hosts import Hosts
 from sojourn.logs import Logs
 from sojourn.operations import Operations
 from sojourn.pool import Pool
@@ -21,6 +22,7 @@ from sojourn.reports import Reports
 from sojourn.runtime import Runtime
 from sojourn.sandbox import Capabilities
 from sojourn.services import Services
+from sojourn.sessions import Sessions
 from sojourn.statistics import Statistics
 from sojourn.store import Trail
 from sojourn.timers import Timers
@@ -33,7 +35,8 @@ class Backend:
 
     `numbers` makes request ids. `isolation` is what the sandbox driver in force can do. `ready()` says whether the
     server takes work: not while it starts, not while it drains. `auditor` looks at all that the store holds.
-    `cached_bytes()` is what the store keeps in memory. `url` is where the server listens.
+    `cached_bytes()` is what the store keeps in memory. `sessions` are those of browsers, `hosts` the names they may
+    come by. `url` is where the server listens.
     """
 
     catalog: Catalog
@@ -57,6 +60,8 @@ class Backend:
     isolation: Capabilities
     ready: Callable[[], bool]
     auditor: Auditor
+    sessions: Sessions
+    hosts: Hosts
     cached_bytes: Callable[[], int]
     url: str = ""
 

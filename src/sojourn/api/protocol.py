@@ -66,7 +66,7 @@ class Protocol(asyncio.Protocol):
         self._late_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
         self._idle_since = 0.0
-        self._client, self._lost = "", False
+        self._client, self._server, self._lost = "", "", False
 
     # The connection ---------------------------------------------------------------------------------------------------
 
@@ -75,8 +75,7 @@ class Protocol(asyncio.Protocol):
         self._transport = transport
         self._exchanges = Exchanges(self._host.app, transport, self._host.date_line, self._answered)
         self._host.opened(self)
-        name = transport.get_extra_info("peername")
-        self._client = str(name[0]) if isinstance(name, tuple) else ""
+        self._client, self._server = _address(transport, "peername"), _address(transport, "sockname")
         self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._head_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -86,6 +85,7 @@ class Protocol(asyncio.Protocol):
         for timer in (self._head_timer, self._late_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
+        del self._parser  # it knows this connection: a ring that only the collector would take away
         self._exchanges.lose()
         self._forget()
 
@@ -108,6 +108,7 @@ class Protocol(asyncio.Protocol):
     def _forget(self) -> None:
         if self._lost and not self._exchanges.running:
             self._host.closed(self)
+            del self._exchanges  # as above
 
     # What comes in ----------------------------------------------------------------------------------------------------
 
@@ -116,13 +117,15 @@ class Protocol(asyncio.Protocol):
         if self._deaf:
             return
         in_head, heads, receiving, body_bytes = self._in_head, self._heads, self._receiving, self._body_bytes
+        self._exchanges.cork()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             if not self._deaf:  # what comes behind the last request is nobody's
                 self._refuse(400, "Invalid HTTP request received.")
             return
-        self._exchanges.proceed()
+        finally:
+            self._exchanges.uncork()
         if self._deaf or self._transport.is_closing():
             return
         if not self._in_head:
@@ -178,6 +181,7 @@ class Protocol(asyncio.Protocol):
             raw_path=url.path,
             query=url.query or b"",
             client=self._client,
+            server=self._server,
         )
         last = not (current and self._parser.should_keep_alive())
         self._receiving = Exchange(request, last=last, chunks=current, expects=self._expects)
@@ -244,3 +248,9 @@ class Protocol(asyncio.Protocol):
             self._transport.abort()
         else:
             self._transport.close()
+
+
+def _address(transport: asyncio.Transport, end: str) -> str:
+    """The network address of one end of a connection."""
+    name = transport.get_extra_info(end)
+    return str(name[0]) if isinstance(name, tuple) else ""

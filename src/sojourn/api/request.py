@@ -33,9 +33,9 @@ class Request:
     """One request, whose head is complete.
 
     `path` is decoded, `raw_path` and `query` (without `?`) are as they stand on the wire; `headers` are in their order,
-    names in lower case. `client` is the caller's network address. `names` is what stands in the path where the route
-    has a name, `number` what its request id is made of: the router puts in both. `whole` says whether all of the body
-    is here, `left` whether the caller went away.
+    names in lower case. `client` is the caller's network address, `server` the one it came to. `names` is what stands
+    in the path where the route has a name, `number` what its request id is made of: the router puts in both. `whole`
+    says whether all of the body is here, `left` whether the caller went away.
     """
 
     __slots__ = (
@@ -53,6 +53,7 @@ class Request:
         "path",
         "query",
         "raw_path",
+        "server",
         "whole",
     )
 
@@ -66,10 +67,11 @@ class Request:
         raw_path: bytes,
         query: bytes = b"",
         client: str = "",
+        server: str = "",
     ) -> None:
         self._wire = wire
         self.method, self.path, self.headers = method, path, headers
-        self.raw_path, self.query, self.client = raw_path, query, client
+        self.raw_path, self.query, self.client, self.server = raw_path, query, client, server
         self.names, self.number = _NO_NAMES, 0
         self.whole = self.left = False
         self.held_bytes = 0

@@ -11,7 +11,9 @@ from .answer import TEXT, Answer
 from .call import Call, boolean
 
 FORMATS = ("json", "text")
-_LIVE = ((b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
+_PLAIN = ((b"x-content-type-options", b"nosniff"),)
+"""For browsers: what a function wrote is text, whatever it looks like."""
+_LIVE = (*_PLAIN, (b"cache-control", b"no-store"), (b"x-accel-buffering", b"no"))
 """For proxies: nothing of it is kept, and nothing of it is held back."""
 
 
@@ -29,7 +31,7 @@ async def get_logs(call: Call) -> Answer:
         return Answer(200, b"", TEXT, _LIVE, await backend.logs.follow(function, call.path["task"]))
     logs = await backend.logs.read(await backend.queue.find(function, call.path["task"]))
     if wanted == "text":
-        return Answer(200, in_a_row(logs), TEXT)
+        return Answer(200, in_a_row(logs), TEXT, _PLAIN)
     return answer.of_json(
         {
             "logs": [

@@ -1,0 +1,44 @@
+"""One server for the tests over HTTP, and callers of two accounts that have signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from api.door import Caller, Door
+from console.visitor import Visitor
+from sojourn.access import Scope
+
+
+@pytest.fixture(scope="session")
+def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Door]:
+    """The server."""
+    with Door(tmp_path_factory.mktemp("code")) as running:
+        yield running
+
+
+@pytest.fixture
+def caller(door: Door) -> Caller:
+    """A client of a new account that signs its requests."""
+    return door.caller()
+
+
+@pytest.fixture
+def stranger(door: Door) -> Iterator[Visitor]:
+    """Somebody who has not signed in."""
+    with Visitor(door.url) as visitor:
+        yield visitor
+
+
+@pytest.fixture
+def token(door: Door, caller: Caller) -> str:
+    """An access token of the account of `caller`, for everything."""
+    return door.run(door.tokens.create(caller.account_id, Scope.ADMIN))[1]
+
+
+@pytest.fixture
+def visitor(stranger: Visitor, token: str) -> Visitor:
+    """A browser's place: signed in with `token`."""
+    stranger.sign_in(token)
+    return stranger
