@@ -7,7 +7,6 @@ import pytest
 from sojourn import statistics as module
 from sojourn.clock import MICROSECONDS_PER_SECOND, SystemClock
 from sojourn.statistics import BOUNDS, WINDOWS, Statistics, percentiles
-from sojourn.store import OpenTask
 from sojourn.task import (
     Claimed,
     Ended,
@@ -78,8 +77,7 @@ class Story:
 def test_what_is_open_is_exact() -> None:
     """From the rows of a start and through every step; silent ones too."""
     story = Story()
-    for status in (Status.ENQUEUED, Status.ENQUEUED, Status.RUNNING):
-        story.kept.found(OpenTask(99, 1, status, 0, 0, 0))
+    story.kept.found({(1, Status.ENQUEUED): 2, (1, Status.RUNNING): 1})
     task = story.step(story.submit(), Claimed(1), Started("i"))
     failure = Failure(kind="k", type="t", message="m")
     task = story.step(task, Faltered(failure, story.clock.at))
