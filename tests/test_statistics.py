@@ -77,7 +77,7 @@ class Story:
 def test_what_is_open_is_exact() -> None:
     """From the rows of a start and through every step; silent ones too."""
     story = Story()
-    story.kept.found({(1, Status.ENQUEUED): 2, (1, Status.RUNNING): 1, (1, Status.SUCCEEDED): 9})
+    story.kept.found({(1, Status.ENQUEUED): 2, (1, Status.RUNNING): 1})
     task = story.step(story.submit(), Claimed(1), Started("i"))
     failure = Failure(kind="k", type="t", message="m")
     task = story.step(task, Faltered(failure, story.clock.at))

@@ -14,20 +14,11 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from . import identity
+from . import errors, identity
 from .bulk import Operation
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
-from .errors import (
-    IllegalFact,
-    ResourceExhausted,
-    ServiceUnavailable,
-    SojournError,
-    StoreFailed,
-    TaskAlreadyExists,
-    TaskNotFound,
-)
 from .function import Function
 from .line import Line
 from .lines import Lines
@@ -37,7 +28,7 @@ from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
 from .watchers import Watchers
 
-E = TypeVar("E", bound=SojournError)
+E = TypeVar("E", bound=errors.SojournError)
 T = TypeVar("T")
 
 FRESH_TASKS_MAX = 20_000
@@ -158,11 +149,11 @@ class Queue:
         )
         task = self.made(order)
         if not await self._kept([task], self._store.insert_task(task)):
-            raise self._turned_away(TaskAlreadyExists(wire_name(task)))
+            raise self._turned_away(errors.TaskAlreadyExists(wire_name(task)))
         self._stands(task)
         return task
 
-    async def submit_many(self, orders: Sequence[Order]) -> list[Task | TaskAlreadyExists]:
+    async def submit_many(self, orders: Sequence[Order]) -> list[Task | errors.TaskAlreadyExists]:
         """Accept many tasks in one transaction; on return each is durable and Enqueued, or its name was taken.
 
         There is room for all of them or for none, so that who is told to come back may send all of them again.
@@ -184,11 +175,11 @@ class Queue:
                 await asyncio.sleep(0)
         finally:
             self._submits_pending -= len(orders)
-        found: list[Task | TaskAlreadyExists] = []
+        found: list[Task | errors.TaskAlreadyExists] = []
         for task, kept in zip(tasks, await self._kept(tasks, self._store.insert_tasks(tasks)), strict=True):
             if kept:
                 self._stands(task)
-            found.append(task if kept else self._turned_away(TaskAlreadyExists(wire_name(task))))
+            found.append(task if kept else self._turned_away(errors.TaskAlreadyExists(wire_name(task))))
         return found
 
     def made(self, order: Order, now: int | None = None) -> Task:
@@ -225,12 +216,12 @@ class Queue:
     async def _adopt(self, tasks: Sequence[Task]) -> None:
         """Their caller went away while they were being written: find out which exist, and let those run."""
         for task in tasks:
-            with contextlib.suppress(StoreFailed):  # which also says that a row of this id is there
+            with contextlib.suppress(errors.StoreFailed):  # which also says that a row of this id is there
                 await self._store.insert_task(task)
             while not self.closed:
                 try:
                     found = await self._store.task(task.id)
-                except StoreFailed:  # nobody else knows of it before the next start
+                except errors.StoreFailed:  # nobody else knows of it before the next start
                     await asyncio.sleep(STORE_RETRY_SECONDS)
                     continue
                 if found is not None:
@@ -342,7 +333,7 @@ class Queue:
             for fact in facts:
                 task = advance(task, fact, now)
                 path.append(task.status)
-        except IllegalFact:  # a bug of ours, caught before it could do any harm: it must not pass unseen
+        except errors.IllegalFact:  # a bug of ours, caught before it could do any harm: it must not pass unseen
             self.tally.illegal += 1
             raise
         return task, path
@@ -358,7 +349,7 @@ class Queue:
         number = identity.number_of(name)
         found = await (self._store.task_named(function.root, name) if number is None else self._store.task(number))
         if found is None or found.function_id != function.root or wire_name(found) != name:
-            raise TaskNotFound(name)
+            raise errors.TaskNotFound(name)
         return found
 
     async def page(self, query: TaskQuery) -> list[Task]:
@@ -376,15 +367,15 @@ class Queue:
     def admit(self, count: int = 1) -> None:
         """Refuse, with `ResourceExhausted` or `ServiceUnavailable`, what there is no room for."""
         if self.closed:
-            raise self._turned_away(ServiceUnavailable("the server is draining and accepts no tasks"))
+            raise self._turned_away(errors.ServiceUnavailable("the server is draining and accepts no tasks"))
         if self._submits_pending >= self._submits_pending_max:
             waiting = f"{self._submits_pending_max} submits are waiting for the disk, try again shortly"
-            raise self._turned_away(ResourceExhausted(waiting))
+            raise self._turned_away(errors.ResourceExhausted(waiting))
         if self._open + self._submits_pending + count > self._tasks_open_max:
             full = f"{self._tasks_open_max} tasks are open, which is the limit of this server"
             if count > 1:
                 full = f"{self._open} tasks are open, and {count} more would pass the limit of {self._tasks_open_max}"
-            raise self._turned_away(ResourceExhausted(full, 5))
+            raise self._turned_away(errors.ResourceExhausted(full, 5))
 
     def _turned_away(self, error: E) -> E:
         self.tally.refused[error.code] += 1
