@@ -1,97 +1,101 @@
-"""`python -m bench`: measure Sojourn beside its yardsticks, print a table, keep a JSON document.
+"""`python -m bench`: measure Sojourn beside its yardsticks, print a table, keep a JSON document and a page.
 
-Exit status 0 when every floor is kept (or nobody asked), 1 when one is missed, 2 when it could not be measured.
+Exit status: 0 when everything that was asked for was measured and every target is kept, 1 when a target is missed, 2
+when something could not be measured. Figures of a smoke run mean nothing, so with `--quick` no target is looked at.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
-from functools import partial
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 
-from . import report
-from .life import measure_life
-from .life_rows import life_rows
+from . import document, machine, page, programs, report
+from .document import BASELINE, LATEST, Document
+from .failure import NotMeasured
 from .load import ROOT
-from .measures import measure
-from .round import Options
-from .rows import rows
-from .served import NotMeasured
+from .options import QUICK, Options
+from .registry import GROUPS
+from .row import Verdict
+from .run import run
 
-LATEST = ROOT / "bench" / "results" / "latest.json"
-QUICK = {
-    "rounds": 1,
-    "connections": 8,
-    "instances": 4,
-    "tasks": 100,
-    "bare_requests": 500,
-    "single_tasks": 5,
-    "cold_instances": 2,
-    "cold_sandboxes": 1,
-    "disk_samples": 20,
-    "idle_seconds": 0.2,
-    "freezes": 3,
-    "stops": 2,
-    "initialized_tasks": 3,
-    "crowd": 3,
-    "queued": 100,
-    "first_tasks": 2,
-}
-"""A smoke run: everything once and a little of it. Its figures mean nothing, so they are not kept as the latest."""
+KEPT, MISSED, INCOMPLETE = 0, 1, 2
+FLAGS = {"rounds": "rounds, of which the median counts", "connections": "", "instances": "", "store_tasks": ""}
 
 
 def main() -> int:
     """Run the benchmark; returns the exit status."""
+    signal.signal(signal.SIGTERM, _ended)
     arguments = _arguments()
-    directory = arguments.dir
+    given = {name: getattr(arguments, name) for name in FLAGS if getattr(arguments, name) is not None}
+    directory: Path = arguments.dir.resolve()
     directory.mkdir(parents=True, exist_ok=True)
-    given = {name: value for name, value in vars(arguments).items() if name in QUICK and value is not None}
-    options = Options(directory=directory, sandbox=arguments.sandbox, **((QUICK if arguments.quick else {}) | given))
-    machine = report.machine(directory)
-    print(report.head(machine), flush=True)
-    if not machine.durable_disk:
-        _warn(f"{directory} is on {machine.disk}, which no fdatasync reaches: choose a disk with --dir")
-    rounds = []
+    changes = (QUICK if arguments.quick else {}) | given
+    options = msgspec.structs.replace(Options(directory=directory, sandbox=arguments.sandbox), **changes)
     try:
-        for number in range(options.rounds):
-            say = partial(_say, f"round {number + 1} of {options.rounds}")
-            rounds += [measure(options, say)]
-        life = measure_life(options, partial(_say, "lives"))
+        baseline = _baseline(arguments.baseline)
     except NotMeasured as error:
-        _warn(f"not measured: {error}")
-        return 2
-    table = [*rows(rounds), *life_rows(life)]
-    result = report.document(machine, options, rounds, table)
-    print(f"\nisolation {result.isolation}\n\n{report.table(table)}")
-    for path in (None if arguments.quick else LATEST, arguments.json):
-        if path is not None:
-            report.write(result, path)
-    if not result.kept:
-        print("\na floor is missed")
-    return 0 if result.kept or arguments.no_floors else 1
+        print(f"bench: {error}", file=sys.stderr)
+        return INCOMPLETE
+    here = machine.machine(directory)
+    print("\n".join(machine.told(here)), flush=True)
+    if not here.durable_disk:
+        _warn(f"{directory} is on {here.disk}, which no fdatasync reaches: choose a disk with --dir")
+    if here.load_average > here.cores / 2:
+        _warn(f"the machine is busy (load average {here.load_average}): its figures will say little")
+    programs.install()
+    names = arguments.groups or list(GROUPS)
+    parts = run([GROUPS[name] for name in names], options, lambda what: print(what, flush=True))
+    result = document.document(here, options, parts)
+    _keep(result, arguments.json, whole=not arguments.groups)
+    print(f"\n{report.table(result, baseline)}\n\n{report.verdict(result)}")
+    return status(result, judge=not arguments.no_targets)
+
+
+def status(result: Document, *, judge: bool) -> int:
+    """The exit status that a result deserves; `judge` says whether missed targets count."""
+    if result.having(Verdict.NOT_MEASURED):
+        return INCOMPLETE
+    return MISSED if judge and not result.quick and result.having(Verdict.MISSED) else KEPT
+
+
+def _keep(result: Document, path: Path | None, *, whole: bool) -> None:
+    """A whole run is the latest one, and the page shows it; what was asked for by `path` is kept in any case."""
+    for place in (LATEST if whole and not result.quick else None, path):
+        if place is not None:
+            document.write(result, place)
+    if whole and not result.quick:
+        page.write(result)
+
+
+def _baseline(path: Path | None) -> Document | None:
+    """What is compared with: the file that was named, or the repository's if it has one."""
+    if path is None and not BASELINE.exists():
+        return None
+    return document.load(path or BASELINE)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Sojourn beside its yardsticks.")
     default = Path(os.environ.get("TMPDIR") or ROOT / "build") / "bench"
-    parser.add_argument("--dir", type=Path, default=default, help="where data goes; must be a real disk [%(default)s]")
     parser.add_argument(
-        "--json",
-        type=Path,
-        help=f"keep the document here too; it is always kept in {LATEST.relative_to(ROOT)}, but not with --quick",
+        "groups", nargs="*", choices=[*GROUPS, []], metavar="GROUP", help=f"of {', '.join(GROUPS)} [all]"
     )
-    parser.add_argument("--quick", action="store_true", help="a smoke run of a few seconds; its figures mean nothing")
-    parser.add_argument("--no-floors", action="store_true", help="exit 0 even when a floor is missed")
+    parser.add_argument("--quick", action="store_true", help="a smoke run; its figures mean nothing")
+    parser.add_argument("--dir", type=Path, default=default, help="where data goes; must be a real disk [%(default)s]")
     parser.add_argument("--sandbox", default="auto", choices=("auto", "bubblewrap", "process"))
-    for field in msgspec.structs.fields(Options):
-        if field.name in QUICK:
-            flag = f"--{field.name.replace('_', '-')}"
-            kind = _seconds if isinstance(field.default, float) else _count
-            parser.add_argument(flag, type=kind, help=f"[{field.default}]")
+    parser.add_argument("--baseline", type=Path, help="a result to compare with [bench/baseline.json if it is there]")
+    parser.add_argument("--json", type=Path, help="keep the result here too")
+    parser.add_argument("--no-targets", action="store_true", help="exit 0 even when a target is missed")
+    defaults = Options(directory=default)
+    for name, text in FLAGS.items():
+        flag = f"--{name.replace('_', '-')}"
+        parser.add_argument(flag, type=_count, help=f"{text} [{getattr(defaults, name)}]".strip())
     return parser.parse_args()
 
 
@@ -101,18 +105,9 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"must be a number of seconds above 0, got {text!r}")
-    return seconds
-
-
-def _say(where: str, what: str) -> None:
-    print(f"{where}: {what}", flush=True)
+def _ended(_signal: int, _frame: FrameType | None) -> None:
+    """Told to end: leave through every `with`, so that nothing stays behind."""
+    sys.exit(INCOMPLETE)
 
 
 def _warn(text: str) -> None:

@@ -21,8 +21,8 @@ from sojourn.sandboxes.process import ProcessDriver
 from sojourn.sandboxes.start import own_interpreter
 from sojourn.users import Users
 
-from .round import Options
-from .served import NotMeasured
+from .failure import NotMeasured
+from .options import Options
 
 SOURCE = "def handler(event, context):\n    return event\n"
 IDLE_INSTANCES = 10

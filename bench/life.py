@@ -1,7 +1,7 @@
-"""What the life of instances costs: freezing, stopping, growing, initializing, and being fair about it.
+"""What the life of instances costs: freezing, stopping, initializing, and being fair about it.
 
-Measured once per run and not per round, on servers of its own, because it queues a hundred thousand tasks and makes
-hundreds of instances. Raw figures only; names and floors are in `life_rows`.
+Measured once per run and not per round, on servers of its own, because it queues a hundred thousand tasks. Raw figures
+only; `groups.life` makes rows of them.
 """
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ from functools import partial
 
 import msgspec
 
-from sojourn.client import Client, Status, Task, TaskFilter
+from sojourn.client import Client, Status, Task
 
-from . import load, processes
+from . import load
+from .failure import NotMeasured
 from .freezing import Freezing, measure_freezing
 from .load import Plan
-from .round import Options
-from .served import RUNTIME, NotMeasured, Served, archive
+from .options import Options
+from .served import ROOM, RUNTIME, Served, archive
 
 WAIT_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.002
 INITIALIZER_SECONDS = 0.1
 MEMORY_MB = 128
-ROOM = {"SOJOURN_MEMORY_MB": "262144", "SOJOURN_INSTANCES_MAX": "2000", "SOJOURN_DRAIN_SECONDS": "0"}
-"""Settings of the servers: sizes of instances add up to more than the machine has, none of them uses its share."""
 HANDLER = f"""import time
 
 def initialize(context):
@@ -47,14 +46,6 @@ class Stops(msgspec.Struct, frozen=True, kw_only=True):
 
     hook_ms: list[float]
     stopped_ms: list[float]
-
-
-class Crowd(msgspec.Struct, frozen=True, kw_only=True):
-    """Many instances at once: how long until all ran something, and the memory that one of them added."""
-
-    instances: int
-    seconds: float
-    pss_mb_each: float
 
 
 class Initialized(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +69,6 @@ class Life(msgspec.Struct, frozen=True, kw_only=True):
 
     freezing: Freezing
     stops: Stops
-    crowd: Crowd
     initialized: Initialized
     fair: Fair
 
@@ -98,12 +88,10 @@ def measure_life(options: Options, say: Callable[[str], None]) -> Life:
         stops = _stops(served, options.stops)
         say("Initializer")
         initialized = _initialized(served, options.initialized_tasks)
-        say(f"{options.crowd} instances at once")
-        crowd = _crowd(served, options.crowd)
     with Served(options.directory, options.sandbox, ROOM | {"SOJOURN_INSTANCES_MAX": "32"}) as served:
         say(f"{options.queued:,} queued tasks of one function, the first one of another")
         fair = _fair(served, options)
-    return Life(freezing=freezing, stops=stops, crowd=crowd, initialized=initialized, fair=fair)
+    return Life(freezing=freezing, stops=stops, initialized=initialized, fair=fair)
 
 
 def _deploy(client: Client, name: str, *, reserved: int | None = None, **hooks: str) -> None:
@@ -155,25 +143,6 @@ def _initialized(served: Served, count: int) -> Initialized:
     return Initialized(tasks=count, initializers=ran, seconds=seconds)
 
 
-def _crowd(served: Served, count: int) -> Crowd:
-    """As many instances as there are tasks, because each of them sleeps until it is stopped with its function."""
-    client = served.client
-    _deploy(client, "crowd")
-    client.invoke("crowd", b"")
-    before = processes.pss_mb(processes.tree(served.pid))
-    plan = Plan(target=served.target(), function="crowd", payload=b"sleep 600", requests=count, connections=16)
-    report = load.run(plan)
-    if report.accepted != count:
-        raise NotMeasured(f"not every submit was accepted: {report.statuses}")
-    _until(lambda: _count(client, "crowd", Status.RUNNING) >= count)
-    seconds = max(_running_at(task) for task in client.iterate_tasks("crowd", TaskFilter(limit=100))) - report.begun_at
-    added = processes.pss_mb(processes.tree(served.pid)) - before
-    for task in list(client.iterate_tasks("crowd", TaskFilter(status=Status.RUNNING, limit=100))):
-        client.stop_task("crowd", task.task_id)
-    client.delete_function("crowd")
-    return Crowd(instances=count, seconds=seconds, pss_mb_each=added / count)
-
-
 def _fair(served: Served, options: Options) -> Fair:
     client = served.client
     idle = [_first_task(client, f"alone{number}") for number in range(options.first_tasks)]
@@ -202,16 +171,8 @@ def _first_task(client: Client, name: str) -> float:
     return task.end_time - began * 1000
 
 
-def _running_at(task: Task) -> float:
-    return next(event.timestamp for event in task.events if event.status == Status.RUNNING) / 1000
-
-
 def _has_status(client: Client, function: str, task_id: str, status: Status) -> bool:
     return client.get_task(function, task_id).status == status
-
-
-def _count(client: Client, function: str, status: Status) -> int:
-    return sum(1 for _ in client.iterate_tasks(function, TaskFilter(status=status, limit=100)))
 
 
 def _over(client: Client, function: str, task_id: str) -> Task:

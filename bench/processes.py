@@ -7,7 +7,9 @@ among them, so that a tree's PSS is what the machine would get back if the tree 
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
+from typing import Any
 
 PROC = Path("/proc")
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
@@ -38,6 +40,17 @@ def rss_mb(pid: int) -> float:
 def pss_mb(pids: list[int]) -> float:
     """Proportional memory of `pids` together in MiB."""
     return sum(_kilobytes(PROC / str(pid) / "smaps_rollup", "Pss:") for pid in pids) / 1024
+
+
+def end(process: subprocess.Popen[Any], seconds_max: float) -> None:
+    """End a process of ours: ask it, and kill it when it has not ended within `seconds_max`."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.communicate(timeout=seconds_max)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
 
 
 def _stat(pid: int) -> list[str]:

@@ -1,7 +1,7 @@
 """Requests as bytes on the wire, signed and serialised before anything is timed, and a plain connection for them.
 
 The header set is the one that the official SDK sends, so that the server reads and verifies what it would read from its
-users. Signing is `sojourn.signature`'s. What is sent, when, and what the time means, is left to `load` and `measures`.
+users. Signing is `sojourn.signature`'s. What is sent, when, and what the time means, is left to others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import itertools
 import secrets
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -21,10 +21,11 @@ from sojourn import signature
 
 VERSION = "2023-03-30"
 READ_BYTES = 1 << 16
+_ASYNC = {"content-type": "application/octet-stream", "x-fc-invocation-type": "Async"}
 ANSWER_SECONDS_MAX = 60.0
 
-_nonces: Iterator[str] = (f"{prefix}{number:x}" for prefix in (secrets.token_hex(8),) for number in itertools.count())
-"""Never the same twice, in this process or another."""
+_nonces: Iterator[str] = (f"{prefix}{number:09x}" for prefix in (secrets.token_hex(8),) for number in itertools.count())
+"""Never the same twice, in this process or another, and all of one length."""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -60,16 +61,40 @@ def invocation(to: Target, function: str, payload: bytes, *, task_id: str = "", 
     headers = {"content-type": "application/octet-stream", "x-fc-invocation-type": "Sync" if wait else "Async"}
     if task_id:
         headers["x-fc-async-task-id"] = task_id
-    return _request(to, "POST", path, {"x-acs-action": "InvokeFunction", **headers}, payload)
+    return request(to, "POST", path, {"x-acs-action": "InvokeFunction", **headers}, payload)
 
 
 def task_lookup(to: Target, function: str, task_id: str) -> bytes:
     """One GetAsyncTask."""
     path = f"/{VERSION}/functions/{function}/async-tasks/{task_id}"
-    return _request(to, "GET", path, {"x-acs-action": "GetAsyncTask"}, b"")
+    return request(to, "GET", path, {"x-acs-action": "GetAsyncTask"}, b"")
 
 
-def _request(to: Target, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+def request(to: Target, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """One request of any kind, signed; a query stands behind the `?` of `path`."""
+    return head(to, method, path, headers, body) + body
+
+
+def heads(to: Target, method: str, paths: Iterable[str], headers: Mapping[str, str], body: bytes) -> Iterator[bytes]:
+    """Endlessly the heads of signed requests for `paths` in turn, each to be followed by `body`."""
+    return (head(to, method, path, headers, body) for path in itertools.cycle(paths))
+
+
+def submits(to: Target, functions: Iterable[str], payload: bytes) -> Iterator[bytes]:
+    """The heads of asynchronous invocations of `functions` in turn."""
+    paths = [f"/{VERSION}/functions/{function}/invocations" for function in functions]
+    return heads(to, "POST", paths, {"x-acs-action": "InvokeFunction", **_ASYNC}, payload)
+
+
+def head(to: Target, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    """A request without its body, which is signed with it."""
+    lines = "".join(f"{name}: {value}\r\n" for name, value in signed(to, method, path, headers, body).items())
+    return f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n".encode()
+
+
+def signed(to: Target, method: str, path: str, headers: Mapping[str, str], body: bytes) -> dict[str, str]:
+    """The headers that make it a signed request."""
+    place, _, query = path.partition("?")
     given = {
         "host": f"{to.host}:{to.port}",
         "accept": "application/json",
@@ -78,10 +103,10 @@ def _request(to: Target, method: str, path: str, headers: Mapping[str, str], bod
         "x-acs-credentials-provider": "static_ak",
         **headers,
     }
-    signed = signature.sign(
+    return signature.sign(
         method,
-        path,
-        "",
+        place,
+        query,
         given,
         body_sha256=hashlib.sha256(body).hexdigest(),
         access_key_id=to.key_id,
@@ -89,15 +114,13 @@ def _request(to: Target, method: str, path: str, headers: Mapping[str, str], bod
         now_seconds=time.time(),
         nonce=next(_nonces),
     )
-    lines = "".join(f"{name}: {value}\r\n" for name, value in signed.items())
-    return f"{method} {path} HTTP/1.1\r\n{lines}content-length: {len(body)}\r\n\r\n".encode() + body
 
 
 class Line:
     """One keep-alive connection, blocking, one request at a time."""
 
-    def __init__(self, to: Target) -> None:
-        self._socket = socket.create_connection((to.host, to.port), timeout=ANSWER_SECONDS_MAX)
+    def __init__(self, to: Target, seconds_max: float = ANSWER_SECONDS_MAX) -> None:
+        self._socket = socket.create_connection((to.host, to.port), timeout=seconds_max)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def exchange(self, request: bytes) -> Answer:

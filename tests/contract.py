@@ -68,6 +68,12 @@ UNSIGNED = b"required HTTP header Authorization was not specified"
 """How Function Compute refuses a request without a signature: with 400, where schemathesis looks for 401 or 403."""
 
 
+@schemathesis.serializer("application/x-ndjson")
+def lines(_: schemathesis.SerializationContext, value: object) -> bytes:
+    """A batch: text as it is."""
+    return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")
+
+
 class Sign(requests.auth.AuthBase):
     """Signs what is going to be sent, as it is going to be sent."""
 

@@ -23,9 +23,11 @@ NEEDED: dict[str, tuple[str, tuple[str, ...]]] = {
     "chromium": ("chromium", BROWSER),
     "bwrap": ("bubblewrap", ("tests/sandboxes/test_system_bwrap.py",)),
     "git": ("git", ("tests/test_tree.py",)),
+    "nginx": ("nginx", ("tests/bench/test_smoke.py (throughput)",)),
     "podman": ("podman", CONTAINERS),
     "runc": ("runc", CONTAINERS),
     "setpriv": ("util-linux", ("tests/end_to_end/test_users.py",)),
+    "wrk": ("wrk", ("tests/bench/test_wrk.py", "tests/bench/test_smoke.py")),
 }
 """Program → (Debian package, tests that cannot run without it)."""
 
@@ -44,7 +46,9 @@ def main() -> int:
     packages = sorted({NEEDED[program][0] for program in wanting})
     if packages and os.getuid() == 0 and shutil.which("apt-get"):
         print(f"installing {' '.join(packages)}", flush=True)  # noqa: T201 - it talks to the person who runs make
-        quiet = {"stdout": subprocess.DEVNULL, "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}}
+        # In run level 1 no package starts its service: the programs are wanted, not the services.
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+        quiet = {"stdout": subprocess.DEVNULL, "env": environment}
         subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)  # type: ignore[call-overload]  # as a mapping
         subprocess.run(["apt-get", "install", "-y", "-qq", *packages], check=False, **quiet)  # type: ignore[call-overload]  # as a mapping
     for program in wanting:

@@ -223,6 +223,7 @@ class Live:
         offline: bool = False,
         cpu: float | None = None,
         preload: tuple[str, ...] = (),
+        snapshot: bool = False,
     ) -> str:
         """A new instance; returns its id.
 
@@ -247,6 +248,7 @@ class Live:
             offline=offline,
             cpu=cpu,
             preload=preload,
+            snapshot=snapshot,
         )
         self.names.append(name)
         await self.sandbox.create(spec)

@@ -7,7 +7,7 @@ it takes effect, make the store fail, and read the order of everything that was 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -21,8 +21,10 @@ from sojourn.destination import Delivery
 from sojourn.errors import StoreFailed
 from sojourn.filter import matches
 from sojourn.function import Function
-from sojourn.store import Found, Log, OpenTask, Search, TaskQuery
+from sojourn.store import Forgotten, Found, Log, OpenTask, Search, TaskQuery
 from sojourn.task import Status, Task
+
+__all__ = ["Data", "Hold", "ReferenceStore"]
 
 T = TypeVar("T")
 Which = Callable[[Task | Delivery], bool]
@@ -138,6 +140,18 @@ class ReferenceStore(ReferenceNames, Steering):
         """Compare and set."""
         return await self._write(task, lambda: self._swap(epoch, task, log, delivery))
 
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """As the data does."""
+        await self._read()
+        forgotten = self.data.forget(ended_before, after, limit)
+        self._pulse.set()
+        return forgotten
+
+    async def counts(self) -> Mapping[tuple[int, Status], int]:
+        """As the data does."""
+        await self._read()
+        return self.data.counts()
+
     async def task(self, task_id: int) -> Task | None:
         """A row."""
         await self._read()
@@ -170,14 +184,11 @@ class ReferenceStore(ReferenceNames, Steering):
         more = len(found) > search.limit > 0
         return Found(found[: search.limit], found[search.limit - 1].id if more else None)
 
-    async def open_tasks(self) -> AsyncIterator[OpenTask]:
+    async def open_tasks(self) -> AsyncIterator[Sequence[OpenTask]]:
         """Rows that are not over."""
-        for task in sorted(self.data.tasks.values(), key=lambda row: row.id):
+        for chunk in list(self.data.open_tasks()):
             await self._read()
-            if not task.over:
-                yield OpenTask(
-                    task.id, task.function_id, task.status, task.owner, task.due_at, task.expires_at, task.snapshot_id
-                )
+            yield chunk
 
     async def logs(self, task_id: int) -> list[Log]:
         """Logs in order of attempts."""

@@ -47,6 +47,13 @@ def test_every_setting_can_come_from_the_environment() -> None:
     assert {name: str(getattr(settings, name)) for name in texts} == texts | {"drain_seconds": "0.0"}
 
 
+@pytest.mark.parametrize(("text", "seconds"), [("0", 0.0), ("forever", 0.0), ("86400", 86_400.0)])
+def test_retention_can_be_without_end(text: str, seconds: float) -> None:
+    """A week is the default, and 0 has a name."""
+    assert load({}, HOME | {"SOJOURN_RETENTION_SECONDS": text}).retention_seconds == seconds
+    assert load({}, HOME).retention_seconds == 7 * 86_400
+
+
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
@@ -67,6 +74,9 @@ def test_every_setting_can_come_from_the_environment() -> None:
         ("NETWORK_OTHERS", "", "one of ('host', 'none')"),
         ("LOG_LEVEL", "loud", "one of ('debug'"),
         ("ALLOW_UNISOLATED", "maybe", "true or false"),
+        ("RETENTION_SECONDS", "-1", "between 0 and 315360000"),
+        ("RETENTION_SECONDS", "315360001", "between 0 and 315360000"),
+        ("RETENTION_SECONDS", "a week", "must be a number"),
         ("CONSOLE_HOSTS", "http://a", "names without scheme and port"),
     ],
 )

@@ -226,6 +226,44 @@ def test_idle_time_from_none_to_a_day() -> None:
         config(idleTimeout=86_401)
 
 
+def test_modules_to_preload() -> None:
+    """A list of names, each once, for Python alone; an empty one takes them away."""
+    given = config(preload=["numpy", "os.path", "numpy"])
+    assert given.preload == ["numpy", "os.path"]
+    assert config().preload == []
+    assert c.changed_config(given, {"preload": []}).preload == []
+    assert c.changed_config(given, {"timeout": 9}).preload == ["numpy", "os.path"]
+    for value, words in (
+        ("numpy", "must be a list of at most 32 modules"),
+        (["m"] * 33, "must be a list of at most 32 modules"),
+        (["../evil"], "must hold names of modules"),
+        (["a b"], "must hold names of modules"),
+        (["1a"], "must hold names of modules"),
+        ([7], "must hold names of modules"),
+        (["m" * 129], "at most 128 characters"),
+    ):
+        with pytest.raises(InvalidArgument, match="preload.*" + words):
+            config(preload=value)
+    with pytest.raises(InvalidArgument, match=r"preload.*for Python functions, not for runtime custom"):
+        config(runtime="custom", preload=["numpy"])
+
+
+def test_a_snapshot_is_of_what_initializer_has_prepared() -> None:
+    """Off unless it is asked for; it needs an Initializer, and Python."""
+    hooks = {"initializer": {"handler": "index.init", "timeout": 9}}
+    assert config().snapshot is False
+    taken = config(snapshot=True, instanceLifecycleConfig=hooks)
+    assert (taken.snapshot, taken.templated) == (True, True)
+    with pytest.raises(InvalidArgument, match="snapshot needs an Initializer"):
+        config(snapshot=True)
+    with pytest.raises(InvalidArgument, match="snapshot needs an Initializer"):
+        c.changed_config(taken, {"instanceLifecycleConfig": {"initializer": {"handler": ""}}})
+    with pytest.raises(InvalidArgument, match="snapshot must be true or false"):
+        config(snapshot="yes", instanceLifecycleConfig=hooks)
+    with pytest.raises(InvalidArgument, match="snapshot is for Python functions, not for runtime custom"):
+        config(runtime="custom", snapshot=True)
+
+
 def test_waits_between_attempts_and_turns_of_the_line_are_settable() -> None:
     """Ours, beside the fields of Function Compute."""
     body = {"retryIntervalSeconds": 5, "retryIntervalMaxSeconds": 60, "queueWeight": 10}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 
+import msgspec
 import pytest
 
 from scripted import Gate, answers, takes
@@ -208,3 +209,26 @@ def test_what_is_left_for_whom(headroom: float, accounts: int, expected: dict[st
         most[name] = taken - 64 + 128
 
     assert most == expected
+
+
+def test_a_template_counts_like_an_instance_while_there_is_one() -> None:
+    """The first instance of each revision takes twice its memory, the last one gives that back."""
+    fleet = Fleet()
+    bounds = capacity(fleet, headroom=0.0)
+    first = new_function("a", 1, config={"preload": ["json"]})
+    size_mb = first.config.memory_size
+    second = msgspec.structs.replace(first, revision=first.revision + 1)
+    made = [Instance("c-1", first, 0), Instance("c-2", first, 0), Instance("c-3", second, 0)]
+    counted = []
+    for each in made:
+        fleet.add(each)
+        counted.append(fleet.memory_mb // size_mb)
+    for each in made:
+        fleet.remove(each)
+        counted.append(fleet.memory_mb // size_mb)
+    fleet.memory_mb = 4096 - size_mb
+
+    assert counted == [2, 3, 5, 4, 2, 0]
+    assert not bounds.fits(first)
+    assert bounds.fits(new_function("b", 2))
+    assert bounds.possible(first) is (2 * size_mb <= 4096)

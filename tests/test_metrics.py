@@ -105,7 +105,7 @@ def test_an_illegal_step_is_counted_and_changes_nothing() -> None:
 def test_moves_of_one_commit_are_counted_one_by_one() -> None:
     """A stop of what waits is two moves."""
     tally, before = Tally(), new_task()
-    tally.submitted()
+    tally.submitted(1)
     stopping = advance(before, StopRequested(), before.created_at)
     over = advance(stopping, Ended(), before.created_at)
     tally.moved(before, over, [stopping.status, over.status], [StopRequested(), Ended()])

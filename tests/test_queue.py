@@ -17,7 +17,8 @@ from sojourn.errors import (
     TaskNotFound,
 )
 from sojourn.function import Function
-from sojourn.queue import FRESH_PAYLOAD_BYTES_MAX, Order, Queue, wire_name
+from sojourn.order import Order
+from sojourn.queue import FRESH_PAYLOAD_BYTES_MAX, Queue, wire_name
 from sojourn.store import Log, TaskQuery
 from sojourn.task import Aged, Claimed, Returned, Started, Status, StopRequested, Success, Task
 from virtual_time import START, VirtualClock, run, settle
@@ -351,7 +352,7 @@ def test_a_restart_finds_every_open_task_in_its_place() -> None:
             delayed.id,
             claimed.id,
         }
-        assert [line.take(START), line.take(START), line.take(START)] == [waiting.id, claimed.id, None]
+        assert [line.take(START), line.take(START), line.take(START)] == [claimed.id, waiting.id, None]
         assert line.next_moment() == delayed.due_at
         assert queue.open_count == 5
 

@@ -137,7 +137,7 @@ def task_writes(tree: ast.AST) -> Iterator[str]:
             owner, _, verb = called(node.func).rpartition(".")
             if verb in ("advance", "submit") and owner.split(".")[-1] == "task":
                 yield f"{place}: calls {owner}.{verb}"
-            if verb in ("apply", "insert_task", "insert_tasks") and owner.endswith("store"):
+            if verb in ("apply", "insert_task", "insert_tasks", "forget") and owner.endswith("store"):
                 yield f"{place}: calls {owner}.{verb}"
 
 
@@ -187,6 +187,7 @@ OFFENCES: list[tuple[Rule, str]] = [
     (task_writes, "task.advance(row, fact, now)"),
     (task_writes, "await self._store.apply(1, row)"),
     (task_writes, "store.insert_task(row)"),
+    (task_writes, "self._store.forget(at, 0, 9)"),
     (task_writes, "store.insert_tasks(rows)"),
     (task_statements, "'update tasks set status = 1'"),
     (task_statements, "'INSERT INTO task (id) VALUES (1)'"),

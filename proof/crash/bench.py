@@ -20,6 +20,7 @@ from .functions import HANDLER, RUNTIME, code, program
 from .journal import HOLD, Journal
 from .receiver import Receiver
 from .record import Asked, Record
+from .stores import Home
 
 PATIENCE_SECONDS = 30.0
 """How long anything may take: a bound on patience, on a busy machine, and no measurement."""
@@ -35,9 +36,11 @@ class Died(Exception):
 class Bench:
     """One server's outside; `server` outlives its processes. `image` holds the program, "" when there are no images."""
 
-    def __init__(self, server: LiveServer, directory: Path, patience_seconds: float, image: str = "") -> None:
+    def __init__(
+        self, server: LiveServer, home: Home, directory: Path, patience_seconds: float, image: str = ""
+    ) -> None:
         self.server, self.record, self.patience_seconds = server, Record(), patience_seconds
-        self.image = image
+        self.home, self.image = home, image
         self.journal, self.receiver = Journal(directory / "executions"), Receiver()
         self.armed_by = directory / "armed"
         self._clients: dict[str, Client] = {}

@@ -84,6 +84,7 @@ TASKS: tuple[Case, ...] = (
     *_in(does.THAW, ONCE, "instance.thaw.before", "instance.thaw.told"),
     *_in(does.CALL, ONCE, "call.over"),
     *_in(does.FLOODED, ONCE, "sqlite.log.copying", "sqlite.log.copied"),
+    *_in(does.FORGET, ONCE, "queue.forget.before", "store.task.half_forgotten", "queue.forget.durable"),
     *_in(does.STRANGER, ONCE, "sandbox.start.before", "sandbox.start.spawned", "sandbox.record.written"),
     *_in(does.STRANGER, ONCE, "sandbox.start.recorded"),
     *_in(does.DELIVER, ONCE, "store.task.without_delivery", "delivery.claimed", "delivery.sent", "delivery.recorded"),

@@ -64,7 +64,7 @@ class Lane:
         self._home = HOMES[store](self._server.data)
         self._server.settings |= {**self._home.settings, "TMPDIR": str(directory)}
         self._server.settings |= machine.variables() if image else {}
-        self._bench = Bench(self._server, directory, patience_seconds, image)
+        self._bench = Bench(self._server, self._home, directory, patience_seconds, image)
         self._furnished = False
         self._patience_seconds = patience_seconds
         self.visited: list[Case] = []

@@ -12,8 +12,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol
 
+import apsw
+
 from sojourn.crashpoint import POINTS
 from sojourn.store import Store
+from sojourn.stores.sqlite import forgetting, rows, writes
+from sojourn.stores.sqlite.connection import BUSY_MILLISECONDS, FILE_NAME
+from sojourn.task import Task
 
 GROUP = "sojourn.stores"
 
@@ -26,6 +31,10 @@ class Home(Protocol):
 
     def store(self) -> Store:
         """The store, not opened: for its `records`."""
+        ...
+
+    def keep(self, task: Task) -> None:
+        """Put a task into the database beside the server that works on it."""
         ...
 
     def close(self) -> None:
@@ -46,6 +55,17 @@ class SqliteHome:
         (entry,) = entry_points(group=GROUP, name="sqlite")
         store: Store = entry.load()(self._data_dir)
         return store
+
+    def keep(self, task: Task) -> None:
+        """See `Home`."""
+        connection = apsw.Connection(str(self._data_dir / FILE_NAME))
+        connection.set_busy_timeout(BUSY_MILLISECONDS)
+        try:
+            with connection:
+                writes.insert_task(connection.cursor(), task)
+                forgetting.count(connection.cursor(), {(task.function_id, rows.STATUS_CODES[task.status]): 1})
+        finally:
+            connection.close()
 
     def close(self) -> None:
         """See `Home`."""

@@ -9,6 +9,9 @@ import signal
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sojourn.identity import EPOCH_MS, Numbers, request_id
+from sojourn.task import Claimed, Refused, Task, advance, submit
+
 from .bench import NEW, OLDER, Bench
 from .functions import HOOKS
 from .record import ANY, Asked
@@ -17,6 +20,8 @@ WORK, HOOKED, BRIEF, CLOSED, TOLD, CHAINED, SINK = "work", "hooked", "brief", "c
 SHARED, CONTAINED = "shared", "contained"
 FLOOD, FLOOD_BYTES = 40, 120_000
 """Tasks and bytes of each that a store of pages of a usual size wants to copy back."""
+LONG_AGO, LONG_AGO_IDS = EPOCH_MS * 1_000, Numbers()
+"""When a task ended that is kept no more, and the numbers of that time."""
 
 
 def _nothing(_: Bench) -> None:
@@ -114,6 +119,23 @@ def _rest(bench: Bench) -> None:
     bench.until(lambda: [each for each in bench.client().instances(HOOKED) if each.status == "Frozen"], "frozen")
 
 
+def _forget(bench: Bench) -> None:
+    """A task that has been over for longer than tasks are kept goes by itself."""
+    with bench.home.store().records() as records:
+        function = next(each for each in records.functions() if each.name == WORK)
+    task = Task(
+        id=LONG_AGO_IDS.next(LONG_AGO),
+        account_id=function.account_id,
+        function_id=function.id,
+        generation=1,
+        payload=b"p" * 3_000,
+    )
+    for fact in (Claimed(1), Refused("FunctionNotStarted", "long ago")):
+        task = advance(task if task.history else submit(task, LONG_AGO), fact, LONG_AGO)
+    bench.home.keep(task)
+    bench.until(lambda: bench.task(Asked(WORK, request_id(task.id), "quick", "")) is None, f"{task.id} forgotten")
+
+
 def _flood(bench: Bench) -> None:
     bench.over(*[bench.submit(CLOSED, "quick", fill=FLOOD_BYTES) for _ in range(FLOOD)])
 
@@ -169,6 +191,7 @@ EXPIRE = run(CLOSED, "quick")
 REFUSE = Operation(_refuse)
 FREEZE, THAW = Operation(_rest), Operation(_rest, _rest)
 FLOODED = Operation(_flood)
+FORGET = Operation(_forget)
 DELIVER, CHAIN, RESEND = _deliver(TOLD), _deliver(CHAINED), Operation(_resend)
 STRANGER = Operation(_stranger)
 CALL = Operation(lambda bench: bench.client().invoke(WORK, "quick"))

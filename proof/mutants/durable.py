@@ -14,6 +14,7 @@ from sojourn import task as tasks
 from sojourn.dispatcher import Dispatcher
 from sojourn.errors import StoreFailed
 from sojourn.executor import Executor
+from sojourn.lines import Lines
 from sojourn.queue import Queue
 from sojourn.stores.sqlite import rows, schema, writes
 from sojourn.stores.sqlite.store import SqliteStore
@@ -65,7 +66,7 @@ def _() -> Iterable[Patch]:
         return bool(await original(self, task))
 
     yield wrap(schema, "migrate", migrate)
-    yield swap(writes, "_INSERT_TASK", writes._INSERT_TASK.partition(" ON CONFLICT")[0])  # noqa: SLF001 - as above
+    yield swap(writes, "INSERT_TASK", writes.INSERT_TASK.partition(" ON CONFLICT")[0])
     yield wrap(SqliteStore, "insert_task", insert)
 
 
@@ -158,7 +159,7 @@ def _() -> Iterable[Patch]:
 def _() -> Iterable[Patch]:
     async def load(original: Any, self: Queue, incarnation: int) -> Any:
         orphans = await original(self, incarnation)
-        self._lines.clear()
+        self._lines = Lines(self._clock)
         return orphans
 
     yield wrap(Queue, "load", load)

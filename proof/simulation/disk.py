@@ -12,7 +12,7 @@ by whatever way escapes the observer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -29,8 +29,6 @@ from sojourn.task import Task
 from .chance import Chance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .observer import Observer
 
 T = TypeVar("T")
@@ -102,14 +100,15 @@ class Readers(reader.Readers):
     async def close(self) -> None:
         """Nothing is its own."""
 
-    async def _walk(self, text: str) -> AsyncGenerator[rows.Row, None]:
+    async def _walk(
+        self, read: Callable[[apsw.Connection], Iterator[Sequence[T]]]
+    ) -> AsyncGenerator[Sequence[T], None]:
         self._look()
-        found = list(self._own.execute(text))
-        for place, row in enumerate(found):
-            if place % 8 == 0:
-                await asyncio.sleep(STRAIGHT_AWAY)
-                self._look()
-            yield row
+        found = [row for chunk in read(self._own) for row in chunk]
+        for place in range(0, len(found), 8):
+            await asyncio.sleep(STRAIGHT_AWAY)
+            self._look()
+            yield found[place : place + 8]
 
     def _one(self, text: str, values: tuple[int | str, ...]) -> Task | None:
         self._look()
@@ -142,12 +141,20 @@ class Committer:
         self._closing = False
         self.failed: StoreFailed | None = None
 
-    async def write(self, run: Callable[[apsw.Cursor], T], size_bytes: int = 0, *, starts_a_task: bool = False) -> T:
+    async def write(
+        self,
+        run: Callable[[apsw.Cursor], T],
+        size_bytes: int = 0,
+        *,
+        starts_a_task: bool = False,
+        ends: writer.Ends | None = None,
+        can_wait: bool = False,
+    ) -> T:
         """The answer of `run`, when what it did is durable; as the writer's."""
         if self._closing:
             raise StoreFailed("the store is closed")
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        write = writer.Write(run, future, size_bytes, starts_a_task=starts_a_task)
+        write = writer.Write(run, future, size_bytes, starts_a_task=starts_a_task, ends=ends, can_wait=can_wait)
         (self._inserts if starts_a_task else self._changes).append(write)
         if self._working is None or self._working.done():
             self._working = asyncio.get_running_loop().create_task(self._work())

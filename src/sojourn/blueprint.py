@@ -63,6 +63,7 @@ def spec_of(function: Function, instance_id: str, homes: Homes) -> InstanceSpec:
         offline=not config.internet_access or (resolved.kind == "custom" and _apart(function, homes)),
         cpu=config.cpu,
         preload=tuple(config.preload),
+        snapshot=config.snapshot,
     )
 
 

@@ -1,8 +1,8 @@
 """Capacity: how much memory and how many instances there may be, and what is kept free for whom.
 
-Three bounds hold at all times, also while instances start and stop: the sum of instance memory, the number of
-instances, and the starts of one function at a time. Within them a part is kept back (`headroom`), so that whoever is
-busy cannot shut out who has nothing yet:
+Three bounds hold at all times, also while instances start and stop: the sum of instance memory (where a template of a
+function with `preload` or `snapshot` counts like an instance), the number of instances, and the starts of one function
+at a time. Within them a part is kept back (`headroom`), so that whoever is busy cannot shut out who has nothing yet:
 
 - a function that has instances may not take the last part of the budget, `headroom` of the memory and of the number;
 - of that part one half may be taken by the first instance of a function of an account that has instances,
@@ -71,7 +71,8 @@ class Capacity:
 
     def possible(self, function: Function) -> bool:
         """Whether an instance of `function` could ever fit."""
-        return function.config.memory_size <= self.memory_mb
+        size_mb = function.config.memory_size
+        return (2 * size_mb if function.config.templated else size_mb) <= self.memory_mb
 
     def book(self, function: Function | None) -> None:
         """Keep what becomes free for `function`; None lifts it."""
@@ -89,7 +90,7 @@ class Capacity:
     def fits(self, function: Function) -> bool:
         """Whether another instance of `function` may be begun now."""
         memory_mb, number = self._left(function)
-        return function.config.memory_size <= memory_mb and number >= 1
+        return self._fleet.needed_mb(function) <= memory_mb and number >= 1
 
     def victims(
         self,
@@ -114,7 +115,7 @@ class Capacity:
         """
         memory_mb, number = self._left(function)
         fleet = self._fleet
-        missing = _Missing(function.config.memory_size - memory_mb - fleet.going_mb, 1 - number - fleet.going)
+        missing = _Missing(fleet.needed_mb(function) - memory_mb - fleet.going_mb, 1 - number - fleet.going)
         if missing.nothing():
             return []
         chosen: list[Instance] = []

@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     Every `audit_seconds` (0: never) the store is looked at for broken invariants, and `metrics_token` lets somebody who
     cannot sign read what is counted. `console_hosts` are names, beside those of this machine, under which browsers
     reach the console.
+    A task is kept for `retention_seconds` after its end; 0, or `forever`, keeps all.
     `time_scale` lets delays, ages, waits between attempts and timeouts of functions pass so many times faster, for
     tests.
     """
@@ -66,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     time_scale: float = 1.0
     audit_seconds: float = 3600.0
     metrics_token: str = ""
+    retention_seconds: float = 604_800.0
     console_hosts: str = ""
     region: str = "local"
     node: str = ""
@@ -91,8 +93,11 @@ _BOUNDS: Mapping[str, tuple[float, float]] = {
     "retry_base_seconds": (0, 86_400),
     "retry_cap_seconds": (0, 86_400),
     "audit_seconds": (0, 604_800),
+    "retention_seconds": (0, 315_360_000),
     "time_scale": (1, 1000),
 }
+_WORDS: Mapping[tuple[str, str], float] = {("retention_seconds", "forever"): 0.0}
+"""What a number can be called instead."""
 _TOKEN = re.compile(r"[A-Za-z0-9\-._~+/=]{16,}")
 """What may stand behind `Bearer` (RFC 6750), and is not guessed."""
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -161,6 +166,8 @@ def _parsed(name: str, kind: object, text: str) -> object:
         if text.lower() not in ("0", "1", "true", "false", "yes", "no"):
             raise InvalidArgument(f"SOJOURN_{name.upper()}", text, "must be true or false")
         return text.lower() in ("1", "true", "yes")
+    if (name, text) in _WORDS:
+        return _WORDS[name, text]
     if kind in (int, float):
         try:
             return int(text) if kind is int else float(text)

@@ -247,6 +247,12 @@ def _check_together(config: Config) -> None:
             )
     if config.preload and not config.runtime.startswith("python"):
         raise InvalidArgument("preload", config.preload, f"is for Python functions, not for runtime {config.runtime}")
+    if config.snapshot and not config.runtime.startswith("python"):
+        raise InvalidArgument("snapshot", True, f"is for Python functions, not for runtime {config.runtime}")
+    if config.snapshot and config.instance_lifecycle_config.initializer is None:
+        raise InvalidArgument(
+            "snapshot", True, "needs an Initializer: what it has prepared is what instances start with"
+        )
     check_program(config)
     _check_cpu_ratio(config)
 
@@ -298,6 +304,7 @@ RULES: Mapping[str, tuple[str, Callable[[str, object], Any]]] = {
     "environmentVariables": ("environment_variables", _variables),
     "tags": ("tags", _tags),
     "preload": ("preload", _preload),
+    "snapshot": ("snapshot", _boolean),
 }
 """The fields of a function: where each is kept, and what checks it."""
 

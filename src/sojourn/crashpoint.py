@@ -47,6 +47,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "store.task.without_result": "a task's row has moved on, its result is not there",
         "store.task.without_log": "a task's row and result are there, its log is not",
         "store.task.without_delivery": "a task is over, the record of that is not to be delivered yet",
+        "store.task.half_forgotten": "rows of tasks are gone, what was kept for them is there",
         "store.account.without_key": "an account is there, its key is not",
         # Tasks.
         "queue.submit.before": "a task was accepted in memory and is not durable",
@@ -70,6 +71,8 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "task.stop.durable": "a stop is durable, what it stops goes on and its caller does not know",
         "task.stop.proved": "what a stop had to end is gone, the task is Stopping",
         "task.stop.over": "a task that ran is Stopped",
+        "queue.forget.before": "tasks that have been over for long enough are about to go",
+        "queue.forget.durable": "tasks have been over for long enough and are gone, others may not be",
         # Instances, seen from the server.
         "sandbox.start.before": "an account's sandbox has a directory and no process",
         "sandbox.start.spawned": "an account's sandbox has a process that no record names",

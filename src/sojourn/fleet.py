@@ -109,9 +109,11 @@ class Instance:
 class Group:
     """The instances of one function; each shelf holds its youngest last."""
 
-    __slots__ = ("all", "frozen", "going", "idle", "sharing", "starting")
+    __slots__ = ("all", "frozen", "going", "idle", "revisions", "sharing", "starting")
 
     def __init__(self) -> None:
+        self.revisions: Counter[int] = Counter()
+        """How many there are of each revision that has a template."""
         self.all: dict[str, Instance] = {}
         self.sharing: dict[str, Instance] = {}
         self.idle: dict[str, Instance] = {}
@@ -133,7 +135,8 @@ class Fleet:
     """All instances that are not destroyed.
 
     `resting` holds those without an invocation (Idle, Freezing, Frozen), the one that has rested longest first.
-    `memory_mb` counts every instance until it is destroyed; `going` and `going_mb` are those whose end has begun.
+    `memory_mb` counts every instance until it is destroyed, and a template like one more; `going` and `going_mb` are
+    those whose end has begun.
     `illegal` counts the steps that our own loops tried and the table refused.
     """
 
@@ -160,7 +163,17 @@ class Fleet:
         group.starting += 1
         made.starting = True
         self.accounts[made.function.account_id] += 1
-        self.memory_mb += made.memory_mb
+        self.memory_mb += self.needed_mb(made.function)
+        if made.function.config.templated:
+            group.revisions[made.function.revision] += 1
+
+    def needed_mb(self, function: Function) -> int:
+        """The memory that another instance of `function` takes, its first one together with its template."""
+        size_mb = function.config.memory_size
+        group = self.groups.get(function.id)
+        if function.config.templated and (group is None or function.revision not in group.revisions):
+            return 2 * size_mb
+        return size_mb
 
     def _count_illegal(self) -> None:
         self.illegal += 1
@@ -235,7 +248,17 @@ class Fleet:
         if not self.accounts[account_id]:
             del self.accounts[account_id]
         self.memory_mb -= used.memory_mb
+        if used.function.config.templated:
+            self._untie(used, group)
         return True
+
+    def _untie(self, used: Instance, group: Group) -> None:
+        """Its template goes with the last of its revision."""
+        revision = used.function.revision
+        group.revisions[revision] -= 1
+        if not group.revisions[revision]:
+            del group.revisions[revision]
+            self.memory_mb -= used.memory_mb
 
     def of(self, function_id: int) -> list[Instance]:
         """The instances of a function."""

@@ -110,7 +110,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     """What the caller configured for a function; memory and disk in MB, times in seconds.
 
     `idle_timeout` is how long an instance may idle before it goes; None for the server's setting. `preload` (ours, and
-    not FC's) names modules that are imported once for all instances, in a template they are forked from.
+    not FC's) names modules that are imported once for all instances, in a template they are forked from; with
+    `snapshot` (ours) the template has imported the handler's module and run Initializer, too.
     """
 
     runtime: str
@@ -126,9 +127,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_def
     tags: list[dict[str, str]] = []
     idle_timeout: int | None = None
     preload: list[str] = []
+    snapshot: bool = False
     instance_lifecycle_config: Lifecycle = Lifecycle()
     custom_runtime_config: CustomRuntime | None = None
     custom_container_config: CustomContainer | None = None
+
+    @property
+    def templated(self) -> bool:
+        """Whether its instances are forked from a template of the function's."""
+        return bool(self.preload) or self.snapshot
 
     @property
     def contained(self) -> bool:

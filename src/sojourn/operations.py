@@ -25,7 +25,8 @@ from .crashpoint import crashpoint
 from .errors import InvalidArgument, NotFound, ResourceExhausted, ServiceUnavailable, StoreFailed, TaskAlreadyCompleted
 from .filter import Filter
 from .function import Function
-from .queue import Order, Queue, wire_name
+from .order import Order
+from .queue import Queue, wire_name
 from .refusals import OperationNotFound, OperationOver
 from .store import Store, TaskQuery
 from .task import Aged, Claimed, Ended, Fact, Status, StopRequested, Task
@@ -270,7 +271,7 @@ class Operations:
             case Verb.RERUN:
                 await self._rerun(operation, tasks, function)
             case Verb.DELETE:
-                await self._carry(operation, gone=[task.id for task in tasks], why="its record is not delivered yet")
+                await self._carry(operation, gone=tasks, why="its record is not delivered yet")
 
     async def _stop(self, operation: Operation, function: Function, tasks: Sequence[Task]) -> None:
         waiting = [task for task in tasks if self._stops.waits(task)]
@@ -346,7 +347,7 @@ class Operations:
         *,
         moves: Sequence[tuple[Task, Sequence[Fact]]] = (),
         again: Sequence[Task] = (),
-        gone: Sequence[int] = (),
+        gone: Sequence[Task] = (),
         why: str = "",
     ) -> set[int]:
         """Make it durable; what no longer applied counts as skipped when `why` is given. Returns what was touched."""

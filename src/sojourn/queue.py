@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
-
-import msgspec
 
 from . import identity
 from .bulk import Operation
@@ -29,11 +28,14 @@ from .errors import (
     TaskAlreadyExists,
     TaskNotFound,
 )
-from .function import AsyncConfig, Function
+from .function import Function
 from .line import Line
-from .store import Change, Found, Log, OpenTask, Search, Store, TaskQuery, Work
+from .lines import Lines
+from .order import Order, task_of
+from .store import Change, Forgotten, Found, Log, OpenTask, Search, Store, TaskQuery, Work
 from .tally import Tally
 from .task import Fact, Status, Task, advance, submit
+from .watchers import Watcher, Watchers
 
 E = TypeVar("E", bound=SojournError)
 T = TypeVar("T")
@@ -43,19 +45,6 @@ FRESH_PAYLOAD_BYTES_MAX = 4096
 STORE_RETRY_SECONDS = 1.0
 ROWS_AT_ONCE = 500
 """Of many tasks that are submitted together, the loop makes so many before others have their turn."""
-
-
-class Order(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked for with a task; the fields are those of `Queue.submit`."""
-
-    function: Function
-    payload: bytes
-    name: str | None = None
-    delay_seconds: int = 0
-    number: int | None = None
-    qualifier: str = ""
-    tags: Mapping[str, str] = {}
-    rerun_of: str = ""
 
 
 def wire_name(task: Task) -> str:
@@ -69,8 +58,8 @@ class Queue:
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
     `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
-    it is durable, with None before the first one; it is on the way of each and must be quick. `on_found` is called for
-    every open task that a start finds.
+    it is durable, with None before the first one; it is on the way of each and must be quick. `on_found(counts)` is
+    told how many tasks a start finds, by function and status.
     """
 
     def __init__(
@@ -86,16 +75,16 @@ class Queue:
         self._submits_pending_max, self._tasks_open_max = submits_pending_max, tasks_open_max
         self._submits_pending = 0
         self._open = 0
-        self._lines: dict[int, Line] = {}
+        self._lines = Lines(clock)
+        self.closed = False
         self._fresh: dict[int, Task] = {}
         self.incarnation = 0
         self.tally = Tally()
         self._adopting: set[asyncio.Future[None]] = set()
-        self.closed = False
-        self._watchers: dict[int, list[Callable[[Task], None]]] = {}
+        self._watchers = Watchers()
         self.on_due: Callable[[int], None] = lambda _: None
         self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
-        self.on_found: Callable[[OpenTask], None] = lambda _: None
+        self.on_found: Callable[[Mapping[tuple[int, Status], int]], None] = lambda _: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -105,31 +94,27 @@ class Queue:
         return self._open
 
     async def load(self, incarnation: int) -> list[OpenTask]:
-        """Rebuild the lines from the rows; returns the tasks that an earlier incarnation was busy with."""
+        """Rebuild the lines from the rows; returns the tasks that an earlier incarnation was busy with.
+
+        Of many tasks that wait, the first of each function are in their lines on return, and the others follow while
+        those run.
+        """
         self.incarnation = incarnation
-        orphans: list[OpenTask] = []
-        now = self._clock.now()
-        async for row in self._store.open_tasks():
-            self._open += 1
-            self.tally.open[row.status] += 1
-            self.on_found(row)
-            crashpoint("queue.load.row")
-            if row.status in (Status.RUNNING, Status.STOPPING):
-                orphans.append(row)
-            else:
-                self.line(row.runs).add(row.id, row.due_at, row.expires_at, now)
-        return orphans
+        counts = await self._store.counts()
+        self.tally.found(counts)
+        self.on_found(counts)
+        self._open = self.tally.open.total()
+        return await self._lines.rebuild(
+            self._store.open_tasks(), on_due=lambda line: self.on_due(line.function_id), ended=lambda: self.closed
+        )
 
     def line(self, function_id: int) -> Line:
         """The line of a function, or of one of its versions."""
-        line = self._lines.get(function_id)
-        if line is None:
-            line = self._lines[function_id] = Line(function_id)
-        return line
+        return self._lines.of(function_id)
 
     def lines(self) -> Iterator[Line]:
         """All lines in which something waits."""
-        return (line for line in list(self._lines.values()) if len(line))
+        return iter(self._lines)
 
     async def submit(
         self,
@@ -212,27 +197,8 @@ class Queue:
     def made(self, order: Order, now: int | None = None) -> Task:
         """The task that is asked for as it would be accepted now; nothing of it is durable."""
         now = self._clock.now() if now is None else now
-        function = order.function
-        qualifier = order.qualifier or function.qualifier
-        config = function.async_config_of(qualifier) or AsyncConfig()
-        return submit(
-            Task(
-                id=self._numbers.next(now) if order.number is None else order.number,
-                account_id=function.account_id,
-                function_id=function.root,
-                snapshot_id=function.id if function.root_id else 0,
-                generation=function.generation,
-                name=order.name,
-                qualifier=qualifier,
-                retries_max=config.max_async_retry_attempts,
-                expires_at=now + config.max_async_event_age_in_seconds * MICROSECONDS_PER_SECOND,
-                payload=order.payload,
-                tags=order.tags,
-                rerun_of=order.rerun_of,
-            ),
-            now,
-            order.delay_seconds * MICROSECONDS_PER_SECOND,
-        )
+        number = self._numbers.next(now) if order.number is None else order.number
+        return submit(task_of(order, number, now), now, order.delay_seconds * MICROSECONDS_PER_SECOND)
 
     async def _kept(self, tasks: Sequence[Task], keeping: Coroutine[Any, Any, T]) -> T:
         """The answer of the store to whom `tasks` were given; they count as pending until then."""
@@ -277,7 +243,7 @@ class Queue:
 
     def _accepted(self, task: Task) -> None:
         self._open += 1
-        self.tally.submitted()
+        self.tally.submitted(task.function_id)
         self.on_moved(None, task)
 
     def wait(self, task: Task) -> None:
@@ -319,7 +285,7 @@ class Queue:
         *,
         moves: Sequence[tuple[Task, Sequence[Fact]]] = (),
         again: Sequence[Task] = (),
-        gone: Sequence[int] = (),
+        gone: Sequence[Task] = (),
     ) -> tuple[Operation | None, set[int]]:
         """Do an operation's work on many tasks, and move it on, all in one transaction.
 
@@ -328,7 +294,7 @@ class Queue:
         operation: as it is to stand; `done` is raised by the number of tasks that were touched.
         moves: tasks that nothing works on, and what happens to each; one that somebody else moved first is left.
         again: tasks of `made` to be accepted.
-        gone: the numbers of tasks to be forgotten, of those that are over.
+        gone: tasks to be forgotten, of those that are over.
 
         Returns the operation as it stands then, and which tasks were touched; None, and nothing was done, when somebody
         else moved it.
@@ -342,11 +308,11 @@ class Queue:
         changes = [
             Change(task.epoch, after, self.delivery_of(after) if after.over else None) for task, after, _, _ in walked
         ]
-        for task_id in (*(task.id for task, _ in moves), *gone):
-            self._fresh.pop(task_id, None)
+        for task in (*(task for task, _ in moves), *gone):
+            self._fresh.pop(task.id, None)
         crashpoint("queue.carry.before")
         moved, ids = await self._store.carry(
-            operation, operation.epoch, Work(changes=changes, inserts=again, drops=gone)
+            operation, operation.epoch, Work(changes=changes, inserts=again, drops=[task.id for task in gone])
         )
         crashpoint("queue.carry.durable")
         touched = set(ids)
@@ -361,6 +327,7 @@ class Queue:
             if task.id in touched:
                 self._accepted(task)
                 self.wait(task)
+        self.tally.dropped(Counter((task.function_id, task.status) for task in gone if task.id in touched))
         return moved, touched
 
     def _moved(self, task: Task, after: Task, path: Sequence[Status], facts: Sequence[Fact]) -> None:
@@ -369,9 +336,16 @@ class Queue:
         self.on_moved(task, after)
         if after.over:
             self._open -= 1
-        if self._watchers:
-            for watcher in self._watchers.get(after.id, ()):
-                watcher(after)
+        self._watchers.tell(after)
+
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """Delete tasks that were over before that moment, as `Store.forget`; their names are free again."""
+        crashpoint("queue.forget.before")
+        forgotten = await self._store.forget(ended_before, after, limit)
+        if forgotten.last is not None:
+            crashpoint("queue.forget.durable")
+        self.tally.dropped(forgotten.counts)
+        return forgotten
 
     def _after(self, task: Task, facts: Sequence[Fact]) -> tuple[Task, list[Status]]:
         """The task after `facts`, and the statuses that they lead it through."""
@@ -385,17 +359,9 @@ class Queue:
             raise
         return task, path
 
-    def watch(self, task_id: int, watcher: Callable[[Task], None]) -> Callable[[], None]:
+    def watch(self, task_id: int, watcher: Watcher) -> Callable[[], None]:
         """Have every durable move of a task told to `watcher`, which must not raise; returns what ends that."""
-        self._watchers.setdefault(task_id, []).append(watcher)
-
-        def unwatch() -> None:
-            mine = self._watchers[task_id]
-            mine.remove(watcher)
-            if not mine:
-                del self._watchers[task_id]
-
-        return unwatch
+        return self._watchers.add(task_id, watcher)
 
     async def find(self, function: Function, name: str) -> Task:
         """The task that callers know as `name`.

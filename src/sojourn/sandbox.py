@@ -63,7 +63,8 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     (see `runtime.Resolved`), `program` is the binary it becomes when that is not Python, `container` the image that it
     is. `concurrency` is how many invocations it takes at a time. `cpu` is how many cores it may use where that can be
     held, None for all. `offline` asks for a network of its own without a way out. `preload` names modules that are
-    imported once for all instances that have the rest in common, in a template that they are forked from.
+    imported once for all instances that have the rest in common, in a template that they are forked from; with
+    `snapshot` Initializer has run in there, and to initialize an instance means to run `after_restore` of its module.
     """
 
     id: str
@@ -83,6 +84,7 @@ class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True):
     cpu: float | None = None
     offline: bool = False
     preload: tuple[str, ...] = ()
+    snapshot: bool = False
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,6 +46,7 @@ from .operations import Operations
 from .pool import Pool
 from .queue import Queue
 from .reports import Reports
+from .retention import Retention
 from .runtime import Runtime
 from .sandboxes.container import ContainerDriver
 from .sandboxes.overheard import Listener, overheard
@@ -105,6 +106,7 @@ class Server:
         self.timers.start()
         self.operations.start()
         self.auditor.start(settings.audit_seconds)
+        self.retention.start()
         await self._serve_http(listener)
         owner = self._owner()
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
@@ -146,6 +148,7 @@ class Server:
         await self.timers.close()
         await self.operations.close()
         await self.auditor.close()
+        await self.retention.close()
         await asyncio.wait([drain, hurry], return_when=asyncio.FIRST_COMPLETED)
         for each in (drain, hurry):
             each.cancel()
@@ -258,6 +261,7 @@ class Server:
         )
         await self.operations.load()
         self.auditor = Auditor(self.store, unscaled(clock))
+        self.retention = Retention(self.queue, clock, settings.retention_seconds)
         self.logs = Logs(self.queue, self.dispatcher.attempt)
         self.webhook = Webhook(unscaled(clock), private_addresses=reach.private_addresses)
         self.deliveries = Deliveries(

@@ -33,6 +33,9 @@ KEPT_SECONDS = 60
 REQUIRED = (b"host", b"x-acs-content-sha256", b"x-acs-date", b"x-acs-signature-nonce")
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
+CACHED_BYTES_MAX = 1024
+"""Of what a caller sends nothing longer is remembered to be taken apart once only."""
+
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _BLOCK_BYTES = 64
 """The block size of SHA-256."""
@@ -59,19 +62,37 @@ def parse_authorization(headers: Mapping[bytes, bytes]) -> Credential:
     text = headers.get(b"authorization")
     if not text:
         raise MissingHeader("Authorization")
-    scheme, _, rest = text.partition(b" ")
-    parts = {}
-    for part in rest.split(b","):
-        name, _, value = part.strip().partition(b"=")
-        parts[name] = value
-    key, names, signature = parts.get(b"Credential"), parts.get(b"SignedHeaders"), parts.get(b"Signature")
-    if scheme != SCHEME or not key or not names or not signature:
+    before, _, signature = text.rpartition(b",Signature=")
+    if before and b"," not in signature and len(before) <= CACHED_BYTES_MAX:
+        key, names = _claimed(before)  # the same for all requests of a client, or nearly
+    else:
+        key, names = _claimed.__wrapped__(text)
+        signature = _parts(text).get(b"Signature", b"")
+    signature = signature.rstrip()
+    if not key or not names or not signature:
         raise InvalidArgument(
             "Authorization",
-            scheme.decode("latin-1"),  # the rest would put a signature into an error text
+            text.partition(b" ")[0].decode("latin-1"),  # the rest would put a signature into an error text
             "must read ACS3-HMAC-SHA256 Credential=<key id>,SignedHeaders=<names>,Signature=<hex>",
         )
-    return Credential(key.decode("latin-1"), names, signature)
+    return Credential(key, names, signature)
+
+
+@lru_cache(maxsize=256)
+def _claimed(text: bytes) -> tuple[str, bytes]:
+    """The key and the signed headers that an `Authorization` names, empty where it does not."""
+    if not text.startswith(SCHEME + b" "):
+        return "", b""
+    parts = _parts(text)
+    return parts.get(b"Credential", b"").decode("latin-1"), parts.get(b"SignedHeaders", b"")
+
+
+def _parts(text: bytes) -> dict[bytes, bytes]:
+    parts = {}
+    for part in text.partition(b" ")[2].split(b","):
+        name, _, value = part.strip().partition(b"=")
+        parts[name] = value
+    return parts
 
 
 def verify(
@@ -100,19 +121,19 @@ def verify(
     SignatureMismatch: the signature does not fit, or does not cover what it must.
 
     """
-    names = credential.signed_headers.split(b";")
+    signed = credential.signed_headers
+    names, uncovered = (_covered if len(signed) <= CACHED_BYTES_MAX else _covered.__wrapped__)(signed)
     for required in REQUIRED:
         if required not in headers:
             raise MissingHeader(required.decode())
-        if required not in names:
+        if required in uncovered:
             raise SignatureMismatch(f"SignedHeaders must include {required.decode()}")
-    lines = []
-    for name in names:
-        value = headers.get(name)
-        if value is None:
-            raise SignatureMismatch(f"the signed header {name.decode('latin-1')!r} is not in the request")
-        lines.append(b"%b:%b\n" % (name, value.strip()))
-    covered = b"%b\n%b\n%b" % (b"".join(lines), credential.signed_headers, headers[b"x-acs-content-sha256"].strip())
+    try:
+        lines = [b"%b:%b\n" % (name, headers[name].strip()) for name in names]
+    except KeyError as missing:
+        name = missing.args[0].decode("latin-1")
+        raise SignatureMismatch(f"the signed header {name!r} is not in the request") from None
+    covered = b"%b\n%b\n%b" % (b"".join(lines), signed, headers[b"x-acs-content-sha256"].strip())
     request = _request(method, raw_path, query, covered)
     key = _NO_SECRET if secret is None else secret.encode()
     match = hmac.compare_digest(_signature(key, request), credential.signature)
@@ -121,6 +142,13 @@ def verify(
         match = hmac.compare_digest(_signature(key, request.decode("latin-1").encode()), credential.signature)
     if not match or secret is None:
         raise SignatureMismatch
+
+
+@lru_cache(maxsize=256)
+def _covered(signed_headers: bytes) -> tuple[tuple[bytes, ...], frozenset[bytes]]:
+    """The names of the signed headers, and those of `REQUIRED` that are not among them."""
+    names = tuple(signed_headers.split(b";"))
+    return names, frozenset(REQUIRED).difference(names)
 
 
 def check_window(headers: Mapping[bytes, bytes], now_seconds: float) -> int:
@@ -136,7 +164,7 @@ def check_window(headers: Mapping[bytes, bytes], now_seconds: float) -> int:
     text = headers.get(b"x-acs-date")
     if text is None:
         raise MissingHeader("x-acs-date")
-    stamp = _seconds(text.strip())
+    stamp = _seconds(text.strip()) if len(text) <= CACHED_BYTES_MAX else None
     if stamp is None:
         raise InvalidArgument("x-acs-date", text.decode("latin-1"), "must be a UTC time like 2026-01-31T23:59:59Z")
     if abs(now_seconds - stamp) > WINDOW_SECONDS:
@@ -298,7 +326,8 @@ def _signature(secret: bytes, request: bytes) -> bytes:
     writes to the disk, which costs ten times the digest itself.
     """
     text = b"%b\n%b" % (SCHEME, hashlib.sha256(request).hexdigest().encode())
-    inner, outer = (pad.copy() for pad in _pads(secret))
+    inner_pad, outer_pad = _pads(secret)
+    inner, outer = inner_pad.copy(), outer_pad.copy()
     inner.update(text)
     outer.update(inner.digest())
     digest: str = outer.hexdigest()

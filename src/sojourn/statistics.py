@@ -15,8 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .history import last_stamp
-from .store import OpenTask
-from .task import Status, Task
+from .task import TERMINAL, Status, Task
 
 WINDOWS: Mapping[str, int] = {"1m": 60, "5m": 300, "1h": 3600, "1d": 86_400}
 """Seconds by name."""
@@ -98,9 +97,11 @@ class Statistics:
         self._open: dict[int, Counter[Status]] = {}
         self._series: OrderedDict[int, Series] = OrderedDict()
 
-    def found(self, row: OpenTask) -> None:
-        """A task that is not over was there when the server started."""
-        self._open.setdefault(row.function_id, Counter())[row.status] += 1
+    def found(self, counts: Mapping[tuple[int, Status], int]) -> None:
+        """So many tasks were there when the server started, by function and status."""
+        for (function_id, status), tasks in counts.items():
+            if status not in TERMINAL:
+                self._open.setdefault(function_id, Counter())[status] += tasks
 
     def moved(self, before: Task | None, after: Task) -> None:
         """A step of a task is durable."""

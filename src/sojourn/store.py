@@ -77,6 +77,21 @@ class TaskQuery(msgspec.Struct, frozen=True, kw_only=True):
     bodies: bool = False
 
 
+class Forgotten(msgspec.Struct, frozen=True):
+    """What was forgotten in one go: how many tasks of each function and status; `last` is the highest id among them.
+
+    `last` is None when nothing was found, and then there was nothing left beyond `after`.
+    """
+
+    counts: Mapping[tuple[int, Status], int] = {}
+    last: int | None = None
+
+    @property
+    def tasks(self) -> int:
+        """How many there were."""
+        return sum(self.counts.values())
+
+
 class Search(msgspec.Struct, frozen=True, kw_only=True):
     """Which tasks of an account are looked for, the youngest first unless `ascending`.
 
@@ -204,6 +219,18 @@ class Store(Trail, Protocol):
         """Replace the row of `task.id` if it still stands at `epoch`; `log` and `delivery` in the same transaction."""
         ...
 
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """Forget tasks that ended before that moment, with all that is kept for them: bodies, logs, delivery, name.
+
+        One that is open, or whose delivery is, stays. It is done in the order of ids, beyond the id `after`, with at
+        most `limit` tasks, or fewer so that nobody who writes waits for long. `ended_before` is in microseconds.
+        """
+        ...
+
+    async def counts(self) -> Mapping[tuple[int, Status], int]:
+        """How many tasks there are, by function and status; what is over costs the same however many there are."""
+        ...
+
     async def carry(self, operation: Operation, epoch: int, work: Work) -> tuple[Operation | None, list[int]]:
         """Do `work` for an operation that stands at `epoch`, and move it on, all in one transaction.
 
@@ -249,8 +276,12 @@ class Store(Trail, Protocol):
         """A step of a search, in bounded time: it may find fewer than there are, and says where it stopped."""
         ...
 
-    def open_tasks(self) -> AsyncIterator[OpenTask]:
-        """Every task that is not over, in the order of ids."""
+    def open_tasks(self) -> AsyncIterator[Sequence[OpenTask]]:
+        """Every task that was not over at one moment, in pieces that come while the rest is still being read.
+
+        First those that somebody was busy with (all but Enqueued). Then the Enqueued ones: each function's in the order
+        of ids, and some of every function before more of any.
+        """
         ...
 
     async def logs(self, task_id: int) -> list[Log]:

@@ -126,6 +126,46 @@ def test_requests_in_a_row_are_answered_in_a_row(door: Door) -> None:
     assert answer.count(b"HTTP/1.1 200 ") == 4
 
 
+def test_a_task_is_there_for_who_asks_behind_its_submit(caller: Caller) -> None:
+    """Submits in a row are all accepted, each once, and a question behind them sees what they made."""
+    caller.create()
+
+    def asked(method: str, path: str, **headers: str) -> bytes:
+        lines = caller.signed(method, f"{VERSION}{path}", "", b"", {k.replace("_", "-"): v for k, v in headers.items()})
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return f"{method} {VERSION}{path} HTTP/1.1\r\n{head}content-length: 0\r\n".encode()
+
+    submits = [
+        asked("POST", "/functions/f/invocations", x_fc_invocation_type="Async", x_fc_async_task_id=name)
+        for name in ("t1", "t2", "t1", "t3")
+    ]
+    question = asked("GET", "/functions/f/async-tasks/t3")
+    answer = caller.door.raw(b"\r\n".join([*submits, question]) + b"connection: close\r\n\r\n")
+    statuses = [part[:3] for part in answer.split(b"HTTP/1.1 ")[1:]]
+
+    assert statuses == [b"202", b"202", b"409", b"202", b"200"]
+    assert orjson.loads(answer.rpartition(b"\r\n\r\n")[2])["taskId"] == "t3"
+
+
+def test_a_connection_on_which_nothing_is_asked_ends(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a word, and not before its time."""
+    monkeypatch.setattr(protocol, "IDLE_SECONDS_MAX", 0.3)
+    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as wire:
+        for _ in range(3):
+            wire.sendall(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert wire.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+        assert wire.recv(65536) == b""
+
+
+def test_an_old_client_is_answered_once(door: Door) -> None:
+    """HTTP/1.0: the connection ends with the answer, and says so."""
+    answer = door.raw(b"GET /livez HTTP/1.0\r\nconnection: keep-alive\r\n\r\n" * 2)
+
+    assert answer.count(b"HTTP/1.1 200 ") == 1
+    assert b"connection: close\r\n" in answer
+
+
 def test_a_client_that_asks_before_it_sends_is_told_to_go_on(caller: Caller) -> None:
     """Expect: 100-continue comes after the signature is found right, and not for a stranger."""
     caller.create()

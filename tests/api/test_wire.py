@@ -105,6 +105,16 @@ def test_a_function_shows_its_hooks_its_idle_time_and_its_program() -> None:
     }
 
 
+def test_modules_to_preload_are_shown_when_there_are_some() -> None:
+    """They are ours: who speaks Function Compute's protocol alone never sees them."""
+    config = msgspec.structs.replace(FUNCTION.config, preload=["numpy"])
+
+    assert function_object(msgspec.structs.replace(FUNCTION, config=config), "r", [])["preload"] == ["numpy"]
+    assert not {"preload", "snapshot"} & function_object(FUNCTION, "r", []).keys()
+    config = msgspec.structs.replace(FUNCTION.config, snapshot=True)
+    assert function_object(msgspec.structs.replace(FUNCTION, config=config), "r", [])["snapshot"] is True
+
+
 def test_a_function_that_runs_on_something_else_says_so() -> None:
     """In a field of its own: another version, nothing known, or an interpreter that went away."""
 

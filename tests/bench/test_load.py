@@ -7,14 +7,16 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import pytest
+from bench.failure import NotMeasured
 from bench.load import Plan
-from bench.served import NotMeasured, Served
+from bench.served import Served
 from bench.wire import Target
 
-from bench import load, wire, yardsticks
+from bench import load, responders, wire, yardsticks
 from sojourn import signature
 
 
@@ -45,18 +47,21 @@ def plan(target: Target, requests: int = 1) -> Plan:
     [
         wire.invocation(Target("127.0.0.1", 9000, "key", "secret"), "echo", b"event", task_id="one"),
         wire.task_lookup(Target("127.0.0.1", 9000, "key", "secret"), "echo", "one"),
+        wire.request(Target("127.0.0.1", 9000, "key", "secret"), "GET", "/tasks?limit=50&status=Failed", {}, b""),
+        next(wire.submits(Target("127.0.0.1", 9000, "key", "secret"), ["echo"], b"event")) + b"event",
     ],
-    ids=["submit", "lookup"],
+    ids=["submit", "lookup", "query", "head"],
 )
 def test_requests_are_signed_as_the_server_wants_them(request_: bytes) -> None:
     """The bytes prepared in advance carry a signature that verifies, over the path and headers as they are sent."""
     head, _, body = request_.partition(b"\r\n\r\n")
     first, *lines = head.split(b"\r\n")
-    method, path, _ = first.split(b" ")
+    method, whole, _ = first.split(b" ")
+    path, _, query = whole.partition(b"?")
     headers = dict(line.split(b": ", 1) for line in lines)
 
     credential = signature.parse_authorization(headers)
-    signature.verify(credential, "secret", headers, method=method, raw_path=path, query=b"")
+    signature.verify(credential, "secret", headers, method=method, raw_path=path, query=query)
     assert int(headers[b"content-length"]) == len(body)
 
 
@@ -67,9 +72,20 @@ def test_no_two_requests_share_a_nonce() -> None:
     assert len({wire.invocation(target, "echo", b"") for _ in range(100)}) == 100
 
 
+def test_heads_have_one_size_and_go_round() -> None:
+    """What wrk reads from a file in equal pieces: each function in turn, each head with a nonce of its own."""
+    target = Target("127.0.0.1", 9000, "key", "secret")
+
+    heads = list(islice(wire.submits(target, ["one", "two"], b"event"), 50))
+
+    assert len(set(heads)) == 50
+    assert {len(head) for head in heads} == {len(heads[0])}
+    assert [b"/one/" in head for head in heads] == [True, False] * 25
+
+
 def test_the_load_counts_what_the_responder_answers() -> None:
     """More requests than connections: each is sent once and answered 202."""
-    with yardsticks.responder() as running:
+    with responders.responder() as running:
         report = load.run(plan(Target(running.host, running.port, "key", "secret"), requests=50))
 
     assert report.statuses == {202: 50}

@@ -225,6 +225,7 @@ def test_hooks_and_further_fields_are_sent_as_the_api_spells_them(sojourn: Run, 
     ran = sojourn(
         *("function", "deploy", "hello", "--code", str(code), "--handler", "index.handler", "--runtime", "python3.12"),
         *("--initializer", "index.initialize:60", "--pre-stop", "index.pre_stop", "--idle-timeout", "0"),
+        *("--preload", "numpy", "--preload", "pandas"),
         *("--set", 'tags=[{"key": "a"}]'),
     )
 
@@ -235,6 +236,7 @@ def test_hooks_and_further_fields_are_sent_as_the_api_spells_them(sojourn: Run, 
         "preStop": {"handler": "index.pre_stop"},
     }
     assert (body["idleTimeout"], body["tags"]) == (0, [{"key": "a"}])
+    assert body["preload"] == ["numpy", "pandas"]
 
 
 @pytest.mark.parametrize(

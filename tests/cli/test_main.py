@@ -179,7 +179,7 @@ def test_no_key(cli: Run) -> None:
 
 def test_a_fault_of_ours_is_not_hidden(sojourn: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only expected errors become sentences; a bug keeps its traceback."""
-    monkeypatch.setattr("sojourn.cli.task.milliseconds_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("sojourn.cli.listing.milliseconds_of", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         sojourn("task", "list", "hello", "--since", "1h")
 

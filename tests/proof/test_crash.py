@@ -28,8 +28,8 @@ EARLY = """
 import asyncio, time
 from sojourn.stores.sqlite import writer
 write, transact = writer.Writer.write, writer.Writer._transact
-async def early(self, run, size_bytes=0, *, starts_a_task=False):
-    kept = asyncio.ensure_future(write(self, run, size_bytes, starts_a_task=starts_a_task))
+async def early(self, run, size_bytes=0, *, starts_a_task=False, **more):
+    kept = asyncio.ensure_future(write(self, run, size_bytes, starts_a_task=starts_a_task, **more))
     return True if starts_a_task else await kept
 def late(self, batch, run):
     if any(each.starts_a_task for each in batch):

@@ -3,7 +3,7 @@
 A store passes when a class of its own inherits `StoreConformance` and gives a fixture `factory`, see `test_sqlite.py`.
 Functions and accounts are in `conformance_functions`, versions, services and triggers in `conformance_names`,
 deliveries in `conformance_deliveries`, pages in `conformance_pages`, races in `conformance_races`,
-operations on many tasks and progress in `conformance_steering`.
+operations on many tasks and progress in `conformance_steering`, what goes when it is over in `conformance_retention`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from stores.conformance_functions import AccountConformance, FunctionConformance
 from stores.conformance_names import NameConformance
 from stores.conformance_pages import PageConformance
 from stores.conformance_races import RaceConformance
+from stores.conformance_retention import RetentionConformance
 from stores.conformance_search import SearchConformance
 from stores.conformance_steering import SteeringConformance
 from stores.samples import (
@@ -35,6 +36,8 @@ from stores.samples import (
     new_function,
     new_key,
     new_task,
+    open_ids,
+    open_tasks,
     returned,
     started,
     use,
@@ -101,11 +104,11 @@ class OpeningConformance:
             answers = await asyncio.gather(*late, return_exceptions=True)
             assert [type(answer) for answer in answers] == [StoreFailed] * len(late)
             with pytest.raises(StoreFailed):
-                _ = [task async for task in store.open_tasks()]
+                await open_tasks(store)
             return await asyncio.gather(*begun)
 
         async def kept(store: Store) -> list[int]:
-            return [task.id async for task in store.open_tasks()]
+            return await open_ids(store)
 
         assert asyncio.run(run()) == [True] * 50
         assert use(factory, kept) == list(range(1, 51))
@@ -208,8 +211,8 @@ class TaskConformance:
         """A write replaces every field but those a task is submitted with; the payload needs no copy at hand."""
         before = new_task(1, "named", payload=b"p" * LARGE)
         other = full_task(1, "renamed")
-        fixed = ("id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload")
-        fixed = (*fixed, "tags", "rerun_of")
+        fixed = ["id", "account_id", "function_id", "generation", "name", "qualifier", "created_at", "payload"]
+        fixed += ["tags", "rerun_of"]
         after = msgspec.structs.replace(other, **{field: getattr(before, field) for field in fixed})
 
         async def work(store: Store) -> None:
@@ -263,7 +266,7 @@ class TaskConformance:
 class OpenTaskConformance:
     """What a queue rebuilds itself from."""
 
-    def test_the_open_ones_and_only_they_in_the_order_of_ids(self, factory: Factory) -> None:
+    def test_the_open_ones_and_only_they_with_the_busy_ones_first(self, factory: Factory) -> None:
         """Each status that something may follow is listed with what the queue needs; terminal ones are not."""
         ids = {status: 10 - number for number, status in enumerate(Status)}
         tasks = [
@@ -272,17 +275,35 @@ class OpenTaskConformance:
         ]
         expected = [
             OpenTask(task.id, task.function_id, task.status, task.owner, task.due_at, task.expires_at)
-            for task in sorted(tasks, key=lambda task: task.id)
+            for task in tasks
             if not task.over
         ]
 
         async def work(store: Store) -> list[OpenTask]:
             for task in tasks:
                 await store.insert_task(task)
-            return [task async for task in store.open_tasks()]
+            return await open_tasks(store)
 
+        found = use(factory, work)
         assert len(expected) == 5
-        assert use(factory, work) == expected
+        assert sorted(found, key=lambda task: -task.id) == expected
+        assert found[-1].status is Status.ENQUEUED
+
+    def test_those_who_wait_come_function_by_function_in_turns(self, factory: Factory) -> None:
+        """In the order of ids, and one with few tasks is not kept waiting by one with very many."""
+
+        async def work(store: Store) -> list[OpenTask]:
+            await asyncio.gather(*(store.insert_task(new_task(number)) for number in range(1, 4001)))
+            await asyncio.gather(*(store.insert_task(new_task(number, function_id=2)) for number in range(5001, 5004)))
+            busy = new_task(4000)
+            assert await store.apply(busy.epoch, started(busy))
+            return await open_tasks(store)
+
+        found = use(factory, work)
+        assert found[0].id == 4000
+        assert [task.id for task in found[1:] if task.function_id == 1] == list(range(1, 4000))
+        few = [place for place, task in enumerate(found) if task.function_id == 2]
+        assert [found[place].id for place in few] == [5001, 5002, 5003]
 
     def test_a_task_leaves_when_it_ends(self, factory: Factory) -> None:
         """The list follows the rows: each way to end takes a task off it."""
@@ -297,7 +318,7 @@ class OpenTaskConformance:
                 await store.insert_task(new_task(number))
             for task in ends.values():
                 assert await store.apply(1, task)
-            return [task.id async for task in store.open_tasks()]
+            return await open_ids(store)
 
         assert use(factory, work) == [4]
 
@@ -308,9 +329,9 @@ class OpenTaskConformance:
             await asyncio.gather(
                 *(store.insert_task(new_task(number, function_id=number % 5)) for number in range(5000))
             )
-            assert [task.id async for task in store.open_tasks()] == list(range(5000))
+            assert await open_ids(store) == list(range(5000))
             scan = store.open_tasks()
-            assert (await anext(scan)).id == 0
+            assert (await anext(scan))[0].id == 0
             assert await store.insert_task(new_task(5000))
             await store.close()
             with pytest.raises(StoreFailed):
@@ -349,6 +370,7 @@ class StoreConformance(
     PageConformance,
     RaceConformance,
     DeliveryConformance,
+    RetentionConformance,
     SearchConformance,
     SteeringConformance,
 ):

@@ -12,7 +12,7 @@ from sojourn.service import Service, ServiceVersion
 from sojourn.store import Store, TaskQuery
 from sojourn.trail import Entry
 from sojourn.trigger import Trigger
-from stores.samples import NOW, Factory, full_task, new_account, new_function, new_key, use
+from stores.samples import NOW, Factory, full_task, new_account, new_function, new_key, open_tasks, use
 
 
 class NameConformance:
@@ -57,7 +57,7 @@ class NameConformance:
             found = await store.task(1)
             assert found
             assert (found.snapshot_id, found.qualifier, found.runs) == (7, "qualifier", 7)
-            assert {row.id: row.runs async for row in store.open_tasks()} == {1: 7, 2: 2}
+            assert {row.id: row.runs for row in await open_tasks(store)} == {1: 7, 2: 2}
             for qualifier, ids in (("", [2, 1]), ("qualifier", [1]), ("LATEST", [2]), ("prod", [])):
                 page = await store.page(TaskQuery(function_id=2, qualifier=qualifier))
                 assert [task.id for task in page] == ids

@@ -7,7 +7,7 @@ import msgspec
 from sojourn.bulk import Operation, OperationStatus, Verb
 from sojourn.progress import Progress
 from sojourn.store import Change, Log, Store, TaskQuery, Work
-from sojourn.task import StopRequested, Task
+from sojourn.task import Status, StopRequested, Task
 from stores.samples import Factory, claimed, full_task, moved, new_delivery, new_task, returned, started, use
 
 OPERATION = Operation(
@@ -67,6 +67,7 @@ class SteeringConformance:
             assert await store.task(2) == other
             assert await store.task(4) == new_task(4)
             assert await store.task(over.id) is None
+            assert await store.counts() == {(1, Status.STOPPING): 1, (1, Status.ENQUEUED): 2}
 
         use(factory, work)
 

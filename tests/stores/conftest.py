@@ -6,4 +6,5 @@ pytest.register_assert_rewrite(
     "stores.conformance_functions",
     "stores.conformance_pages",
     "stores.conformance_races",
+    "stores.conformance_retention",
 )

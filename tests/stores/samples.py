@@ -11,7 +11,7 @@ import msgspec
 from sojourn.destination import Delivery
 from sojourn.function import AccessKey, Account, AsyncConfig, Code, Config, Function
 from sojourn.history import append_event
-from sojourn.store import Store
+from sojourn.store import OpenTask, Store
 from sojourn.task import Backoff, Claimed, Fact, Failure, Faltered, Returned, Started, Status, Success, Task, advance
 from sojourn.task import submit as submitted
 
@@ -37,6 +37,16 @@ def use(factory: Factory, work: Callable[[Store], Awaitable[T]]) -> T:
             await store.close()
 
     return asyncio.run(run())
+
+
+async def open_tasks(store: Store) -> list[OpenTask]:
+    """Every task that is not over, as a start reads them."""
+    return [task async for chunk in store.open_tasks() for task in chunk]
+
+
+async def open_ids(store: Store) -> list[int]:
+    """Their ids, in order."""
+    return sorted([task.id for task in await open_tasks(store)])
 
 
 def new_task(task_id: int, name: str | None = None, *, function_id: int = 1, payload: bytes = b"{}") -> Task:

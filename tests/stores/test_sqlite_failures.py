@@ -20,7 +20,7 @@ from sojourn.store import Store
 from sojourn.stores.sqlite import SqliteStore
 from sojourn.stores.sqlite.connection import FILE_NAME
 from sojourn.task import LEGAL_STEPS
-from stores.samples import claimed, new_task, use
+from stores.samples import claimed, new_task, open_ids, use
 
 
 class SickDisk(apsw.VFS):
@@ -108,7 +108,7 @@ def test_a_full_database_refuses_and_recovers(tmp_path: Path) -> None:
         answers = await asyncio.gather(*large, return_exceptions=True)
         assert {str(answer) for answer in answers} == {"the change is not durable: database or disk is full"}
         assert store.failed is None
-        assert [task.id async for task in store.open_tasks()] == [1]
+        assert await open_ids(store) == [1]
         assert await store.apply(1, claimed(new_task(1)))
         await limit(store, 1 << 30)
         assert await store.insert_task(new_task(2, payload=b"p" * 10_000))
@@ -131,7 +131,7 @@ def test_a_full_disk_fails_the_whole_batch_and_recovers(tmp_path: Path, disk: Si
         assert len({id(answer) for answer in answers}) == 11
         disk.sick = ""
         assert store.failed is None
-        assert [task.id async for task in store.open_tasks()] == [1]
+        assert await open_ids(store) == [1]
         assert await store.apply(1, claimed(new_task(1)))
         await store.close()
 
@@ -178,7 +178,7 @@ def test_after_a_failed_sync_nothing_is_written_any_more(tmp_path: Path, disk: S
 WRITER = """
 import asyncio, os, sys
 from pathlib import Path
-from stores.samples import claimed, new_task, returned, started
+from stores.samples import claimed, new_task, open_ids, returned, started
 from sojourn.stores.sqlite import SqliteStore
 
 async def life(store, number):

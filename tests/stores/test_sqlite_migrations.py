@@ -9,13 +9,15 @@ from pathlib import Path
 import apsw
 
 from sojourn.function import AccessKey
+from sojourn.store import TaskQuery
 from sojourn.stores.sqlite import SqliteStore, schema
 from sojourn.stores.sqlite.connection import FILE_NAME
-from stores.samples import NOW
+from sojourn.task import Status
+from stores.samples import NOW, open_tasks
 
 
 def test_functions_tasks_and_keys_from_before_versions(tmp_path: Path) -> None:
-    """A function keeps its id and has no version, a task runs it, a key has no end."""
+    """A function keeps its id and has no version, a task runs it, what is over is counted, a key has no end."""
     connection = apsw.Connection(str(tmp_path / FILE_NAME))
     for version, text in schema.migrations().items():
         if version <= 3:
@@ -27,12 +29,12 @@ def test_functions_tasks_and_keys_from_before_versions(tmp_path: Path) -> None:
     )
     connection.execute("INSERT INTO account(id, created_at, owner) VALUES ('a', 1, 1)")
     connection.execute("INSERT INTO access_key VALUES ('k', 's', 'a', 1)")
-    connection.execute(
+    insert = (
         "INSERT INTO task(id, account_id, function_id, generation, qualifier, status, epoch, attempts, retries, "
         "losses, retries_max, due_at, expires_at, created_at, started_at, ended_at, owner, instance_id, error, "
-        "history, payload) VALUES (9, 'a', 7, 2, 'LATEST', 1, 1, 0, 0, 0, 3, ?, 0, ?, 0, 0, 0, '', '', x'', x'01')",
-        (NOW, NOW),
+        "history, payload) VALUES (?, 'a', 7, 2, 'LATEST', ?, 1, 0, 0, 0, 3, ?, 0, ?, 0, 0, 0, '', '', x'', x'01')"
     )
+    connection.executemany(insert, [(9, 1, NOW, NOW), (10, 10, 0, NOW), (11, 11, 0, NOW), (12, 10, 0, NOW)])
     connection.close()
 
     async def look() -> None:
@@ -40,8 +42,11 @@ def test_functions_tasks_and_keys_from_before_versions(tmp_path: Path) -> None:
         await store.open()
         (function,) = await store.functions()
         assert (function.id, function.name, function.version, function.root, function.revision) == (7, "f", "", 7, 5)
-        (row,) = [each async for each in store.open_tasks()]
+        (row,) = await open_tasks(store)
         assert (row.id, row.runs) == (9, 7)
+        assert await store.counts() == {(7, Status.SUCCEEDED): 2, (7, Status.FAILED): 1, (7, Status.DEQUEUED): 1}
+        failed = TaskQuery(function_id=7, statuses=(Status.FAILED,), began_from=NOW)
+        assert [each.id for each in await store.page(failed)] == [11]
         assert list(await store.access_keys()) == [AccessKey(id="k", secret="s", account_id="a", created_at=1)]
         assert not await store.services()
         assert not await store.triggers()

@@ -14,7 +14,7 @@ import pytest
 from sojourn.store import Store
 from sojourn.stores.sqlite import SqliteStore, writer
 from sojourn.stores.sqlite.connection import FILE_NAME, open_reader
-from stores.samples import claimed, new_task, use
+from stores.samples import claimed, new_task, open_ids, use
 
 
 @pytest.fixture(name="batches")
@@ -118,7 +118,7 @@ def test_the_log_is_copied_back_while_the_store_works(tmp_path: Path, log_pages_
         assert log.stat().st_size > log_pages_max * 4200
         snapshot.close(force=True)
         await fill(store, range(1500, 2000))
-        assert [task.id async for task in store.open_tasks()] == list(range(2000))
+        assert await open_ids(store) == list(range(2000))
 
     use(lambda: SqliteStore(tmp_path), work)
 

@@ -24,7 +24,7 @@ from .namespace import PROCESSES_MAX
 from .resident import Resident, make_directory
 from .stream import Stream
 from .templates import Template, Templates
-from .zygotes import ZygoteHandle
+from .zygotes import Parent, ZygoteHandle
 
 ZYGOTE_SECONDS_MAX = 5.0
 """How long a zygote without namespaces may take to kill a tree before it is killed itself."""
@@ -127,7 +127,9 @@ class Agent:
             return
         if not self._settings.namespaces:
             spec["directory"] = make_directory(self._settings.temporary, number)
-        parent = self._templates.of(spec, zygote) if spec.get("preload") else zygote
+        parent: Parent = zygote
+        if spec.get("preload") or spec.get("snapshot"):
+            parent = self._templates.of(spec, zygote)
         resident = Resident(number, request, parent, spec, self._loop)
         self._residents[number] = resident
         resident.stream, theirs = self._pair(resident, self._life.answered)

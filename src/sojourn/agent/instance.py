@@ -93,7 +93,9 @@ def _be_template(birth: Birth, *, namespaces: bool, code: str, own_user: bool) -
         else:
             namespace.confine(birth.bounding, must=False)
         _tie(birth)
-        preloading.load(spec["preload"], root)
+        preloading.load(spec.get("preload", ()), root)
+        if spec.get("snapshot"):
+            preloading.initialize(spec)
     except (OSError, namespace.CodeMissing) as error:
         preloading.fail(control, "the template of the function cannot be set up: " + str(error))
     except preloading.PreloadError as error:

@@ -13,10 +13,13 @@ import json
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterable
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from . import tree
+from . import frames, tree
+from .context import Contexts, install_logging
+from .user_code import load as load_function
 from .user_code import look_in
 
 _THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS")
@@ -44,14 +47,40 @@ def load(modules: Iterable[str], root: str) -> None:
         except BaseException as error:  # noqa: BLE001 - every way an import can end is the function's mistake
             what = f"preload: module '{name}' cannot be imported: {type(error).__name__}: {error}"
             raise PreloadError(what) from None
-        threads = len(os.listdir("/proc/self/task")) - 1  # noqa: PTH208 - pathlib is not loaded here
-        if threads:
-            what = f"preload: module '{name}' starts threads ({threads} left), which instances would be without"
-            raise PreloadError(what)
-        if tree.children(os.getpid()):
-            raise PreloadError(f"preload: module '{name}' starts processes, which instances would be without")
+        _must_be_alone(f"preload: module '{name}'")
     for name in ours:
         os.environ.pop(name, None)
+
+
+def initialize(spec: dict[str, Any]) -> None:
+    """Import the handler's module and run Initializer, for all instances at once.
+
+    Raises
+    ------
+    PreloadError: one of them failed, or leaves threads or processes behind.
+
+    """
+    hook = spec["lifecycle"][frames.INITIALIZER]
+    deadline_at = int(time.time() * 1_000_000) + int(hook["timeout"]) * 1_000_000
+    spelled = str(spec["handler"])
+    try:
+        load_function(spelled)
+        spelled = str(hook["handler"])
+        install_logging()
+        context = Contexts(spec["context"], str(spec["runtime"])).make("", 0, deadline_at)
+        load_function(spelled, "Initializer")(context)
+    except BaseException as error:  # noqa: BLE001 - as above
+        raise PreloadError(f"snapshot: '{spelled}' failed: {type(error).__name__}: {error}") from None
+    _must_be_alone(f"snapshot: '{spelled}'")
+
+
+def _must_be_alone(who: str) -> None:
+    """Raise `PreloadError` when `who` left threads or processes behind."""
+    threads = len(os.listdir("/proc/self/task")) - 1  # noqa: PTH208 - pathlib is not loaded here
+    if threads:
+        raise PreloadError(f"{who} starts threads ({threads} left), which instances would be without")
+    if tree.children(os.getpid()):
+        raise PreloadError(f"{who} starts processes, which instances would be without")
 
 
 def reseed() -> None:

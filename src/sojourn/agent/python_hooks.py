@@ -19,16 +19,21 @@ from . import frames
 from .context import Contexts, Lines
 from .failure import document
 from .peak import Peak
-from .user_code import load
+from .user_code import defined, load
 
+_AFTER_RESTORE = "after_restore"
 _ROLES = {frames.INITIALIZER: "Initializer", frames.PRE_FREEZE: "PreFreeze", frames.PRE_STOP: "PreStop"}
 
 
 class Hooks:
-    """Calls hooks, and says in a HOOKED what they came to."""
+    """Calls hooks, and says in a HOOKED what they came to.
 
-    def __init__(self, contexts: Contexts, lines: Lines, flush: Callable[[], None]) -> None:
-        self._contexts, self._lines, self._flush = contexts, lines, flush
+    With `restored` Initializer has run before this instance was forked; in its place runs `after_restore` of its
+    module, where there is one.
+    """
+
+    def __init__(self, contexts: Contexts, lines: Lines, flush: Callable[[], None], *, restored: bool = False) -> None:
+        self._contexts, self._lines, self._flush, self._restored = contexts, lines, flush, restored
         self._pid = os.getpid()
         self._peak = Peak()
 
@@ -55,6 +60,10 @@ class Hooks:
         thread = _thread.get_ident()
         self._lines.of_threads[thread] = request_id
         try:
+            if name == frames.INITIALIZER and self._restored:
+                spelled = spelled.rpartition(".")[0] + "." + _AFTER_RESTORE
+                if not defined(spelled):
+                    return frames.OK, b""
             load(spelled, _ROLES.get(name, "Hook"))(context)
         except BaseException as error:  # noqa: BLE001 - every way user code can end is an outcome
             return frames.UNHANDLED, document(error, spelled)

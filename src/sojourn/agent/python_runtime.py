@@ -33,7 +33,10 @@ _EXIT_ON_SIGTERM = 128 + int(signal.SIGTERM)
 def prepare(channel: socket.socket, root: str, spec: dict[str, Any]) -> PythonRuntime:
     """The runtime of the instance of `spec` with its code at `root`; loads no user code yet."""
     counted = "memory" in spec.get("held", ())
-    return PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]), counted=counted)
+    runtime = PythonRuntime(channel, root, str(spec["handler"]), spec["context"], str(spec["runtime"]), counted=counted)
+    if spec.get("snapshot"):
+        runtime.restored()
+    return runtime
 
 
 class PythonRuntime:
@@ -63,6 +66,10 @@ class PythonRuntime:
         self._peak = None if counted else Peak()
         self._hooks = Hooks(self._contexts, self._lines, _flush)
         signal.signal(signal.SIGTERM, self._terminated)
+
+    def restored(self) -> None:
+        """Initializer has run before this process was forked."""
+        self._hooks = Hooks(self._contexts, self._lines, _flush, restored=True)
 
     def serve(self, control: socket.socket | None = None) -> NoReturn:
         """Answer invocations and hooks until the agent closes the socket; PreStop's are answered over `control`."""

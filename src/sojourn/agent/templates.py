@@ -31,6 +31,8 @@ IDLE_SECONDS = 60.0
 FAILED, LOST = "PreloadFailed", "SandboxLost"
 _OWN = ("executable", "code_digest", "preload", "environment", "memory_mb", "tmp_mb", "offline")
 """What makes two instances' templates the same."""
+_OF_SNAPSHOTS = ("snapshot", "handler", "lifecycle", "context", "runtime")
+"""The same where user code has been called."""
 _NAMES = ("FC_SERVICE_NAME", "FC_FUNCTION_NAME", "FC_QUALIFIER")
 """The variables that say whose one is."""
 
@@ -184,7 +186,8 @@ class Templates:
 
     def of(self, spec: dict[str, Any], zygote: ZygoteHandle) -> Template:
         """The template for an instance of `spec`, made by `zygote` when there is none."""
-        key = json.dumps([spec.get(name) for name in _OWN])
+        common = (*_OWN, *(_OF_SNAPSHOTS if spec.get("snapshot") else ()))
+        key = json.dumps([spec.get(name) for name in common])
         for found in self._all.values():
             if found.key == key and found.alive and not found.superseded and not found.failure:
                 return found
@@ -200,9 +203,9 @@ class Templates:
         return made
 
     def _begin(self, made: Template, spec: dict[str, Any]) -> None:
-        wanted = ("id", "code_digest", "environment", "memory_mb", "tmp_mb", "offline", "preload", "runtime")
+        wanted = (*_OWN, *_OF_SNAPSHOTS)
         own = {name: spec[name] for name in wanted if name in spec}
-        own["kind"] = "template"
+        own["kind"] = own["id"] = "template"
         if self._temporary:
             own["directory"] = made.directory = make_directory(self._temporary, made.number)
         made.group = self._limits.enclose(int(spec["memory_mb"]) * frames.MEBIBYTE, None, own)
@@ -242,13 +245,13 @@ class Templates:
         template.close()
         group = template.group
         if group is not None and group.oom_kills and not template.ready:
-            template.failure = template.failure or "the modules of preload need more memory than memorySize"
+            template.failure = template.failure or "the template of the function needs more memory than memorySize"
         if group is not None:
             group.destroy()
         self._on_end(template, FAILED if template.failure else LOST, template.failure or why)
 
     def _too_slow(self, template: Template, seconds: int) -> None:
-        template.failure = "the modules of preload were not imported within " + str(seconds) + " seconds"
+        template.failure = "the template of the function was not ready within " + str(seconds) + " seconds"
         template.kill()
 
     def _idle(self, template: Template) -> None:

@@ -48,6 +48,12 @@ def load(spelled: str, role: str = "Handler") -> Callable[..., Any]:
     return handler  # type: ignore[no-any-return]  # it is the user's
 
 
+def defined(spelled: str) -> bool:
+    """Whether the module of `spelled`, which was imported before, has something of that name."""
+    path, _, name = spelled.rpartition(".")
+    return hasattr(sys.modules.get(path.replace("/", ".")), name)
+
+
 def encoded(value: object) -> bytes:
     """A handler's return value as the bytes of the answer.
 

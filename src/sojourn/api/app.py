@@ -20,11 +20,12 @@ from .operation import Handler, Limit, Operation
 from .paths import Paths
 from .request import Request
 from .routing import Endpoint, Route
+from .v1 import submission
 
 PATH_CHARACTERS_MAX = 200
 BAD_REQUEST, NOT_FOUND, METHOD_NOT_ALLOWED = 400, 404, 405
-_PROMPT = frozenset({invocations.invoke, tasks.get})
-"""The busiest commands; neither asks for the task that it runs in."""
+_PROMPT = frozenset({invocations.invoke, submission.submit, tasks.get})
+"""The busiest commands; none of them asks for the task that it runs in."""
 _GENERATIONS = tuple(f"/{each.DIALECT.version}/" for each in (v2023_03_30, v2021_04_06, v2016_08_15))
 
 
@@ -44,6 +45,16 @@ class Application:
             return self._not_routed
         endpoint, request.names = found
         return endpoint
+
+    def submits(self, request: Request) -> bool:
+        """Whether `request` submits a task, and does nothing else."""
+        if request.method != "POST":
+            return False
+        if request.path.startswith("/v1/"):
+            return request.path.endswith("/tasks")
+        if not request.path.endswith("/invocations"):
+            return False
+        return any(name == invocations.TYPE and value.lower() == b"async" for name, value in request.headers)
 
     async def _not_routed(self, request: Request) -> Answer:
         """No route has this path, or not with this method."""
@@ -75,6 +86,9 @@ def build(backend: Backend, beside: Callable[[Backend], Iterable[Route]] = lambd
     def command(handler: Handler, limit: Limit, *, dialect: Dialect) -> Operation:
         return operation(handler, limit, dialect=dialect, prompt=handler in _PROMPT)
 
+    def native(handler: Handler, limit: Limit) -> Operation:
+        return problem(handler, limit, prompt=handler in _PROMPT)
+
     dialects = [
         each
         for generation in (v2023_03_30, v2021_04_06, v2016_08_15)
@@ -84,7 +98,7 @@ def build(backend: Backend, beside: Callable[[Backend], Iterable[Route]] = lambd
         backend,
         [
             *dialects,
-            *v1.routes(problem),
+            *v1.routes(native),
             *route.routes(problem),
             *addresses.routes(backend, authentication),
             *health.routes(backend),

@@ -1,13 +1,16 @@
 """The requests of one connection, in their order: when each is begun, and how its answer goes out.
 
-An answer is sent when those before it are. A request is begun when those before it are answered. `protocol` reads the
-requests and keeps time; `streaming` sends bodies that come piece by piece.
+An answer is sent when those before it are. A request is begun when those before it are answered; only submits are begun
+beside submits, since they become durable in the order in which they are begun. `protocol` reads the requests and keeps
+time; `streaming` sends bodies that come piece by piece.
 
 Theory of operation
     `_line` holds the exchanges that are not over, in the order of their requests; the first `_begun` of them are begun.
     Whatever happens (a head is complete, an answer is there, the caller reads again) ends in `proceed`, which sends
-    what can be sent and begins what can be begun. A caller that does not read its answers is not asked for more: while
-    the transport's buffer is over its mark nothing is begun, and while something waits to be begun nothing is read.
+    what can be sent and begins what can be begun. What one turn of the loop has to say, it says in one write: answers
+    gather in `_out` while what was read is being parsed, and while other submits of the same commit are being told. A
+    caller that does not read its answers is not asked for more: while the transport's buffer is over its mark nothing
+    is begun, and while something waits to be begun nothing is read.
 """
 
 from __future__ import annotations
@@ -25,6 +28,10 @@ from .app import Application
 from .request import HELD_BYTES_MAX, ClientGone, Request
 from .steps import Steps
 
+BESIDE_MAX = 256
+"""How many submits of one connection are begun at a time."""
+WRITE_BYTES_MAX = 64 * 1024
+"""From so much on, answers do not gather any more."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODILESS = frozenset({204, 304})
 
@@ -77,6 +84,9 @@ class Exchanges:
         self._app, self._transport, self._date, self._on_answered = app, transport, date, on_answered
         self._line: deque[Exchange] = deque()
         self._begun = 0
+        self._out = list[bytes]()
+        self._out_bytes = 0
+        self._corked = self._woken = False
         self._lost = self._draining = self._proceeding = False
         self._reading = True
         self._unblocked: asyncio.Event | None = None
@@ -97,7 +107,8 @@ class Exchanges:
         first = self._line[0] if self._line else None
         if first is not None and first.request is request and first.expects:
             first.expects = False
-            self._transport.write(_CONTINUE)
+            self._put(_CONTINUE)
+            self._flush()
         self._regulate()
 
     def refuse(self, status: int, message: str, receiving: Exchange | None) -> None:
@@ -125,25 +136,56 @@ class Exchanges:
         receiving.request.leave()
         self.proceed()
 
+    def cork(self) -> None:
+        """Let answers gather until `uncork`."""
+        self._corked = True
+
+    def uncork(self) -> None:
+        """Send what has gathered."""
+        self._corked = False
+        self.proceed()
+
     def proceed(self) -> None:
         """Send what can be sent, begin what can be begun."""
         if self._proceeding:  # further up the stack
             return
-        self._proceeding = True
+        self._proceeding, self._woken = True, False
         try:
-            while self._line and not self._lost:
-                first = self._line[0]
-                if first.answer is not None:
-                    if first.streaming or not self._send(first, first.answer):
-                        break
-                elif self._begun or self._unblocked is not None:
-                    break
-                else:
-                    self._begun = 1
-                    self._begin(first)
+            while self._line and not self._lost and self._advance():
+                pass
         finally:
             self._proceeding = False
-        self._regulate()
+        if not self._corked:
+            self._flush()
+            self._regulate()
+
+    def _advance(self) -> bool:
+        """One step of the line; False when there is none to take."""
+        first = self._line[0]
+        if first.answer is not None:
+            return not first.streaming and self._send(first, first.answer)
+        if self._begun == len(self._line) or self._unblocked is not None:
+            return False
+        following = self._line[self._begun]
+        if self._begun and not (self._begun < BESIDE_MAX and self._submits(first) and self._submits(following)):
+            return False
+        self._begun += 1
+        self._begin(following)
+        return True
+
+    def _submits(self, exchange: Exchange) -> bool:
+        return exchange.request.whole and self._app.submits(exchange.request)
+
+    def _put(self, data: bytes) -> None:
+        self._out.append(data)
+        self._out_bytes += len(data)
+        if self._out_bytes > WRITE_BYTES_MAX:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._out:
+            out, self._out, self._out_bytes = self._out, [], 0
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
 
     # What the transport tells ----------------------------------------------------------------------------------------
 
@@ -211,11 +253,15 @@ class Exchanges:
             self._transport.abort()
             return
         exchange.answer = answer
-        self.proceed()
+        if self._begun == 1 or self._proceeding:
+            self.proceed()
+        elif not self._woken:  # others are told in this turn of the loop
+            self._woken = True
+            asyncio.get_running_loop().call_soon(self.proceed)
 
     def _send(self, exchange: Exchange, answer: Answer) -> bool:
         """Put the answer of the first exchange on the wire; whether that is all of it and another may follow."""
-        last = exchange.last or self._draining
+        last = exchange.last or (self._draining and self._begun <= 1)
         headers = headers_of(answer, exchange.request.request_id)
         if last:
             headers.append((b"connection", b"close"))
@@ -230,20 +276,22 @@ class Exchanges:
             return True  # and the next turn sends that
         bodiless = exchange.request.method == "HEAD" or answer.status in _BODILESS
         if answer.stream is not None and not bodiless:
-            self._transport.write(start)
+            self._put(start)
+            self._flush()
             self._begin_stream(exchange, answer.stream)
             return False
         if answer.stream is not None:
             answer.stream.close()
-        self._transport.write(start if bodiless else start + answer.body)
+        self._put(start if bodiless else start + answer.body)
         self._over(exchange, last=last)
         return not last
 
     def _over(self, exchange: Exchange, *, last: bool) -> None:
         """The answer of the first exchange is on the wire."""
         self._line.popleft()
-        self._begun = 0
+        self._begun = max(self._begun - 1, 0)  # what was refused unread was never begun
         if last:
+            self._flush()
             self._lost = True
             for each in self._line:
                 each.request.leave()
@@ -287,7 +335,7 @@ class Exchanges:
         """Read on, or not."""
         line = self._line
         reading = self._unblocked is None and (
-            not line or (len(line) == self._begun and line[-1].request.held_bytes <= HELD_BYTES_MAX)
+            not line or (len(line) == self._begun < BESIDE_MAX and line[-1].request.held_bytes <= HELD_BYTES_MAX)
         )
         if reading is not self._reading and not self._transport.is_closing():
             self._reading = reading

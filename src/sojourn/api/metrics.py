@@ -111,6 +111,8 @@ def _tasks(page: Page, backend: Backend) -> None:
     )
     submitted = tally.moves[None, Status.ENQUEUED]
     page.value("sojourn_tasks_submitted_total", "counter", "Tasks that were accepted.", submitted)
+    about = "Tasks that were over for as long as they are kept, and are gone."
+    page.value("sojourn_tasks_deleted_total", "counter", about, tally.forgotten)
     page.family(
         "sojourn_submits_refused_total",
         "counter",

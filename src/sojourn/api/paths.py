@@ -33,12 +33,18 @@ class Paths:
 
     def find(self, method: str, path: str) -> tuple[Endpoint, dict[str, str]] | None:
         """Who answers `method` at `path`, and what stands at the names of its path."""
-        for node, values in self._root.found(path.split("/"), 1, ()):
-            way = node.ways.get(method)
-            if way is not None:
-                endpoint, names = way
-                return endpoint, dict(zip(names, values, strict=True))
-        return None
+        parts = path.split("/")
+        node, values = self._root.straight(parts)
+        way = node.ways.get(method) if node is not None else None
+        if way is None:  # there may be more than one way to read it
+            for each, found in self._root.found(parts, 1, ()):
+                if method in each.ways:
+                    way, values = each.ways[method], list(found)
+                    break
+            else:
+                return None
+        endpoint, names = way
+        return endpoint, dict(zip(names, values, strict=True))
 
     def methods(self, path: str) -> list[str]:
         """All methods that are answered at `path`, in the order of the alphabet."""
@@ -51,25 +57,39 @@ class _Node:
 
     def __init__(self) -> None:
         self.ways: dict[str, tuple[Endpoint, tuple[str, ...]]] = {}
-        self._words: dict[str, _Node] = {}
-        self._ends: dict[str, _Node] = {}
-        self._name: _Node | None = None
-        self._rest: _Node | None = None
+        self.words: dict[str, _Node] = {}
+        self.ends: dict[str, _Node] = {}
+        self.name: _Node | None = None
+        self.rest: _Node | None = None
 
     def grown(self, part: str, names: list[str]) -> _Node:
         """The node behind `part`, which is made when there is none; a name goes to `names`."""
         if rest := _REST.fullmatch(part):
             names.append(rest[1])
-            self._rest = self._rest or _Node()
-            return self._rest
+            self.rest = self.rest or _Node()
+            return self.rest
         named = _NAMED.fullmatch(part)
         if not named:
-            return self._words.setdefault(part, _Node())
+            return self.words.setdefault(part, _Node())
         names.append(named[1])
         if named[2]:
-            return self._ends.setdefault(named[2], _Node())
-        self._name = self._name or _Node()
-        return self._name
+            return self.ends.setdefault(named[2], _Node())
+        self.name = self.name or _Node()
+        return self.name
+
+    def straight(self, parts: list[str]) -> tuple[_Node | None, list[str]]:
+        """Where a path ends whose every part is a word or a plain name; None when that leads nowhere."""
+        node, values = self, list[str]()
+        for part in parts[1:]:
+            word = node.words.get(part)
+            if word is not None:
+                node = word
+            elif node.name is None or not part or node.ends:
+                return None, values
+            else:
+                node = node.name
+                values.append(part)
+        return node, values
 
     def found(self, parts: list[str], place: int, values: tuple[str, ...]) -> Iterator[Found]:
         """Each node at which the path may end whose parts from `place` on follow this node."""
@@ -77,13 +97,13 @@ class _Node:
             yield self, values
             return
         part = parts[place]
-        word = self._words.get(part)
+        word = self.words.get(part)
         if word is not None:
             yield from word.found(parts, place + 1, values)
-        for end, node in self._ends.items():
+        for end, node in self.ends.items():
             if part.endswith(end) and len(part) > len(end):
                 yield from node.found(parts, place + 1, (*values, part.removesuffix(end)))
-        if self._name is not None and part:
-            yield from self._name.found(parts, place + 1, (*values, part))
-        if self._rest is not None:
-            yield self._rest, (*values, "/".join(parts[place:]))
+        if self.name is not None and part:
+            yield from self.name.found(parts, place + 1, (*values, part))
+        if self.rest is not None:
+            yield self.rest, (*values, "/".join(parts[place:]))

@@ -85,6 +85,7 @@ class Protocol(asyncio.Protocol):
         for timer in (self._head_timer, self._late_timer, self._idle_timer):
             if timer is not None:
                 timer.cancel()
+        del self._parser  # it knows this connection: a ring that only the collector would take away
         self._exchanges.lose()
         self._forget()
 
@@ -107,6 +108,7 @@ class Protocol(asyncio.Protocol):
     def _forget(self) -> None:
         if self._lost and not self._exchanges.running:
             self._host.closed(self)
+            del self._exchanges  # as above
 
     # What comes in ----------------------------------------------------------------------------------------------------
 
@@ -115,13 +117,15 @@ class Protocol(asyncio.Protocol):
         if self._deaf:
             return
         in_head, heads, receiving, body_bytes = self._in_head, self._heads, self._receiving, self._body_bytes
+        self._exchanges.cork()
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
             if not self._deaf:  # what comes behind the last request is nobody's
                 self._refuse(400, "Invalid HTTP request received.")
             return
-        self._exchanges.proceed()
+        finally:
+            self._exchanges.uncork()
         if self._deaf or self._transport.is_closing():
             return
         if not self._in_head:

@@ -118,7 +118,7 @@ class _Onward:
 
 
 def _parser(receiver: object) -> httptools.HttpRequestParser:
-    """One that answers the first request of several that come together, as uvicorn has it."""
+    """One that also takes a request that is followed by another although it asks to be the last."""
     made = httptools.HttpRequestParser(receiver)
     made.set_dangerous_leniencies(lenient_data_after_close=True)
     return made

@@ -48,6 +48,8 @@ app.command("sojourn.cli.concurrency:app", name="concurrency", help="Bound how m
 app.command("sojourn.cli.warm:provision", name="provision", help="Keep instances provisioned.")
 app.command("sojourn.cli.warm:scaling", name="scaling", help="Keep a least number of instances.")
 app.command("sojourn.cli.tag:app", name="tag", help="Describe functions and services.")
+app.command("sojourn.cli.queue:app", name="queue", help="Pause and resume the queues of functions.")
+app.command("sojourn.cli.operation:app", name="operation", help="Look at operations on many tasks.")
 app.command("sojourn.cli.instance:app", name="instance", help="List instances.")
 app.command("sojourn.cli.account:app", name="account", help="Make and list accounts; keys for a time.")
 app.command("sojourn.cli.token:app", name="token", help="Make, list and revoke access tokens.")
@@ -71,6 +73,25 @@ app.command(
     name="invoke",
     help="Call a function and print its answer.\n\nFor example:\n\n    sojourn invoke hello --payload world --tail",
 )
+app.command(
+    "sojourn.cli.top:top",
+    name="top",
+    help="Watch functions, queues and running tasks on the whole screen.\n\nFor example:\n\n    sojourn top --every 2",
+)
+app.command(
+    "sojourn.cli.doctor:doctor",
+    name="doctor",
+    help="Find out what works on this machine.\n\nFor example:\n\n    sojourn doctor -o json",
+)
+app.command(
+    "sojourn.cli.completion:completion",
+    name="completion",
+    help=(
+        "Print what lets a shell complete commands and names.\n\nFor example:\n\n"
+        "    sojourn completion bash > ~/.local/share/bash-completion/completions/sojourn"
+    ),
+)
+app.command("sojourn.cli.completion:complete", name="_complete", show=False)
 app.command(
     "sojourn.cli.verify:verify",
     name="verify",

@@ -11,7 +11,8 @@ import cyclopts
 import msgspec
 from cyclopts import Parameter
 
-from sojourn.client import AsyncConfig, Client, Concurrency, Function, NotFound
+from sojourn.client import AsyncConfig, Client, Concurrency, Function, NotFound, steering
+from sojourn.client.call import segment
 
 from . import published, switch
 from .display import plain, print_facts, print_many, print_one, size
@@ -21,6 +22,43 @@ from .progress import upload
 from .requirements import archive_with
 
 app = cyclopts.App(name="function", help="Deploy, publish, switch and delete functions.", help_format="plaintext")
+
+
+@app.command
+def stats(name: str, /, *, window: str | None = None, common: Common = COMMON) -> None:
+    """Show how many tasks of a function are in each status, how fast they come and go, how long they wait and run.
+
+    For example:
+
+        sojourn function stats hello -o json
+
+    Parameters
+    ----------
+    name
+        The function.
+    window
+        Over which time, such as 1h. [default: the server's]
+
+    """
+    path = f"/v1/functions/{segment('function', name)}/statistics"
+    with common.client() as client:
+        found = client.ask(steering.document(path, {"window": window} if window else {}))
+    if common.output != "table":
+        print(msgspec.json.format(msgspec.json.encode(found), indent=2 if common.output == "json" else -1).decode())
+        return
+    print_facts(flat(found))
+
+
+def flat(document: Mapping[str, object], before: str = "") -> list[tuple[str, str]]:
+    """The values of a document by their paths."""
+    found: list[tuple[str, str]] = []
+    for name, value in document.items():
+        path = f"{before}{name}"
+        if isinstance(value, Mapping):
+            found += flat(value, f"{path}.")
+        else:
+            found.append((path, value if isinstance(value, str) else msgspec.json.encode(value).decode()))
+    return found
 
 
 @app.command
@@ -46,6 +84,7 @@ def deploy(
     pre_freeze: str | None = None,
     pre_stop: str | None = None,
     idle_timeout: int | None = None,
+    preload: Annotated[list[str] | None, Parameter(negative="")] = None,
     settings: Annotated[list[str] | None, Parameter(name="--set", negative="")] = None,
     common: Common = COMMON,
 ) -> None:
@@ -96,6 +135,8 @@ def deploy(
         MODULE.FUNCTION[:SECONDS] to run before an instance ends; '' removes it.
     idle_timeout
         Seconds an instance may idle before it ends. [default: the server's]
+    preload
+        A Python module to import once for all instances; repeat it for more. They replace those from before.
     settings
         A further field as NAME=JSON, spelled as the API does; repeat it for more.
 
@@ -120,7 +161,9 @@ def deploy(
                 queue_weight=queue_weight,
                 reserved_concurrency=reserved_concurrency,
                 settings=_settings(
-                    {"initializer": initializer, "preFreeze": pre_freeze, "preStop": pre_stop}, idle_timeout, settings
+                    {"initializer": initializer, "preFreeze": pre_freeze, "preStop": pre_stop},
+                    {"idleTimeout": idle_timeout, "preload": preload},
+                    settings,
                 ),
                 progress=progress,
             )
@@ -214,15 +257,13 @@ def download(name: str, file: Path, /, *, qualifier: str = "", common: Common = 
 
 
 def _settings(
-    hooks: Mapping[str, str | None], idle_timeout: int | None, more: Sequence[str] | None
+    hooks: Mapping[str, str | None], plain: Mapping[str, object], more: Sequence[str] | None
 ) -> dict[str, object]:
-    """Fields of the function from flags: hooks as HANDLER[:SECONDS], the others as NAME=JSON."""
-    found: dict[str, object] = {}
+    """Fields of the function from flags: hooks as HANDLER[:SECONDS], `plain` as they are, `more` as NAME=JSON."""
+    found: dict[str, object] = {name: value for name, value in plain.items() if value is not None}
     given = {name: _hook(name, text) for name, text in hooks.items() if text is not None}
     if given:
         found["instanceLifecycleConfig"] = given
-    if idle_timeout is not None:
-        found["idleTimeout"] = idle_timeout
     for text in more or ():
         name, separator, value = text.partition("=")
         try:

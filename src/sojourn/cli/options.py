@@ -18,11 +18,12 @@ class Common:
     """Which server to ask, and in which form to print the answer."""
 
     endpoint: Annotated[str | None, Parameter(help="The server, as http://HOST:PORT.")] = None
+    profile: Annotated[str | None, Parameter(help="The profile of the config file to use.")] = None
     output: Annotated[Form, Parameter(alias="-o", help="Print a table, JSON, or one JSON object a line.")] = "table"
 
     def connection(self, *, key_needed: bool = True) -> Connection:
         """The server and the key, from the options and the environment."""
-        return from_environment(endpoint=self.endpoint, key_needed=key_needed)
+        return from_environment(endpoint=self.endpoint, profile=self.profile, key_needed=key_needed)
 
     def client(self, *, key_needed: bool = True) -> Client:
         """A client for them."""

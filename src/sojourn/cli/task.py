@@ -1,26 +1,21 @@
-"""`sojourn task`: submitting tasks, watching and stopping them."""
+"""`sojourn task`: submitting tasks, watching and stopping them. What steers and explains is in `steering`."""
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import Annotated
 
 import cyclopts
 from cyclopts import Parameter
 
-from sojourn.client import Status, TaskFilter
-from sojourn.clock import SystemClock, milliseconds
-
+from . import bulk, exits, listing, steering, submission
 from . import lines as lines_of_tasks
-from . import submission
 from .display import print_many, print_one
 from .failure import CommandFailed
 from .options import COMMON, Common
-from .payload import milliseconds_of, payload_of
-from .taskview import DELIVERY_HEADS, HEADS, delivery_row, print_task, row
+from .payload import payload_of
+from .taskview import DELIVERY_HEADS, delivery_row, print_task
 
 app = cyclopts.App(name="task", help="Submit, watch and stop tasks.", help_format="plaintext")
-PAGE_LIMIT_MAX = 100
 
 
 @app.command
@@ -87,13 +82,14 @@ def submit(
     return submission.carry_out(order, common)
 
 
-@app.command
+@app.command(name=("get", "show"))
 def get(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
     """Show a task and its history.
 
     For example:
 
         sojourn task get hello first
+        sojourn task show hello first -o json
 
     Parameters
     ----------
@@ -108,60 +104,27 @@ def get(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
     print_one(common.output, task, lambda: print_task(task))
 
 
-@app.command(name="list")
-def list_(
-    function: str,
-    /,
-    *,
-    status: str | None = None,
-    prefix: str = "",
-    since: str | None = None,
-    limit: int = 20,
-    all: Annotated[bool, Parameter(negative="", show_default=False)] = False,  # noqa: A002 - it is the option's name
-    common: Common = COMMON,
-) -> None:
-    """List the tasks of a function, newest first.
-
-    For example:
-
-        sojourn task list hello --status Failed --since 2h --all -o jsonl
-
-    Parameters
-    ----------
-    function
-        Their function.
-    status
-        Only those in this status, such as Running.
-    prefix
-        Only ids that begin so.
-    since
-        Only those started since: 10m, 2h, 1d ago, a date and time, or milliseconds.
-    limit
-        How many at most.
-    all
-        As many as there are.
-
-    """
-    if limit < 1:
-        raise CommandFailed(f"--limit must be at least 1, got {limit}", "use --all for all of them")
-    wanted = TaskFilter(
-        status=None if status is None else _status(status),
-        prefix=prefix,
-        started_from=None if since is None else milliseconds_of(since, milliseconds(SystemClock().now())),
-        limit=PAGE_LIMIT_MAX if all else min(limit, PAGE_LIMIT_MAX),
-    )
-    with common.client() as client:
-        found = client.iterate_tasks(function, wanted)
-        print_many(common.output, found if all else islice(found, limit), HEADS, row)
+app.command(listing.list_, name="list")
 
 
 @app.command
-def stop(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
-    """Stop a task: nothing of it starts any more, and what runs is ended.
+def stop(
+    function: str | None = None,
+    task_id: str | None = None,
+    /,
+    *,
+    force: Annotated[bool, Parameter(negative="", show_default=False)] = False,
+    filter: str | None = None,  # noqa: A002 - it is the option's name
+    dry_run: steering.DRY_RUN = False,
+    detach: steering.DRY_RUN = False,
+    common: Common = COMMON,
+) -> int:
+    """Stop a task: nothing of it starts any more, and what runs is ended; or all that --filter means.
 
     For example:
 
         sojourn task stop hello first
+        sojourn task stop --filter 'function=hello status=Enqueued,Running' --dry-run
 
     Parameters
     ----------
@@ -169,12 +132,30 @@ def stop(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
         Its function.
     task_id
         The task.
+    force
+        Kill it at once, without PreStop and without grace.
+    filter
+        Which tasks, as field=value words: status, function, since, createdFrom, createdTo, idPrefix, errorText, tags,
+        minDurationMs, maxDurationMs.
+    dry_run
+        Only count them.
+    detach
+        Do not wait for the end of the operation.
 
     """
+    if filter is not None:
+        if function is not None or force:
+            raise CommandFailed("--filter stands for itself", "leave the function, the task id and --force out")
+        return bulk.carry_out("stop", filter, common, dry_run=dry_run, detach=detach)
+    name, number = steering.both(function, task_id)
     with common.client() as client:
-        client.stop_task(function, task_id)
-        task = client.get_task(function, task_id)
-    print_one(common.output, task, lambda: print(f"Task {task_id} is {task.status.value}."))
+        if force:
+            client.force_stop(name, number)
+        else:
+            client.stop_task(name, number)
+        task = client.get_task(name, number)
+    print_one(common.output, task, lambda: print(f"Task {number} is {task.status.value}."))
+    return exits.OK
 
 
 @app.command
@@ -249,8 +230,5 @@ def deliveries(
     print_many(common.output, found, DELIVERY_HEADS, delivery_row)
 
 
-def _status(text: str) -> Status:
-    for known in Status:
-        if known.value.lower() == text.lower():
-            return known
-    raise CommandFailed(f"there is no status {text!r}", f"use one of {', '.join(known.value for known in Status)}")
+for _name in ("rerun", "explain", "watch", "expire", "delete"):
+    app.command(getattr(steering, _name), name=_name)

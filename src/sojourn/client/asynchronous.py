@@ -289,6 +289,9 @@ class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
         """What the server is; needs no key."""
         return await self._run(ask(calls.version()))
 
+    def _text(self, call: Call[None]) -> AsyncIterator[str]:
+        return streaming.text_async(self._http, self._wire, call)
+
     async def _run(self, talk: Conversation[T]) -> T:
         talk = conversation.persistent(talk, self._retries)
         try:

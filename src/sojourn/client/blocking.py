@@ -345,6 +345,9 @@ class Client(CatalogVerbs, SteeringVerbs):
         """What the server is; needs no key."""
         return self._run(ask(calls.version()))
 
+    def _text(self, call: Call[None]) -> Iterator[str]:
+        return streaming.text(self._http, self._wire, call)
+
     def _run(self, talk: Conversation[T]) -> T:
         talk = conversation.persistent(talk, self._retries)
         try:

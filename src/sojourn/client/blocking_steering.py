@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
 
-from . import steering
+from . import events, steering
+from .call import Call
 from .conversation import Conversation, ask
 from .steered import Operation, Queue, Rerun, TaskProgress
 
@@ -20,6 +21,19 @@ class SteeringVerbs:
         raise NotImplementedError
 
     # Steering ---------------------------------------------------------------------------------------------------------
+
+    def _text(self, call: Call[None]) -> Iterator[str]:
+        raise NotImplementedError
+
+    def watch(
+        self, function: str | None = None, task_id: str | None = None, *, last_event_id: str = ""
+    ) -> Iterator[dict[str, Any]]:
+        """Every step of tasks as it becomes durable: of the account, of a function, or of one task.
+
+        Each is a dictionary with `account`, `function`, `taskId`, `eventId`, `status`, `timestamp` and `eventDetail`,
+        and in `id` what `last_event_id` takes to go on after it.
+        """
+        return events.told(self._text(steering.watch(function, task_id, last_event_id)))
 
     def force_stop(self, function: str, task_id: str) -> None:
         """Stop a task and kill what it runs on at once: no PreStop, no grace. `Conflict` when it is over."""

@@ -1,7 +1,8 @@
 """Where the server is and which key opens it.
 
-A connection is an endpoint and, for all but `version`, an access key. It comes from arguments, from the environment, or
-from the credentials file that a local server keeps in its data directory, in this order, each part on its own. Opening
+A connection is an endpoint and, for all but `version`, an access key. It comes from arguments, from the environment,
+from a profile (`profiles`), or from the credentials file that a local server keeps in its data directory, in this
+order, each part on its own; the last key to be taken is that of Alibaba Cloud's command line. Opening
 sockets is left to `blocking` and `asynchronous`.
 """
 
@@ -16,6 +17,7 @@ import msgspec
 
 from sojourn.config import default_data_dir, is_loopback
 
+from . import profiles
 from .errors import NoCredentials, refused
 
 DEFAULT_ENDPOINT = "http://127.0.0.1:9000"
@@ -86,15 +88,21 @@ def checked_endpoint(text: str) -> str:
 
 
 def from_environment(
-    environ: Mapping[str, str] | None = None, *, endpoint: str | None = None, key_needed: bool = True
+    environ: Mapping[str, str] | None = None,
+    *,
+    endpoint: str | None = None,
+    profile: str | None = None,
+    key_needed: bool = True,
 ) -> Connection:
     """The connection that the environment describes.
 
     Parameters
     ----------
     environ: the environment, `os.environ` when it is None.
-    endpoint: the server, when the caller names it; else SOJOURN_ENDPOINT, else the credentials file's, else
-        `http://127.0.0.1:9000`.
+    endpoint: the server, when the caller names it; else SOJOURN_ENDPOINT, else the profile's, else the credentials
+        file's, else `http://127.0.0.1:9000`.
+    profile: the name of a profile; else SOJOURN_PROFILE, else the default one. One that is named goes before keys of
+        the environment.
     key_needed: whether a connection without an access key is an error.
 
     Raises
@@ -105,12 +113,16 @@ def from_environment(
     """
     environ = os.environ if environ is None else environ
     path = Path(environ.get("SOJOURN_DATA_DIR") or default_data_dir(environ)) / CREDENTIALS_FILE
-    token = environ.get(TOKEN_VARIABLE, "")
-    key = ("", "", "", token) if token else _key(environ)
-    named = endpoint or environ.get("SOJOURN_ENDPOINT", "")
+    asked = profile or environ.get(profiles.VARIABLE, "")
+    known = profiles.named(environ, asked)
+    token = "" if asked else environ.get(TOKEN_VARIABLE, "")
+    key = ("", "", "", token) if token else (_of(known) if asked else None) or _key(environ) or _of(known)
+    named = endpoint or environ.get("SOJOURN_ENDPOINT", "") or known.endpoint
     file = None if key and named else _file(path)
     if key is None and file is not None:
         key = (file.access_key_id, file.access_key_secret, "")
+    if key is None:
+        key = _of(profiles.of_cloud(environ))
     if key is None and key_needed:
         raise NoCredentials(
             f"no access key is configured: {KEY_VARIABLES[0][0]} and {KEY_VARIABLES[0][1]} are not set, "
@@ -128,6 +140,13 @@ def account_id(environ: Mapping[str, str]) -> str:
     path = Path(environ.get("SOJOURN_DATA_DIR") or default_data_dir(environ)) / CREDENTIALS_FILE
     file = _file(path)
     return file.account_id if file is not None else ""
+
+
+def _of(profile: profiles.Profile) -> tuple[str, str, str] | None:
+    """The key of a profile, None when it has none."""
+    if not (profile.access_key_id and profile.access_key_secret):
+        return None
+    return profile.access_key_id, profile.access_key_secret, profile.security_token
 
 
 def _key(environ: Mapping[str, str]) -> tuple[str, ...] | None:

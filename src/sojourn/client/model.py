@@ -47,6 +47,7 @@ class Function(_Answer, frozen=True, kw_only=True, rename="camel"):
     runtime_note: str = ""
     version_id: str = ""
     invocation_restriction: dict[str, Any] | None = None
+    queue_paused_since: str = ""
 
     @property
     def disabled(self) -> bool:

@@ -26,6 +26,13 @@ def document(path: str, query: Mapping[str, str] | None = None) -> Call[dict[str
     return Call("Get", "GET", path, _document, query=query or {}, idempotent=True)
 
 
+def watch(function: str | None, task_id: str | None, last_event_id: str) -> Call[None]:
+    """WatchTasks; the answer is a stream without an end, so it is never decoded."""
+    query = {"function": function, "taskId": task_id, "lastEventId": last_event_id or None}
+    given_query = {name: value for name, value in query.items() if value}
+    return Call("WatchTasks", "GET", "/v1/watch", _nothing, query=given_query, timeout_seconds=0)
+
+
 def force_stop(function: str, task_id: str) -> Call[None]:
     """StopTask, with force."""
     path = task_path(function, task_id, "stop")

@@ -144,6 +144,7 @@ FC3: Mapping[str, Key] = {
     "instanceConcurrency": applied("tasks at a time in one instance; above 1 in custom runtimes only"),
     "idleTimeout": applied("seconds an instance may idle before it ends"),
     "preload": applied("ours: Python modules to import once, before instances are forked"),
+    "snapshot": applied("ours: true starts instances from a process in which Initializer has run"),
     "internetAccess": applied("false: a network without a way out; not at isolation level 0"),
     "tags": applied("a list of key and value; they only describe"),
     "instanceLifecycleConfig": applied("hooks; those from before that are not named go", HOOKS),

@@ -102,7 +102,7 @@ class AgentSandbox:
         began = asyncio.get_running_loop().time()
         answer = channel.create(number, _specification(spec, self._orders(spec)))
         answer.add_done_callback(lambda done: self._created(number, done.result()))
-        seconds = _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT) + _LATE_SECONDS
+        seconds = _start_seconds(spec) + _LATE_SECONDS
         try:
             await asyncio.wait([answer], timeout=seconds)
             if not answer.done():
@@ -277,10 +277,18 @@ def _specification(spec: InstanceSpec, orders: Mapping[str, object]) -> bytes:
         "cpu": spec.cpu,
         "offline": spec.offline,
         "preload": list(spec.preload),
-        "start_seconds": _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT),
+        "snapshot": spec.snapshot,
+        "start_seconds": _start_seconds(spec),
         **orders,
     }
     return msgspec.json.encode(body)
+
+
+def _start_seconds(spec: InstanceSpec) -> int:
+    """How long it may take until an instance is ready; with a snapshot that includes its Initializer."""
+    seconds = _START_SECONDS.get(spec.kind, _START_SECONDS_DEFAULT)
+    initializer = spec.lifecycle.initializer
+    return seconds + initializer.timeout if spec.snapshot and initializer is not None else seconds
 
 
 def _custom(custom: CustomRuntime) -> dict[str, object]:

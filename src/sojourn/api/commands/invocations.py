@@ -40,6 +40,7 @@ TASK_ID = b"x-fc-async-task-id"
 OLDER_TASK_ID = b"x-fc-stateful-async-invocation-id"
 """What the generations before call it; both are taken, and both are given."""
 DELAY = b"x-fc-async-delay"
+TYPE = b"x-fc-invocation-type"
 LOG_TAIL_BYTES = 4096
 _TYPES = {b"sync": False, b"async": True}
 _LOG_TYPES = {b"none": False, b"tail": True}
@@ -167,7 +168,7 @@ def _tags(headers: Mapping[bytes, bytes]) -> dict[str, str]:
 
 def is_async(headers: Mapping[bytes, bytes]) -> bool:
     """Whether a call is to be made later."""
-    return _choice(headers, b"x-fc-invocation-type", _TYPES, "Sync or Async")
+    return _choice(headers, TYPE, _TYPES, "Sync or Async")
 
 
 def _choice(headers: Mapping[bytes, bytes], name: bytes, choices: Mapping[bytes, bool], words: str) -> bool:

@@ -110,6 +110,7 @@ FUNCTION: Mapping[str, Schema] = {
     ),
     "tags": listed(_PAIR, function.TAGS_MAX),
     "preload": listed(text(function.PRELOAD_CHARACTERS_MAX, pattern=function.MODULE_NAME), function.PRELOAD_MAX),
+    "snapshot": BOOLEAN,
 }
 """By the fields of `configuration.RULES`."""
 ASYNC: Mapping[str, Schema] = {

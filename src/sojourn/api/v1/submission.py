@@ -27,7 +27,8 @@ from sojourn.function import (
     check_integer,
     check_task_name,
 )
-from sojourn.queue import Order, wire_name
+from sojourn.order import Order
+from sojourn.queue import wire_name
 from sojourn.refusals import FunctionDisabled
 from sojourn.task import Task
 

@@ -111,8 +111,9 @@ def function_object(function: Function, region: str, runtimes: Iterable[Runtime]
     }
     hooks = msgspec.to_builtins(function.config.instance_lifecycle_config)
     shown["instanceLifecycleConfig"] = {name: hook for name, hook in hooks.items() if hook is not None}
-    if not function.config.preload:  # ours: there only when it was set
-        del shown["preload"]
+    for ours in ("preload", "snapshot"):  # there only when they were set
+        if not shown[ours]:
+            del shown[ours]
     if function.disabled is not None:
         shown |= {"invocationRestriction": {"disable": True, "reason": function.disabled.reason}}
     if function.paused_at:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from itertools import islice
@@ -24,7 +25,7 @@ from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
 from sojourn.service import Service
 from sojourn.store import Log, OpenTask
-from sojourn.task import Task
+from sojourn.task import Status, Task
 from sojourn.trigger import Trigger
 
 from . import rows
@@ -34,7 +35,7 @@ from .pages import INTEGER_MAX
 T = TypeVar("T")
 
 THREADS_MAX = 2
-CHUNK = 2_000
+CHUNK = 1_000
 
 _TASK = f"SELECT {rows.COLUMNS} FROM task WHERE id = ?"  # noqa: S608 - constant text
 _TASK_NAMED = (
@@ -43,7 +44,10 @@ _TASK_NAMED = (
 )
 _OPEN_TASKS = (
     "SELECT id, function_id, status, owner, due_at, expires_at, snapshot_id FROM task INDEXED BY task_open "
-    "WHERE status < 10 ORDER BY id"
+    "WHERE function_id = ? AND status = ? AND status < 10 ORDER BY id"
+)
+_OPEN_COUNTS = (
+    "SELECT function_id, status, count(*) FROM task INDEXED BY task_open WHERE status < 10 GROUP BY function_id, status"
 )
 _LOGS = "SELECT attempt, head, tail, dropped FROM task_log WHERE task_id = ? ORDER BY attempt"
 _DELIVERIES = (
@@ -86,17 +90,18 @@ class Readers:
         """The answer of `read` from a thread that has a connection of its own."""
         return await self._call(lambda: self._read(read))
 
-    async def open_tasks(self) -> AsyncGenerator[OpenTask, None]:
-        """Every task that was open at one moment, in the order of ids."""
-        async with aclosing(self._walk(_OPEN_TASKS)) as found:
-            async for task_id, function_id, code, owner, due_at, expires_at, snapshot_id in found:
-                yield OpenTask(task_id, function_id, rows.STATUSES[code], owner, due_at, expires_at, snapshot_id)
+    async def open_tasks(self) -> AsyncGenerator[Sequence[OpenTask], None]:
+        """Every task that was open at one moment, see `open_tasks`."""
+        async with aclosing(self._walk(open_tasks)) as found:
+            async for chunk in found:
+                yield chunk
 
     async def open_deliveries(self) -> AsyncGenerator[Delivery, None]:
         """Every delivery that was open at one moment, in the order of task ids."""
-        async with aclosing(self._walk(_OPEN_DELIVERIES)) as found:
-            async for row in found:
-                yield rows.delivery_of(row)
+        async with aclosing(self._walk(open_deliveries)) as found:
+            async for chunk in found:
+                for delivery in chunk:
+                    yield delivery
 
     def deliveries(self, task_ids: Sequence[int]) -> list[Delivery]:
         """The deliveries of few tasks, read on the calling thread, which must be the loop's."""
@@ -117,14 +122,16 @@ class Readers:
             connection.close(force=True)
         self._opened.clear()
 
-    async def _walk(self, text: str) -> AsyncGenerator[rows.Row, None]:
-        """The rows of a statement as they were at one moment, read in chunks on a connection of their own."""
+    async def _walk(
+        self, read: Callable[[apsw.Connection], Iterator[Sequence[T]]]
+    ) -> AsyncGenerator[Sequence[T], None]:
+        """The chunks that `read` finds, as things were at one moment, on a connection of their own."""
         connection = await self._call(self._open)
         try:
-            cursor = await self._call(lambda: connection.execute(text))
-            while chunk := await self._call(lambda: list(islice(cursor, CHUNK))):
-                for row in chunk:
-                    yield row
+            await self._call(lambda: connection.execute("BEGIN"))
+            chunks = read(connection)
+            while chunk := await self._call(lambda: next(chunks, ())):
+                yield chunk
         finally:
             self._opened.pop(connection, None)
             connection.close(force=True)
@@ -163,6 +170,40 @@ class Readers:
         connection = open_reader(self._directory, self._vfs)
         self._opened[connection] = 0
         return connection
+
+
+def open_tasks(connection: apsw.Connection) -> Iterator[Sequence[OpenTask]]:
+    """Every open task: those that are not Enqueued, then some Enqueued ones of each function in turns."""
+
+    def chunks(function_id: int, code: int) -> Iterator[Sequence[OpenTask]]:
+        cursor, status = connection.execute(_OPEN_TASKS, (function_id, code)), rows.STATUSES[code]
+        while found := list(islice(cursor, CHUNK)):
+            yield [OpenTask(row[0], row[1], status, *row[3:]) for row in found]
+
+    groups = [(number, code) for number, code, _ in connection.execute(_OPEN_COUNTS)]
+    enqueued = rows.STATUS_CODES[Status.ENQUEUED]
+    for group in groups:
+        if group[1] != enqueued:
+            yield from chunks(*group)
+    turns = deque(chunks(*group) for group in groups if group[1] == enqueued)
+    while turns:
+        if chunk := next(turns[0], ()):
+            yield chunk
+            turns.rotate(-1)
+        else:
+            turns.popleft()
+
+
+def open_counts(connection: apsw.Connection) -> dict[tuple[int, Status], int]:
+    """How many tasks are open, by function and status."""
+    return {(number, rows.STATUSES[code]): tasks for number, code, tasks in connection.execute(_OPEN_COUNTS)}
+
+
+def open_deliveries(connection: apsw.Connection) -> Iterator[Sequence[Delivery]]:
+    """Every open delivery, in the order of task ids."""
+    cursor = connection.execute(_OPEN_DELIVERIES)
+    while found := list(islice(cursor, CHUNK)):
+        yield [rows.delivery_of(row) for row in found]
 
 
 def logs(connection: apsw.Connection, task_id: int) -> list[Log]:

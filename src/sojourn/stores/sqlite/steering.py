@@ -5,6 +5,7 @@ Every function that writes runs inside the writer's transaction, as those of `wr
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import apsw
@@ -15,7 +16,7 @@ from sojourn.bulk import Operation
 from sojourn.progress import Progress
 from sojourn.store import Work
 
-from . import rows, writes
+from . import forgetting, rows, writes
 
 _INSERT_OPERATION = "INSERT INTO operation(id, account_id, epoch, body) VALUES (?, ?, ?, ?) ON CONFLICT(id) DO NOTHING"
 _UPDATE_OPERATION = "UPDATE operation SET epoch = ?, body = ? WHERE id = ? AND epoch = ?"
@@ -24,7 +25,7 @@ _OPERATION_AT = "SELECT 1 FROM operation WHERE id = ? AND epoch = ?"
 _OPERATIONS = "SELECT body, epoch FROM operation ORDER BY id"
 _DROP_TASK = (
     "DELETE FROM task WHERE id = ?1 AND status >= 10 "
-    "AND NOT EXISTS (SELECT 1 FROM delivery WHERE task_id = ?1 AND status = 0)"
+    "AND NOT EXISTS (SELECT 1 FROM delivery WHERE task_id = ?1 AND status = 0) RETURNING function_id, status"
 )
 _DROP_REST = (
     "DELETE FROM task_payload WHERE id = ?",
@@ -47,13 +48,19 @@ def carry(cursor: apsw.Cursor, operation: Operation, epoch: int, work: Work) -> 
     """Do `work` and move the operation on; None, and nothing done, when it does not stand at `epoch`."""
     if cursor.execute(_OPERATION_AT, (operation.id, epoch)).get is None:
         return None, []
-    touched = [
-        change.task.id
+    moved_tasks = [
+        change.task
         for change in work.changes
         if writes.apply_task(cursor, change.epoch, change.task, None, change.delivery)
     ]
+    ended = Counter((task.function_id, rows.STATUS_CODES[task.status]) for task in moved_tasks if task.over)
+    touched = [task.id for task in moved_tasks]
     touched += [task.id for task in work.inserts if writes.insert_task(cursor, task)]
-    touched += [task_id for task_id in work.drops if _drop(cursor, task_id)]
+    for task_id in work.drops:
+        if (was := _drop(cursor, task_id)) is not None:
+            touched.append(task_id)
+            ended[was] -= 1
+    forgetting.count(cursor, ended)
     moved = msgspec.structs.replace(operation, epoch=epoch + 1, done=operation.done + len(touched))
     put_operation(cursor, moved, epoch)
     return moved, touched
@@ -90,10 +97,10 @@ def progress(connection: apsw.Connection, task_ids: Sequence[int]) -> list[Progr
     return [rows.progress_of(row) for row in connection.execute(_PROGRESS, (orjson.dumps(list(task_ids)).decode(),))]
 
 
-def _drop(cursor: apsw.Cursor, task_id: int) -> bool:
-    cursor.execute(_DROP_TASK, (task_id,))
-    if not cursor.connection.changes():
-        return False
-    for text in _DROP_REST:
-        cursor.execute(text, (task_id,))
-    return True
+def _drop(cursor: apsw.Cursor, task_id: int) -> tuple[int, int] | None:
+    """Delete a task that is over; its function and the code of its status, None when it stays."""
+    was: tuple[int, int] | None = cursor.execute(_DROP_TASK, (task_id,)).fetchone()
+    if was is not None:
+        for text in _DROP_REST:
+            cursor.execute(text, (task_id,))
+    return was

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, aclosing, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -18,12 +18,12 @@ from sojourn.errors import StoreFailed
 from sojourn.function import AccessKey, Account, Function
 from sojourn.progress import Progress
 from sojourn.service import Service
-from sojourn.store import Found, Log, OpenTask, Records, Search, TaskQuery, Work
-from sojourn.task import Task
+from sojourn.store import Forgotten, Found, Log, OpenTask, Records, Search, TaskQuery, Work
+from sojourn.task import Status, Task
 from sojourn.trail import Entry
 from sojourn.trigger import Trigger
 
-from . import finding, pages, reader, records, rows, schema, steering, trails, writes
+from . import finding, forgetting, pages, reader, records, rows, schema, steering, trails, writes
 from .connection import check_library, open_writer, prepare_directory
 from .lock import DirectoryLock
 from .reader import Readers
@@ -106,7 +106,9 @@ class SqliteStore:
     async def insert_task(self, task: Task) -> bool:
         """Keep a new task; False, and nothing kept, when its function already has one of this name."""
         size = len(task.payload) + len(task.result)
-        return await self._writer.write(lambda cursor: writes.insert_task(cursor, task), size, starts_a_task=True)
+        return await self._writer.write(
+            lambda cursor: writes.insert_task(cursor, task), size, starts_a_task=True, ends=_ends(task)
+        )
 
     async def insert_tasks(self, tasks: Sequence[Task]) -> list[bool]:
         """Keep new tasks in one transaction; for each, whether it was kept."""
@@ -121,7 +123,22 @@ class SqliteStore:
         What a task is submitted with (function, name, payload) stays as it was.
         """
         size = len(task.result) + (len(log.head) + len(log.tail) if log else 0)
-        return await self._writer.write(lambda cursor: writes.apply_task(cursor, epoch, task, log, delivery), size)
+        return await self._writer.write(
+            lambda cursor: writes.apply_task(cursor, epoch, task, log, delivery), size, ends=_ends(task)
+        )
+
+    async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
+        """Forget tasks that ended before that moment, with all that is kept for them, see `forgetting`."""
+        ids = await self._readers.run(lambda connection: forgetting.find(connection, ended_before, after, limit))
+        if not ids:
+            return Forgotten()
+        return await self._writer.write(lambda cursor: forgetting.forget(cursor, ended_before, ids), can_wait=True)
+
+    async def counts(self) -> Mapping[tuple[int, Status], int]:
+        """How many tasks there are, by function and status."""
+        return await self._readers.run(
+            lambda connection: forgetting.counts(connection) | reader.open_counts(connection)
+        )
 
     async def carry(self, operation: Operation, epoch: int, work: Work) -> tuple[Operation | None, list[int]]:
         """Do `work` for an operation that stands at `epoch`, and move it on, all in one transaction."""
@@ -165,11 +182,11 @@ class SqliteStore:
         """A step of a search, see `finding`."""
         return await self._readers.run(lambda connection: finding.find(connection, search))
 
-    async def open_tasks(self) -> AsyncIterator[OpenTask]:
-        """Every task that is not over, in the order of ids."""
+    async def open_tasks(self) -> AsyncIterator[Sequence[OpenTask]]:
+        """Every task that is not over, in pieces, see `reader.open_tasks`."""
         async with aclosing(self._readers.open_tasks()) as found:
-            async for task in found:
-                yield task
+            async for chunk in found:
+                yield chunk
 
     async def logs(self, task_id: int) -> list[Log]:
         """What the attempts of a task wrote, in order of attempts."""
@@ -292,3 +309,8 @@ class SqliteStore:
                     connection.close()
             self._lock.release()
             raise
+
+
+def _ends(task: Task) -> tuple[int, int] | None:
+    """What the end of a task is counted under; None while it is open."""
+    return (task.function_id, rows.STATUS_CODES[task.status]) if task.over else None

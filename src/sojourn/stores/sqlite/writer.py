@@ -5,7 +5,7 @@ Theory of operation
     with the last commit, runs it in one transaction, and after the commit wakes the loop once for all of it. So there
     is no timer to choose: an idle server commits each change at once, a busy one commits hundreds per sync. Inside a
     batch what changes existing rows comes first, because it frees capacity, and new tasks come last, so that a flood of
-    submits cannot hold back the ones that run.
+    submits cannot hold back the ones that run. What can wait, such as deleting, gets a transaction between two batches.
 
     A change that fails by itself must not take others with it, and that is rare: the batch runs without savepoints, and
     only when a change in it fails is it rolled back and run again with each change in a savepoint of its own. A disk
@@ -20,7 +20,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -30,12 +30,16 @@ import apsw
 from sojourn.crashpoint import crashpoint
 from sojourn.errors import StoreFailed
 
+from . import forgetting
 from .connection import BUSY_MILLISECONDS, cached_bytes
 
 T = TypeVar("T")
+Ends = tuple[int, int]
 
 BATCH_WRITES_MAX = 2_000
 BATCH_BYTES_MAX = 4 << 20
+PATIENCE_BATCHES = 2
+"""How often others go before a change that can wait, when there are always some."""
 CHECKPOINT_PAGES_IDLE = 1_000
 """Copy the log back when it has grown by so much and nothing waits."""
 CHECKPOINT_PAGES_BUSY = 4_000
@@ -55,14 +59,26 @@ _log = logging.getLogger(__name__)
 
 
 class Write:
-    """A change that waits for its commit: what to run, how large it is, and who wants to know."""
+    """A change that waits for its commit: what to run, how large it is, and who wants to know.
 
-    __slots__ = ("answer", "error", "future", "run", "size_bytes", "starts_a_task")
+    `ends` is the function and the status code of a task that is over once the change holds; `can_wait` puts it behind
+    everything else.
+    """
+
+    __slots__ = ("answer", "can_wait", "ends", "error", "future", "run", "size_bytes", "starts_a_task")
 
     def __init__(
-        self, run: Callable[[apsw.Cursor], Any], future: asyncio.Future[Any], size_bytes: int, *, starts_a_task: bool
+        self,
+        run: Callable[[apsw.Cursor], Any],
+        future: asyncio.Future[Any],
+        size_bytes: int = 0,
+        *,
+        starts_a_task: bool = False,
+        ends: Ends | None = None,
+        can_wait: bool = False,
     ) -> None:
         self.run, self.future, self.size_bytes, self.starts_a_task = run, future, size_bytes, starts_a_task
+        self.ends, self.can_wait = ends, can_wait
         self.answer: Any = None
         self.error: Exception | None = None
 
@@ -89,6 +105,8 @@ class Writer:
         self._arrived: SimpleQueue[Write | None] = SimpleQueue()
         self._changes: deque[Write] = deque()
         self._inserts: deque[Write] = deque()
+        self._patient: deque[Write] = deque()
+        self._passed_over = 0
         self._closing = self._last_seen = False
         self._log_pages = self._copied_pages = 0
         connection.set_wal_hook(self._note_log_pages)
@@ -97,10 +115,19 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="sojourn-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, run: Callable[[apsw.Cursor], T], size_bytes: int = 0, *, starts_a_task: bool = False) -> T:
+    async def write(
+        self,
+        run: Callable[[apsw.Cursor], T],
+        size_bytes: int = 0,
+        *,
+        starts_a_task: bool = False,
+        ends: Ends | None = None,
+        can_wait: bool = False,
+    ) -> T:
         """The answer of `run`, when what it did is durable.
 
-        A caller that is cancelled learns nothing: its change may become durable all the same.
+        A caller that is cancelled learns nothing: its change may become durable all the same. One that `can_wait` is
+        made in a transaction of its own, when nobody else waits or others have gone first often enough.
 
         Raises
         ------
@@ -110,7 +137,7 @@ class Writer:
         if self._closing:
             raise StoreFailed("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._arrived.put(Write(run, future, size_bytes, starts_a_task=starts_a_task))
+        self._arrived.put(Write(run, future, size_bytes, starts_a_task=starts_a_task, ends=ends, can_wait=can_wait))
         return await future
 
     async def close(self) -> None:
@@ -135,23 +162,33 @@ class Writer:
 
     def _gather(self) -> bool:
         """Take up what has arrived, waiting when there is nothing to do; False when there will be nothing more."""
-        if not (self._changes or self._inserts):
+        if not self._waiting:
             if self._last_seen:
                 return False
             self._take(self._arrived.get())
         while not self._arrived.empty():
             self._take(self._arrived.get_nowait())
-        return bool(self._changes or self._inserts)
+        return self._waiting
+
+    @property
+    def _waiting(self) -> bool:
+        return bool(self._changes or self._inserts or self._patient)
 
     def _take(self, write: Write | None) -> None:
         if write is None:
             self._last_seen = True
+        elif write.can_wait:
+            self._patient.append(write)
         elif write.starts_a_task:
             self._inserts.append(write)
         else:
             self._changes.append(write)
 
     def _next_batch(self) -> list[Write]:
+        if self._patient and (self._passed_over >= PATIENCE_BATCHES or not (self._changes or self._inserts)):
+            self._passed_over = 0
+            return [self._patient.popleft()]
+        self._passed_over += bool(self._patient)
         batch: list[Write] = []
         size = 0
         for waiting in (self._changes, self._inserts):
@@ -208,7 +245,7 @@ class Writer:
 
     def _checkpoint(self) -> None:
         """Copy the log back into the database file when it has grown: earlier while nothing waits."""
-        idle = self._arrived.empty() and not self._changes and not self._inserts
+        idle = self._arrived.empty() and not self._waiting
         grown = self._log_pages - self._copied_pages
         if grown < (CHECKPOINT_PAGES_IDLE if idle else CHECKPOINT_PAGES_BUSY) or self.failed:
             return
@@ -242,6 +279,7 @@ def _run_together(cursor: apsw.Cursor, batch: list[Write]) -> bool:
         for write in batch:
             write.answer = write.run(cursor)
             crashpoint("store.change.made")
+        _count_ends(cursor, batch)
     except Exception as error:
         if _is_store_fault(error):
             raise
@@ -261,7 +299,15 @@ def _run_apart(cursor: apsw.Cursor, batch: list[Write]) -> bool:
             cursor.execute("ROLLBACK TO change")
             write.error = _store_failed(error)
         cursor.execute("RELEASE change")
+    _count_ends(cursor, batch)
     return True
+
+
+def _count_ends(cursor: apsw.Cursor, batch: list[Write]) -> None:
+    """Keep the counts of tasks that are over, once for all that end in a batch."""
+    ended = Counter(write.ends for write in batch if write.ends is not None and write.answer)
+    if ended:
+        forgetting.count(cursor, ended)
 
 
 def _is_store_fault(error: Exception) -> bool:

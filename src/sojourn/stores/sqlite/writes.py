@@ -19,7 +19,7 @@ from sojourn.trigger import Trigger
 
 from . import rows
 
-_INSERT_TASK = (
+INSERT_TASK = (
     f"INSERT INTO task({rows.INSERT_COLUMNS}) VALUES ({', '.join('?' * 26)}) "  # noqa: S608 - constant text
     "ON CONFLICT(function_id, name) WHERE name IS NOT NULL DO NOTHING"
 )
@@ -73,7 +73,7 @@ _DROP_TRIGGER = "DELETE FROM trigger_of_function WHERE function_id = ? AND name 
 
 def insert_task(cursor: apsw.Cursor, task: Task) -> bool:
     """Keep a new task; False when its function has one of this name."""
-    cursor.execute(_INSERT_TASK, rows.insert_values(task))
+    cursor.execute(INSERT_TASK, rows.insert_values(task))
     if not cursor.connection.changes():
         return False
     if len(task.payload) > rows.INLINE_BYTES_MAX:

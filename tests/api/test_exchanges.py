@@ -1,0 +1,383 @@
+"""The order of one connection: what is begun when, what is sent when, and how it ends. Without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any, cast
+
+import pytest
+
+from sojourn.api.answer import TEXT, Answer
+from sojourn.api.app import Application
+from sojourn.api.exchanges import Exchange, Exchanges
+from sojourn.api.request import ClientGone, Request
+
+DATE = b"date: now\r\n"
+
+
+class Wire:
+    """A transport that keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written = list[bytes]()
+        self.ended = ""
+        self._reading = True
+
+    def write(self, data: bytes) -> None:
+        """Keep it."""
+        assert not self.ended
+        self.written.append(data)
+
+    def close(self) -> None:
+        """The end, in order."""
+        self.ended = self.ended or "closed"
+
+    def abort(self) -> None:
+        """The end, at once."""
+        self.ended = self.ended or "aborted"
+
+    def is_closing(self) -> bool:
+        """Whether it is over."""
+        return bool(self.ended)
+
+    def pause_reading(self) -> None:
+        """Nothing more is read."""
+        self._reading = False
+
+    def resume_reading(self) -> None:
+        """It is."""
+        self._reading = True
+
+    def reads(self) -> bool:
+        """Whether more is read."""
+        return self._reading
+
+
+class Line:
+    """The exchanges of a connection to an application whose answers the test gives, by path."""
+
+    def __init__(self) -> None:
+        self.wire = Wire()
+        self.begun = list[str]()
+        self.left = list[str]()
+        self.answers: dict[str, asyncio.Future[Answer]] = {}
+        self.answered = list[str]()
+        self.heedless = False
+        """Whether nobody looks if the caller is still there."""
+        self.exchanges = Exchanges(
+            cast(Application, self),
+            cast(asyncio.Transport, self.wire),
+            lambda: DATE,
+            lambda exchange: self.answered.append(exchange.request.path),
+        )
+
+    # What is asked of an application ---------------------------------------------------------------------------------
+
+    def number(self) -> int:
+        """Of a request."""
+        return 1
+
+    def submits(self, request: Request) -> bool:
+        """Those below /submit."""
+        return request.path.startswith("/submit")
+
+    def endpoint(self, request: Request) -> Callable[[Request], Coroutine[Any, Any, Answer]]:
+        """What waits for the test's answer."""
+        self.begun.append(request.path)
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self.answers[request.path] = answer
+
+        async def wait(request: Request) -> Answer:
+            leaving = asyncio.ensure_future(request.gone())
+            if not self.heedless:
+                await asyncio.wait((leaving, answer), return_when=asyncio.FIRST_COMPLETED)
+            leaving.cancel()
+            if request.left and not self.heedless:
+                self.left.append(request.path)
+                raise ClientGone
+            return await answer
+
+        return wait
+
+    # What a test does -------------------------------------------------------------------------------------------------
+
+    async def ask(self, *paths: str, method: str = "GET", last: bool = False, whole: bool = True) -> Exchange:
+        """Requests that come together, whose bodies are here."""
+        self.exchanges.cork()
+        for path in paths:
+            request = Request(self.exchanges, method, path, [], raw_path=path.encode())
+            if whole:
+                request.end()
+            exchange = Exchange(request, last=last, chunks=True, expects=False)
+            self.exchanges.add(exchange)
+            self.exchanges.proceed()
+        self.exchanges.uncork()
+        await turns()
+        return exchange
+
+    async def answer(self, *paths: str, **fields: Any) -> None:
+        """Answer them in one turn of the loop; the body is the path."""
+        for path in paths:
+            self.answers[path].set_result(Answer(200, path.encode(), **fields))
+        await turns()
+
+    @property
+    def bodies(self) -> list[str]:
+        """The bodies of what was sent, write by write."""
+        return [
+            " ".join(part.partition(b"\r\n\r\n")[2].decode() for part in data.split(b"HTTP/1.1 ")[1:])
+            for data in self.wire.written
+        ]
+
+
+async def turns() -> None:
+    """Let everybody who can go on do so."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+def test_requests_are_begun_one_after_the_other() -> None:
+    """The next one when the one before it is answered; while one waits nothing more is read."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/a", "/b")
+        assert line.begun == ["/a"]
+        assert not line.wire.reads()
+        await line.answer("/a")
+        assert line.begun == ["/a", "/b"]
+        assert line.wire.reads()
+        await line.answer("/b")
+        assert line.bodies == ["/a", "/b"]
+
+    asyncio.run(main())
+
+
+def test_submits_are_begun_beside_submits() -> None:
+    """In their order; what follows them waits for all of them, as they wait for what was before."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/a", "/submit1", "/submit2", "/b", "/submit3")
+        assert line.begun == ["/a"]
+        await line.answer("/a")
+        assert line.begun == ["/a", "/submit1", "/submit2"]
+        await line.answer("/submit1")
+        assert line.begun[3:] == []
+        await line.answer("/submit2")
+        assert line.begun[3:] == ["/b"]
+        await line.answer("/b")
+        assert line.begun[4:] == ["/submit3"]
+
+    asyncio.run(main())
+
+
+def test_a_submit_whose_body_is_not_here_waits() -> None:
+    """It could hold up those behind it."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/submit1")
+        await line.ask("/submit2", whole=False)
+        assert line.begun == ["/submit1"]
+
+    asyncio.run(main())
+
+
+def test_answers_keep_the_order_of_their_requests() -> None:
+    """Whichever is there first; and those of one turn go out in one write."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/submit1", "/submit2", "/submit3", "/submit4")
+        await line.answer("/submit3", "/submit2")
+        assert line.bodies == []
+        await line.answer("/submit1")
+        assert line.bodies == ["/submit1 /submit2 /submit3"]
+        await line.answer("/submit4")
+        assert line.bodies[1:] == ["/submit4"]
+        assert line.answered == ["/submit1", "/submit2", "/submit3", "/submit4"]
+
+    asyncio.run(main())
+
+
+def test_what_comes_wrong_is_answered_in_its_turn() -> None:
+    """After what was asked before, and then the connection ends."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/a")
+        line.exchanges.refuse(400, "no HTTP", None)
+        assert line.wire.written == []
+        await line.answer("/a")
+        assert line.wire.written[0].startswith(b"HTTP/1.1 200 OK")
+        assert line.wire.written[0].count(b"HTTP/1.1 400 Bad Request") == 1
+        assert line.wire.ended == "closed"
+
+    asyncio.run(main())
+
+
+def test_a_broken_body_ends_its_request() -> None:
+    """What is made of it is told so, and its answer is the error."""
+
+    async def main() -> None:
+        line = Line()
+        exchange = await line.ask("/a", whole=False)
+        line.exchanges.refuse(431, "too long", exchange)
+        await turns()
+        assert line.left == ["/a"]
+        assert line.wire.written[0].startswith(b"HTTP/1.1 431 ")
+        assert (len(line.wire.written), line.wire.ended) == (1, "closed")
+        assert not line.exchanges.running
+
+    asyncio.run(main())
+
+
+def test_a_caller_who_goes_is_noticed_by_all() -> None:
+    """By what runs; what has not begun never does."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/submit1", "/submit2", "/a")
+        line.exchanges.lose()
+        await turns()
+        assert line.left == ["/submit1", "/submit2"]
+        assert line.begun == ["/submit1", "/submit2"]
+        assert not line.exchanges.running
+        assert not line.exchanges.busy
+
+    asyncio.run(main())
+
+
+def test_a_caller_who_reads_nothing_is_not_served_on() -> None:
+    """Until it reads again."""
+
+    async def main() -> None:
+        line = Line()
+        line.exchanges.block()
+        await line.ask("/a")
+        assert line.begun == []
+        assert not line.wire.reads()
+        line.exchanges.unblock()
+        await turns()
+        assert line.begun == ["/a"]
+        assert line.wire.reads()
+
+    asyncio.run(main())
+
+
+def test_a_drain_answers_what_is_begun() -> None:
+    """All of it, with the last answer saying that it is; then the connection ends."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/submit1", "/submit2")
+        line.exchanges.drain()
+        await line.answer("/submit1", "/submit2")
+        (sent,) = line.wire.written
+        assert sent.count(b"connection: close") == 1
+        assert sent.index(b"/submit1") < sent.index(b"connection: close") < sent.index(b"/submit2")
+        assert line.wire.ended == "closed"
+        idle = Line()
+        idle.exchanges.drain()
+        assert idle.wire.ended == "closed"
+
+    asyncio.run(main())
+
+
+def test_nothing_is_begun_behind_the_last_request() -> None:
+    """A request that ends the connection is the last, whatever came with it."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/a", last=True)
+        await line.ask("/b")
+        await line.answer("/a")
+        assert line.begun == ["/a"]
+        assert b"connection: close\r\n" in line.wire.written[0]
+        assert line.wire.ended == "closed"
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("pair", [(b"x", b"a\r\nset-cookie: b"), (b"x y", b"a"), (b"x", b"a\0"), (b"", b"a")])
+def test_no_header_can_begin_another(pair: tuple[bytes, bytes]) -> None:
+    """An answer that tries is a fault of ours, and told as one."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/a")
+        await line.answer("/a", headers=(pair,))
+        assert line.wire.written[0].startswith(b"HTTP/1.1 500 ")
+        assert b"set-cookie" not in line.wire.written[0]
+
+    asyncio.run(main())
+
+
+def test_headers_alone_have_no_body() -> None:
+    """HEAD: the length is that of the body that is not there."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/a", method="HEAD")
+        await line.answer("/a")
+        assert b"content-length: 2\r\n" in line.wire.written[0]
+        assert line.wire.written[0].endswith(b"\r\n\r\n")
+
+    asyncio.run(main())
+
+
+class Pieces:
+    """A body in pieces, that may break off."""
+
+    def __init__(self, *, breaks: bool) -> None:
+        self.breaks, self.closed = breaks, 0
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Two, the second one empty."""
+        yield b"piece"
+        yield b""
+        if self.breaks:
+            raise ValueError("broken")
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_body_in_pieces_ends_only_when_it_is_whole(*, breaks: bool) -> None:
+    """One that breaks off has no last chunk, and its connection no next answer."""
+
+    async def main() -> None:
+        line, body = Line(), Pieces(breaks=breaks)
+        await line.ask("/a", "/b")
+        line.answers["/a"].set_result(Answer(200, content_type=TEXT, stream=body))
+        await turns()
+        whole = b"".join(line.wire.written)
+        assert b"transfer-encoding: chunked\r\n" in whole
+        assert whole.partition(b"\r\n\r\n")[2] == b"5\r\npiece\r\n" + (b"" if breaks else b"0\r\n\r\n")
+        assert line.wire.ended == ("aborted" if breaks else "")
+        assert line.begun == (["/a"] if breaks else ["/a", "/b"])
+        assert body.closed == 1
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_body_that_nobody_takes_is_closed(*, gone: bool) -> None:
+    """Also when the caller has gone before its first piece, or wants the headers only."""
+
+    async def main() -> None:
+        line, body = Line(), Pieces(breaks=False)
+        line.heedless = True
+        await line.ask("/a", method="HEAD")
+        if gone:
+            line.exchanges.lose()
+        line.answers["/a"].set_result(Answer(200, content_type=TEXT, stream=body))
+        await turns()
+        assert body.closed == 1
+        assert len(line.wire.written) == (0 if gone else 1)
+
+    asyncio.run(main())
