@@ -161,4 +161,4 @@ def _until(holds: Callable[[], bool]) -> None:
         time.sleep(POLL_SECONDS)
 
 
-GROUP = Group("instances", instances, seconds_max=420)
+GROUP = Group("instances", instances, seconds_max=600)

@@ -75,6 +75,8 @@ TASKS: tuple[Case, ...] = (
     *_in(does.REFUSE, ONCE, "task.refuse.before", "task.refuse.durable"),
     *_in(does.STOP, ONCE, "task.stop.before", "task.stop.durable", "task.stop.proved", "task.stop.over"),
     *_in(does.STOP, ONCE, "instance.stop.before", "instance.stop.pre_stop", "instance.stop.done"),
+    *_in(does.STOP_MANY, ONCE, "operation.begin.before", "operation.begin.durable", "operation.end.before"),
+    *_in(does.STOP_MANY, ONCE, "queue.carry.before", "queue.carry.durable"),
     *_in(does.GIVE_UP, ONCE, "instance.cancel.before", "instance.cancel.done"),
     *_in(does.NOT_GIVEN_UP, ONCE, "instance.cancel.refused"),
     *_in(does.FRESH, TWICE, "task.claim.durable", "task.start.before"),

@@ -85,6 +85,15 @@ def _stop(function: str) -> Operation:
     return Operation(act)
 
 
+def _stop_many(bench: Bench) -> None:
+    """Tasks that wait, stopped by one operation; what it does not stop, grows too old."""
+    those = [bench.submit(CLOSED, "quick") for _ in range(3)]
+    for asked in those:
+        asked.stopping = True
+    bench.client().begin_operation("stop", {"function": CLOSED})
+    bench.over(*those)
+
+
 def _give_up(kind: str) -> Operation:
     """Stop one of two tasks that share an instance, and let the other come to its end."""
 
@@ -184,6 +193,7 @@ BURST = Operation(_burst)
 LARGE, BIG, FLAKY, DIE = run(WORK, "quick", fill=3_000), run(WORK, "big"), run(WORK, "flaky"), run(WORK, "die")
 FRESH = Operation(_fresh)
 STOP = _stop(HOOKED)
+STOP_MANY = Operation(_stop_many)
 GIVE_UP, NOT_GIVEN_UP = _give_up("hold"), _give_up("deaf")
 CONTAIN, STOP_CONTAINED = Operation(_contained), _stop(CONTAINED)
 TIMEOUT = Operation(_outlast)

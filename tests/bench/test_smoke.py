@@ -13,6 +13,7 @@ import pytest
 from bench.figures import of_group
 from bench.registry import GROUPS
 
+from bench import processes
 from debian import missing
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -76,3 +77,23 @@ def test_a_setting_out_of_bounds_is_refused_by_name(tmp_path: Path, arguments: l
     assert done.returncode == 2
     assert said in done.stderr
     assert "round" not in done.stdout
+
+
+def test_a_run_that_is_told_to_end_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Servers, responders and directories go, and the exit status tells that nothing was measured."""
+    data = tmp_path / "data"
+    command = [sys.executable, "-m", "bench", "latency", "--quick", "--sandbox", "process", "--dir", str(data)]
+    run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    assert any("round 1" in line for line in run.stdout)
+    children = [pid for pid in processes.tree(run.pid) if pid != run.pid]
+    assert children
+    assert list(data.iterdir())
+
+    run.terminate()
+
+    run.communicate(timeout=90)
+    assert run.returncode == 2
+    left = processes.tree(1)
+    assert not set(children) & set(left)
+    assert list(data.iterdir()) == []

@@ -25,6 +25,8 @@ FILES = (
     "test_system_calls.py",
     "test_offline.py",
     "test_limits.py",
+    "test_templates.py",
+    "test_snapshots.py",
 )
 RUNTIMES = (
     "../runtimes/test_custom.py",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Literal, get_type_hints
 
 import cyclopts
@@ -98,10 +98,10 @@ def _commands(app: cyclopts.App) -> dict[str, cyclopts.App]:
     return {name: app[name] for name in app if not name.startswith(("-", "_"))}
 
 
-def _options(function: object) -> list[str]:
+def _options(function: Callable[..., object]) -> list[str]:
     """The options of a command."""
     found = ["--help"]
-    for parameter in inspect.signature(function).parameters.values():  # type: ignore[arg-type]  # cyclopts has called it
+    for parameter in inspect.signature(function).parameters.values():
         if parameter.name == "common":
             found += ["--endpoint", "--profile", "--output", "-o"]
         elif parameter.kind is parameter.KEYWORD_ONLY:
@@ -109,13 +109,13 @@ def _options(function: object) -> list[str]:
     return found
 
 
-def _names(function: object, given: list[str]) -> list[str]:
+def _names(function: Callable[..., object], given: list[str]) -> list[str]:
     """What stands next as a name: a choice, or what the server has."""
     parameters = [each for each in inspect.signature(function).parameters.values() if each.kind is each.POSITIONAL_ONLY]
     if len(given) >= len(parameters):
         return []
     wanted = parameters[len(given)].name
-    hint = get_type_hints(function).get(wanted)  # type: ignore[arg-type]  # as above
+    hint = get_type_hints(function).get(wanted)
     if choices := getattr(hint, "__args__", ()):
         texts = [each for each in choices if isinstance(each, str)]
         if texts:
