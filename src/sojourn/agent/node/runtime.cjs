@@ -396,8 +396,9 @@ module.exports = function serve(settings) {
     }
     const event = body.slice(start);
     const reporting = new Reporting(checkpoint, (report) => channel.send(PROGRESS, request, report));
-    context.checkpoint = checkpoint;
-    context.progress = (percent, more) => reporting.report(percent, more);
+    // Ours alone: whoever copies or prints a context gets what Function Compute's has.
+    Object.defineProperty(context, 'checkpoint', { value: checkpoint });
+    Object.defineProperty(context, 'progress', { value: (percent, more) => reporting.report(percent, more) });
     const [outcome, answer] = await call(root, handler, 'Handler', requestId, [event, context]);
     reporting.over = true;
     channel.report(RESULT, request, began, outcome, answer);

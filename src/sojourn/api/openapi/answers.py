@@ -7,6 +7,7 @@ out by tests: each answer to each operation is compared with its schema, which a
 from __future__ import annotations
 
 from sojourn import function
+from sojourn.api.v2023_03_30.wire import SHOWN_WHEN_SET
 from sojourn.destination import DeliveryStatus
 from sojourn.function import Config, Hook
 from sojourn.hook import HOOKS
@@ -161,8 +162,9 @@ _INSTANCE_INFO = shown(
 def _newest() -> dict[str, Schema]:
     config = of_struct(Config)
     config["properties"]["instanceLifecycleConfig"] = shown({}, dict.fromkeys(HOOKS, _HOOK))
-    optional = {name: each for name, each in config["properties"].items() if name not in config["required"]}
-    fields = {name: config["properties"][name] for name in config["required"]}
+    always = [name for name in config["required"] if name not in SHOWN_WHEN_SET]
+    optional = {name: each for name, each in config["properties"].items() if name not in always}
+    fields = {name: config["properties"][name] for name in always}
     return {
         "Function": shown(
             {

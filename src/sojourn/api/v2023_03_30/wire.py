@@ -28,6 +28,8 @@ from sojourn.times import rfc3339
 from sojourn.trigger import Trigger
 
 _ENDS_ATTEMPT = {status.value for status in (Status.RETRYING, Status.SUCCEEDED, Status.FAILED, Status.STOPPED)}
+SHOWN_WHEN_SET = ("preload", "snapshot")
+"""Settings of ours, which clients of Function Compute do not expect."""
 
 
 def task_object(
@@ -111,7 +113,7 @@ def function_object(function: Function, region: str, runtimes: Iterable[Runtime]
     }
     hooks = msgspec.to_builtins(function.config.instance_lifecycle_config)
     shown["instanceLifecycleConfig"] = {name: hook for name, hook in hooks.items() if hook is not None}
-    for ours in ("preload", "snapshot"):  # there only when they were set
+    for ours in SHOWN_WHEN_SET:
         if not shown[ours]:
             del shown[ours]
     if function.disabled is not None:
