@@ -112,10 +112,11 @@ class Server:
         write_credentials(settings, self.url, owner, self.catalog.keys_of(owner.id)[0])
         crashpoint("server.ready.before")
         self._ready = True
-        # What is there now stays; and a task leaves no cycles behind, so the collector may come by seldom.
+        # What is there now stays. A task leaves no cycles behind, an error that is told may: the collector comes by
+        # seldom, and before such garbage takes megabytes.
         gc.collect()
         gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        gc.set_threshold(10_000, 20, 50)
         announce(settings, self.isolation, self.url, owner)
 
     async def run(self) -> None:
