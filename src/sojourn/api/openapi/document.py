@@ -184,8 +184,11 @@ def _first_sentence(handler: Handler) -> str:
 
 def _body(name: str) -> Document:
     if name == LINES:
-        about = f"a `SubmitTaskInput` a line, at most {submission.LINES_MAX} lines; empty ones are passed over"
-        return {"description": about, "content": {name: {"schema": {"type": "string"}}}}
+        about = (
+            f"a `SubmitTaskInput` a line, at most {submission.LINES_MAX} lines; empty ones are passed over, and a line "
+            "that is anything else has an outcome that says so"
+        )
+        return {"description": about, "content": {name: {"schema": {}}}}
     if "/" in name:
         return {"description": "the event, any bytes", "content": {name: {"schema": {}}}}
     told: Document = {"schema": ref(name)}
