@@ -65,7 +65,10 @@ class Lines:
         busy: list[OpenTask] = []
         read = 0
         async for chunk in rows:
-            busy += [row for row in chunk if row.status in BUSY]
+            for row in chunk:
+                if row.status in BUSY:
+                    crashpoint("queue.load.row")
+                    busy.append(row)
             self._line_up([row for row in chunk if row.status not in BUSY])
             read += len(chunk)
             if read >= LOADED_FIRST_TASKS and chunk[-1].status is Status.ENQUEUED:
