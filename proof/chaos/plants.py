@@ -42,7 +42,7 @@ def _make_late(store: Any) -> None:
 def _forgets_stops() -> None:
     """A stop is acknowledged, and nothing of it is written down."""
 
-    async def stop(self: Any, function: Function, name: str, _actor: str) -> Task:
+    async def stop(self: Any, function: Function, name: str, _actor: str, *, force: bool = False) -> Task:  # noqa: ARG001 - as the real one is called
         task: Task = await self._queue.find(function, name)
         return task
 

@@ -74,5 +74,5 @@ class Auditing:
         )
         try:
             await self._backend.trail.add_audit(entry)
-        except StoreFailed:
-            log.exception("the audit trail lacks %s", entry)
+        except StoreFailed as error:  # what was done stays done, and the caller has heard of it
+            log.error("the audit trail lacks %s: %s", entry, error)  # noqa: TRY400 - the disk's fault is no surprise
