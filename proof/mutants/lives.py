@@ -135,8 +135,8 @@ def _() -> Iterable[Patch]:
 
 @mutant("a stop is undone by a caller that goes away")
 def _() -> Iterable[Patch]:
-    async def stop(_: Any, self: Stops, function: Any, name: str, actor: str) -> Any:
-        return await self._stop(function, name, actor)
+    async def stop(_: Any, self: Stops, *arguments: Any, **named: Any) -> Any:
+        return await self._stop(*arguments, **named)
 
     yield wrap(Stops, "stop", stop)
 
