@@ -114,10 +114,10 @@ def test_what_a_sandbox_gets_is_its_own_and_is_removed_by_name(tmp_path: Path) -
     (base / "other").mkdir()
     groups.reap(directory.parent, "another-mark")
     assert (base / "mark").is_dir()
-    assert (directory / groups.FILE).exists()
+    assert list(directory.iterdir())
     groups.reap(directory.parent, "mark")
     assert [path.name for path in base.iterdir()] == ["other"]
-    assert not (directory / groups.FILE).exists()
+    assert not list(directory.iterdir())
     (base / "other").rmdir()
     groups.delegate(offer, "mark", "a", None, directory)
     groups.reap(directory, "mark")
@@ -125,6 +125,23 @@ def test_what_a_sandbox_gets_is_its_own_and_is_removed_by_name(tmp_path: Path) -
     estate = groups.delegate(offer, "mark", "a", None, directory)
     assert estate is not None
     estate.remove()
+    assert list(base.iterdir()) == []
+
+
+def test_the_end_of_a_sandbox_forgets_nothing_of_the_next_one(tmp_path: Path) -> None:
+    """An account's next one may start while the last one goes: a server that dies then leaves what can be found."""
+    base, directory = tmp_path / "memory", tmp_path / "sandboxes" / "a"
+    base.mkdir()
+    directory.mkdir(parents=True)
+    offer = groups.Offer(version=1, places={"memory": base})
+    last = groups.delegate(offer, "mark", "a", None, directory)
+    following = groups.delegate(offer, "mark", "a", None, directory)
+    assert last is not None
+    assert following is not None
+    last.remove()
+
+    assert following.places["memory"].is_dir()
+    groups.reap(directory.parent, "mark")
     assert list(base.iterdir()) == []
 
 

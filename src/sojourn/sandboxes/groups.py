@@ -118,7 +118,8 @@ def delegate(offer: Offer, mark: str, name: str, uid: int | None, directory: Pat
     places = {controller: base / mark / label for controller, base in offer.places.items()}
     entrance = None
     try:
-        (directory / FILE).write_bytes(msgspec.json.encode([str(path.parent) for path in set(places.values())]))
+        record = directory / f"{FILE}-{label}"  # not the one of a sandbox before, which may still be going
+        record.write_bytes(msgspec.json.encode([str(path.parent) for path in set(places.values())]))
         crashpoint("groups.named")
         for path in dict.fromkeys(places.values()):
             path.mkdir(parents=True)
@@ -132,12 +133,12 @@ def delegate(offer: Offer, mark: str, name: str, uid: int | None, directory: Pat
         _withdraw(places)
         return None
     crashpoint("groups.made")
-    return Estate(offer.version, places, entrance, directory / FILE)
+    return Estate(offer.version, places, entrance, record)
 
 
 def reap(directory: Path, mark: str) -> None:
     """Remove the groups of `mark` that sandboxes below `directory` have left; their processes are gone."""
-    for file in [one for pattern in (FILE, "*/" + FILE) for one in directory.glob(pattern)]:
+    for file in [one for pattern in (f"{FILE}*", f"*/{FILE}*") for one in directory.glob(pattern)]:
         try:
             found = [Path(text) for text in msgspec.json.decode(file.read_bytes(), type=list[str])]
         except (OSError, msgspec.MsgspecError):
