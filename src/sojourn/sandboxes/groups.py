@@ -179,7 +179,8 @@ def _withdraw(places: Mapping[str, Path]) -> bool:
 def _holds_others(path: Path) -> bool:
     """Whether another sandbox of this server has a group in there; one that goes too removes it then."""
     try:
-        return any(entry.is_dir() for entry in os.scandir(path))
+        with os.scandir(path) as entries:
+            return any(entry.is_dir() for entry in entries)
     except OSError:
         return False
 
