@@ -28,6 +28,7 @@ from sojourn.api import routing, v1, v2016_08_15, v2021_04_06, v2023_03_30
 from sojourn.api.answer import headers_of
 from sojourn.api.app import Application
 from sojourn.api.request import Request as Incoming
+from sojourn.api.v1.watch import EVENTS
 from sojourn.errors import NotFound
 
 from .target import Target
@@ -47,17 +48,17 @@ def _fields() -> list[str]:
     return sorted(found)
 
 
-def _routes() -> list[tuple[str, str]]:
+def routes() -> list[tuple[str, str]]:
     """Method and path of each operation."""
 
     async def endpoint(*_: Any) -> None:
         """Stands for an operation."""
 
     pretend: Callable[..., Any] = lambda *_, **__: endpoint  # noqa: E731 - what it is matters to nobody
-    routes = v1.routes(pretend)
+    found = v1.routes(pretend)
     for generation in (v2023_03_30, v2021_04_06, v2016_08_15):
-        routes += routing.routes(pretend, generation.DIALECT, generation.OPERATIONS)
-    return sorted((method, route.path) for route in routes for method in route.methods)
+        found += routing.routes(pretend, generation.DIALECT, generation.OPERATIONS)
+    return sorted((method, route.path) for route in found for method in route.methods)
 
 
 class Request(NamedTuple):
@@ -120,6 +121,10 @@ _queries = st.sampled_from(
         "includePayload",
         "startKey",
         "direction",
+        "function",
+        "taskId",
+        "lastEventId",
+        "filter",
         "instanceIds",
         "resourceArn",
         "ResourceId",
@@ -145,7 +150,7 @@ _header_values = st.one_of(
 )
 _requests = st.builds(
     Request,
-    route=st.sampled_from(_routes()),
+    route=st.sampled_from(routes()),
     names=st.tuples(_words, _words),
     query=st.lists(st.tuples(_queries, _words), max_size=3).map(tuple),
     headers=st.dictionaries(_header_names, _header_values, max_size=3),
@@ -215,7 +220,11 @@ async def _exchange(app: Application, incoming: Incoming) -> tuple[int, dict[byt
     given = await app.endpoint(incoming)(incoming)
     text = given.body
     if given.stream is not None:
-        text += b"".join([piece async for piece in given.stream.pieces()])
+        pieces = given.stream.pieces()
+        if given.content_type == EVENTS:  # they come without end
+            text += await anext(pieces)
+        else:
+            text += b"".join([piece async for piece in pieces])
         given.stream.close()
     return given.status, dict(headers_of(given, incoming.request_id)), text
 

@@ -2,9 +2,10 @@
 
 Growth is the slope of a robust line (Theil and Sen: the median of the slopes between pairs) through the samples after
 the warm-up, so that a few odd samples do not decide. What a server remembers on purpose fills up meanwhile: the nonces
-of a quarter of an hour, the last 512 instances. The pages of the database that it keeps, which it tells, are taken off
-and have a bound of their own. A run that is not well beyond that cannot tell a MiB an hour: there a coarse bound holds,
-which finds what leaks fast.
+of a quarter of an hour, the last 512 instances. Memory is the resident set of a process, what it shares counted in full,
+so that the verdict does not move with how many others share its pages at the time. The pages of the database that it
+keeps, which it tells, are taken off and have a bound of their own. A run that is not well beyond that cannot tell a MiB
+an hour: there a coarse bound holds, which finds what leaks fast.
 """
 
 from __future__ import annotations
@@ -32,7 +33,6 @@ CACHED_BYTES_MAX = 64 * 1024 * 1024
 WAL_BYTES_MAX = 64 * 1024 * 1024
 HOUR_US = 3_600_000_000
 MIB = 1024 * 1024
-MEMORY = ("RSS", "PSS")
 
 
 class Growth(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ class Growth(msgspec.Struct, frozen=True, kw_only=True):
     def allowed(self) -> float:
         """How much it may be."""
         short = self.hours < SHORT_HOURS
-        if self.what in MEMORY:
+        if self.what == "RSS":
             return SHORT_MIB if short else max(RSS_MIB_PER_HOUR_MAX * self.hours, RSS_NOISE_MIB)
         return SHORT_FLAT_MAX if short else FLAT_MAX
 
@@ -78,7 +78,6 @@ def growths(samples: Iterable[Sample]) -> list[Growth]:
         hours = (settled[-1].at - settled[0].at) / HOUR_US
         for what, values in (
             ("RSS", [one.rss_kib / 1024 - one.cached_bytes / MIB for one in settled]),
-            ("PSS", [one.pss_kib / 1024 - one.cached_bytes / MIB for one in settled]),
             ("descriptors", [float(one.descriptors) for one in settled]),
             ("threads", [float(one.threads) for one in settled]),
         ):
@@ -109,7 +108,7 @@ def problems(samples: Sequence[Sample]) -> list[str]:
         found.append(f"{len(samples)} samples are too few to judge")
     for one in known:
         if one.over_run > one.allowed:
-            unit = " MiB" if one.what in MEMORY else ""
+            unit = " MiB" if one.what == "RSS" else ""
             text = f"{one.what} of the {one.who} grows by {one.per_hour:.2f}{unit} an hour"
             found.append(f"{text}: {one.over_run:.2f}{unit} in this run, {one.allowed:.2f} are allowed")
     wal = max((sample.wal_bytes for sample in samples), default=0)

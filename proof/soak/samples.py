@@ -21,7 +21,6 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     pid: int
     at: int
     rss_kib: int
-    pss_kib: int
     descriptors: int
     threads: int
     database_bytes: int = 0
@@ -37,16 +36,14 @@ def sample(who: str, pid: int, data: Path | None = None, cached_bytes: int = 0) 
         return None
     if "VmRSS" not in status:
         return None
-    rollup, descriptors = {}, 0
-    with contextlib.suppress(OSError):  # a process that hides from its own user shows these to root only
-        rollup = _fields(Path("/proc", str(pid), "smaps_rollup"))
+    descriptors = 0
+    with contextlib.suppress(OSError):  # a process that hides from its own user shows them to root only
         descriptors = len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - only their number is wanted
     return Sample(
         who=who,
         pid=pid,
         at=time.monotonic_ns() // 1_000,
         rss_kib=status["VmRSS"],
-        pss_kib=rollup.get("Pss", 0),
         descriptors=descriptors,
         threads=status["Threads"],
         database_bytes=_size(data, "") if data else 0,

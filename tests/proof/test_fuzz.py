@@ -10,7 +10,7 @@ from unittest import mock
 
 import orjson
 import pytest
-from proof.fuzz import part, signatures
+from proof.fuzz import api, part, signatures
 from proof.fuzz.target import CORPUS, Target, fuzz, regressions
 from proof.result import Scale
 
@@ -42,6 +42,12 @@ def test_what_broke_it_before_does_not_break_it_again(target: Target) -> None:
 def test_every_folder_of_the_corpus_has_a_target() -> None:
     """No regression is kept where nobody tries it."""
     assert {path.name for path in CORPUS.iterdir()} <= {target.name for target in part.TARGETS if target.bytes}
+
+
+@pytest.mark.parametrize("route", api.routes(), ids="".join)
+def test_every_operation_answers_the_plainest_request(route: tuple[str, str]) -> None:
+    """None is left to the fuzzer's chance, nor one whose answer has no end."""
+    api.check_request(api.Request(route=route, names=("f", "f"), query=(), headers={}, body=b"{}"))
 
 
 class ForgetfulParser(frames.Parser):

@@ -26,7 +26,6 @@ def samples(hours: float, **per_hour: float) -> list[Sample]:
                 pid=1,
                 at=int(passed * HOUR_US),
                 rss_kib=int(rss),
-                pss_kib=int(rss),
                 descriptors=50 + int(per_hour.get("descriptors", 0.0) * passed) + chance.randrange(3),
                 threads=9 + int(per_hour.get("threads", 0.0) * passed),
                 wal_bytes=int(4e6 + per_hour.get("wal_bytes", 0.0) * passed),
