@@ -2,7 +2,7 @@
 
 Growth is the slope of a robust line (Theil and Sen: the median of the slopes between pairs) through the samples after
 the warm-up, so that a few odd samples do not decide. What a server remembers on purpose fills up meanwhile: the nonces
-of a quarter of an hour, the last 512 instances. Memory is the resident set of a process, what it shares counted in full,
+of a quarter of an hour, the last 512 instances. Memory is the resident set of a process: what it shares counts in full,
 so that the verdict does not move with how many others share its pages at the time. The pages of the database that it
 keeps, which it tells, are taken off and have a bound of their own. A run that is not well beyond that cannot tell a MiB
 an hour: there a coarse bound holds, which finds what leaks fast.
