@@ -3,9 +3,9 @@ from __future__ import annotations
 import asyncio
 import inspect
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -41,12 +41,29 @@ def code(tmp_path: Path) -> Path:
 def test_both_clients_have_the_same_verbs() -> None:
     """Same names, same arguments, same order."""
 
-    def verbs(kind: type) -> dict[str, list[str]]:
-        members = inspect.getmembers(kind, inspect.isfunction)
-        return {name: list(inspect.signature(member).parameters) for name, member in members if name[0] != "_"}
+    def parameters(kind: type) -> dict[str, list[str]]:
+        return {name: list(inspect.signature(verb).parameters) for name, verb in verbs(kind)}
 
-    assert verbs(Client) == verbs(AsyncClient)
+    assert parameters(Client) == parameters(AsyncClient)
     assert list(inspect.signature(Client).parameters) == list(inspect.signature(AsyncClient).parameters)
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_verbs_are_methods_like_any_other(kind: type) -> None:
+    """They have a docstring, and say what they return as the one who calls them gets it, whatever they are made of."""
+    for name, verb in verbs(kind):
+        assert verb.__name__ == name
+        assert verb.__doc__, name
+        assert "Generator" not in str(get_type_hints(verb)["return"]), name
+        if "Iterator" not in str(verb.__annotations__["return"]):
+            assert inspect.iscoroutinefunction(verb) is (kind is AsyncClient), name
+    with Client(Connection("http://localhost:1", "a", "s")) as client:
+        assert str(inspect.signature(client.get_task)) == "(function: 'str', task_id: 'str') -> 'model.Task'"
+
+
+def verbs(kind: type) -> list[tuple[str, Callable[..., Any]]]:
+    """The public methods of a client."""
+    return [(name, verb) for name, verb in inspect.getmembers(kind, inspect.isfunction) if name[0] != "_"]
 
 
 def test_deploy_then_update(client: Driven, server: FakeServer, code: Path) -> None:

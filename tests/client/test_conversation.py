@@ -54,6 +54,7 @@ class Walk:
                     self.paused.append(round(step.seconds, 4))
                     step = talk.send(None)
                     continue
+                assert isinstance(step, Call)
                 self.asked.append(step.action)
                 try:
                     answer = self._answers(step)

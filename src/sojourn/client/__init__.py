@@ -6,8 +6,9 @@
 ...     task = client.submit("hello", b"world")
 ...     print(client.wait("hello", task.task_id).status)
 
-One client, three parts: `calls`, `batch`, `naming`, `governing` and `conversation` say what is asked, purely;
-`blocking` and `asynchronous` send it; `model`, `entries` and `errors` are what comes back.
+One client, three parts: `calls`, `batch`, `naming`, `governing`, `steering` and `conversation` say what is asked,
+purely, and `task_verbs`, `catalog_verbs` and `steering_verbs` by which names; `blocking` and `asynchronous` send it;
+`model`, `entries`, `steered` and `errors` are what comes back.
 """
 
 from sojourn.task import Status

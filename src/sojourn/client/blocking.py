@@ -1,13 +1,13 @@
-"""The blocking client: one method per verb, each walking a conversation call by call.
+"""The blocking client: it walks the conversation of a verb call by call.
 
-A client may be shared by threads. What the verbs put on the wire is said in `calls` and `conversation`.
+A client may be shared by threads. The verbs that both clients have are said in `task_verbs`, `catalog_verbs` and
+`steering_verbs`; here are those that iterate, or wait for many things.
 """
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar, overload
@@ -16,24 +16,24 @@ import httpx
 
 from sojourn.clock import Clock, SystemClock
 
-from . import calls, conversation, model, streaming
-from .archive import code_archive
-from .batch import NewTask, Outcome, new_task
-from .blocking_catalog import CatalogVerbs
+from . import calls, conversation, events, model, steering, streaming
 from .blocking_exchange import Exchange
-from .blocking_steering import SteeringVerbs
-from .call import Call, Progress, pieces
-from .calls import TaskFilter, TaskSettings
+from .call import Call, pieces
+from .calls import TaskFilter
+from .catalog_verbs import CatalogVerbs
 from .connection import Connection, from_environment
-from .conversation import Conversation, Deployment, Pace, Pause, Retries, Step, ask
+from .conversation import Conversation, Pace, Pause, Retries, Step, Work, ask
 from .errors import ClientError, WaitTimedOut
+from .steering_verbs import SteeringVerbs
+from .task_verbs import TaskVerbs
 from .together import together
+from .verb import Blocking
 from .wire import Wire, answer
 
 T = TypeVar("T")
 
 
-class Client(CatalogVerbs, SteeringVerbs):
+class Client(TaskVerbs, CatalogVerbs, SteeringVerbs, Blocking):
     """Talks to one server with one key, blocking.
 
     Parameters
@@ -88,80 +88,6 @@ class Client(CatalogVerbs, SteeringVerbs):
         """The answer to one call, such as those of `calls` and `documents`."""
         return self._run(ask(call))
 
-    def deploy(
-        self,
-        name: str,
-        code: str | os.PathLike[str] | bytes,
-        *,
-        handler: str | None = None,
-        runtime: str | None = None,
-        timeout: int | None = None,
-        memory: int | None = None,
-        env: Mapping[str, str] | None = None,
-        description: str | None = None,
-        retries: int | None = None,
-        max_age: int | None = None,
-        retry_interval: int | None = None,
-        retry_interval_max: int | None = None,
-        queue_weight: int | None = None,
-        reserved_concurrency: int | None = None,
-        settings: Mapping[str, object] | None = None,
-        progress: Progress | None = None,
-    ) -> model.Function:
-        """Create the function `name`, or update it when it exists.
-
-        Parameters
-        ----------
-        name: the function.
-        code: a directory, a zip file, or a zip's bytes.
-        handler: such as `index.handler`; needed for a new function.
-        runtime: such as `python3.12`; needed for a new function.
-        timeout: seconds one attempt may take.
-        memory: MB one instance may use.
-        env: its environment variables, all of them.
-        description: free text.
-        retries: how often a failed task is tried again.
-        max_age: seconds a task may wait before it expires.
-        retry_interval, retry_interval_max, queue_weight: see `put_async_config`.
-        reserved_concurrency: how many of its tasks may run at a time.
-        settings: further fields as the API spells them, such as
-            `{"instanceLifecycleConfig": {"preStop": {"handler": "index.pre_stop", "timeout": 10}}}`.
-        progress: called with the bytes sent and the bytes in all, while the code is uploaded.
-
-        Raises
-        ------
-        Refused: the code cannot be deployed, or a value is outside its bounds.
-
-        """
-        wanted = Deployment(
-            name=name,
-            archive=code_archive(code),
-            handler=handler,
-            runtime=runtime,
-            timeout=timeout,
-            memory=memory,
-            env=env,
-            description=description,
-            tasks=TaskSettings(
-                retries=retries,
-                max_age=max_age,
-                retry_interval=retry_interval,
-                retry_interval_max=retry_interval_max,
-                queue_weight=queue_weight,
-            ),
-            reserved_concurrency=reserved_concurrency,
-            settings=settings,
-        )
-        return self._run(conversation.deploy(wanted, progress))
-
-    def get_function(self, name: str, *, qualifier: str = "") -> model.Function:
-        """The function `name`, or one of its versions; `NotFound` when it is not there."""
-        return self._run(ask(calls.get_function(name, qualifier)))
-
-    def list_functions(self, *, prefix: str = "", limit: int | None = None, next_token: str = "") -> model.FunctionPage:
-        """One page of functions by name, `limit` at most, after the page that gave `next_token`."""
-        return self._run(ask(calls.list_functions(prefix, limit, next_token)))
-
     def iterate_functions(self, *, prefix: str = "") -> Iterator[model.Function]:
         """All functions by name, page after page."""
         page = self.list_functions(prefix=prefix)
@@ -170,83 +96,6 @@ class Client(CatalogVerbs, SteeringVerbs):
             page = self.list_functions(prefix=prefix, next_token=page.next_token)
             yield from page.functions
 
-    def delete_function(self, name: str) -> None:
-        """Delete the function `name`; its waiting tasks become Invalid."""
-        self._run(ask(calls.delete_function(name)))
-
-    def submit(
-        self,
-        function: str,
-        payload: bytes | str = b"",
-        *,
-        task_id: str | None = None,
-        delay: int | None = None,
-        qualifier: str = "",
-        existing_ok: bool = False,
-    ) -> model.Submission:
-        """Submit a task; when this returns, the server has it on disk.
-
-        Parameters
-        ----------
-        function: the function to call.
-        payload: what it is called with; text is sent as UTF-8.
-        task_id: your name for the task, unique within the function; None lets the server choose one.
-        delay: seconds to wait before it may start.
-        qualifier: the version or alias to run, "" for the function as it stands when it starts.
-        existing_ok: with a `task_id`, make it safe to repeat: the call is sent again when the connection breaks, and
-            a task that is there already under this id counts as this one (`Submission.existed`).
-
-        Raises
-        ------
-        Conflict: a task with this id exists.
-        Throttled: the server has no room now.
-
-        """
-        body = payload.encode() if isinstance(payload, str) else payload
-        return self._run(conversation.submit(function, body, task_id, delay, qualifier, existing_ok=existing_ok))
-
-    def submit_many(
-        self,
-        function: str,
-        tasks: Iterable[NewTask | bytes | str],
-        *,
-        existing_ok: bool = False,
-        on_outcomes: Callable[[Sequence[Outcome]], None] | None = None,
-    ) -> list[Outcome]:
-        """Submit many tasks in few calls, ten thousand at most in one; what is said of each is in their order.
-
-        Parameters
-        ----------
-        function: the function to call.
-        tasks: what to submit: payloads, or `NewTask`s with more to them.
-        existing_ok: as in `submit`, for each of them; all need a `task_id` then.
-        on_outcomes: hears of some more outcomes after each call.
-
-        Raises
-        ------
-        ClientError: the first call failed. What a later one fails with is the outcome of its tasks and of all behind
-            them, which were not sent; a task that is refused by itself has its error as its outcome.
-
-        """
-        wanted = [new_task(task) for task in tasks]
-        talk = conversation.submit_many(function, wanted, existing_ok=existing_ok, on_outcomes=on_outcomes)
-        return self._run(talk)
-
-    def invoke(
-        self, function: str, payload: bytes | str = b"", *, timeout: float = 0, qualifier: str = ""
-    ) -> model.Invocation:
-        """Call the function and wait for its answer, at most `timeout` seconds; 0 waits as long as it may take."""
-        body = payload.encode() if isinstance(payload, str) else payload
-        return self._run(ask(calls.invoke(function, body, timeout, qualifier)))
-
-    def get_task(self, function: str, task_id: str) -> model.Task:
-        """The task with its history and bodies, or `NotFound`."""
-        return self._run(ask(calls.get_task(function, task_id)))
-
-    def list_tasks(self, function: str, wanted: TaskFilter | None = None, *, next_token: str = "") -> model.TaskPage:
-        """One page of tasks, newest first unless `wanted` says otherwise, after the page that gave `next_token`."""
-        return self._run(ask(calls.list_tasks(function, wanted or TaskFilter(), next_token)))
-
     def iterate_tasks(self, function: str, wanted: TaskFilter | None = None) -> Iterator[model.Task]:
         """All tasks that match, page after page."""
         page = self.list_tasks(function, wanted)
@@ -254,20 +103,6 @@ class Client(CatalogVerbs, SteeringVerbs):
         while page.next_token:
             page = self.list_tasks(function, wanted, next_token=page.next_token)
             yield from page.tasks
-
-    def stop_task(self, function: str, task_id: str) -> None:
-        """Stop a task; when this returns, nothing new of it will start. `Conflict` when it is over already."""
-        self._run(ask(calls.stop_task(function, task_id)))
-
-    def wait(self, function: str, task_id: str, *, timeout: float | None = None) -> model.Task:
-        """The task once it is over, however it ended.
-
-        Raises
-        ------
-        WaitTimedOut: it was not over within `timeout` seconds.
-
-        """
-        return self._run(conversation.wait(function, task_id, clock=self._clock, timeout=timeout))
 
     def wait_all(
         self,
@@ -317,36 +152,15 @@ class Client(CatalogVerbs, SteeringVerbs):
             return streaming.text(self._http, self._wire, calls.follow_logs(function, task_id))
         return self._run(ask(calls.logs(function, task_id)))
 
-    def deliveries(self, function: str, task_id: str) -> list[model.Delivery]:
-        """Where the record of the task goes and how far it is; nothing when it has no destination, or is not over."""
-        return self._run(ask(calls.deliveries(function, task_id)))
+    def watch(
+        self, function: str | None = None, task_id: str | None = None, *, last_event_id: str = ""
+    ) -> Iterator[dict[str, Any]]:
+        """Every step of tasks as it becomes durable: of the account, of a function, or of one task.
 
-    def resend(self, function: str, task_id: str) -> model.Delivery:
-        """Send the record of the task to its destination again, or `NotFound` when there is none."""
-        return self._run(ask(calls.resend(function, task_id)))
-
-    def webhook_secret(self, *, rotate: bool = False) -> str:
-        """The secret that signs the records of this account; with `rotate` it is replaced by a new one."""
-        return self._run(ask(calls.webhook_secret(rotate=rotate)))
-
-    def instances(self, function: str | None = None) -> list[model.Instance]:
-        """The account's instances, the oldest first; or those of one function."""
-        return self._run(ask(calls.instances(function)))
-
-    def create_account(self, account_id: str) -> model.AccessKey:
-        """Make an account with a random key pair; only the owner may."""
-        return self._run(ask(calls.create_account(account_id)))
-
-    def list_accounts(self) -> list[model.Account]:
-        """All accounts, oldest first; only the owner may."""
-        return self._run(ask(calls.list_accounts()))
-
-    def version(self) -> model.Version:
-        """What the server is; needs no key."""
-        return self._run(ask(calls.version()))
-
-    def _text(self, call: Call[None]) -> Iterator[str]:
-        return streaming.text(self._http, self._wire, call)
+        Each is a dictionary with `account`, `function`, `taskId`, `eventId`, `status`, `timestamp` and `eventDetail`,
+        and in `id` what `last_event_id` takes to go on after it.
+        """
+        return events.told(streaming.text(self._http, self._wire, steering.watch(function, task_id, last_event_id)))
 
     def _run(self, talk: Conversation[T]) -> T:
         talk = conversation.persistent(talk, self._retries)
@@ -364,7 +178,7 @@ class Client(CatalogVerbs, SteeringVerbs):
             time.sleep(step.seconds)
             return talk.send(None)
         try:
-            told = self._send(step)
+            told = step.do() if isinstance(step, Work) else self._send(step)
         except ClientError as error:
             return talk.throw(error)
         return talk.send(told)

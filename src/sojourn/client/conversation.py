@@ -1,8 +1,8 @@
 """What takes more than one call: deploying, submitting again, waiting, and trying again.
 
-A conversation is a generator. It yields steps, a `Call` to send or a `Pause` to sleep, and is handed the decoded
-answer, or has the `ClientError` thrown into it. So the same words serve a blocking and an asynchronous client, and a
-test that has neither sockets nor time. Who walks through a conversation is said in `blocking` and `asynchronous`.
+A conversation is a generator. It yields steps, a `Call` to send, a `Pause` to sleep or `Work` to do, and is handed the
+decoded answer, or has the `ClientError` thrown into it. So the same words serve a blocking and an asynchronous client,
+and a test that has neither sockets nor time. Who walks through a conversation is said in `blocking` and `asynchronous`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,13 @@ class Pause(msgspec.Struct, frozen=True):
     seconds: float
 
 
-Step = Call[Any] | Pause
+class Work(msgspec.Struct, frozen=True):
+    """Something is to be done here that takes its time, such as reading files; what it returns is the answer."""
+
+    do: Callable[[], Any]
+
+
+Step = Call[Any] | Pause | Work
 Conversation = Generator[Step, Any, T]
 
 
