@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+from cyclopts import Parameter
 
 from sojourn.client import Client, Operation
 
@@ -18,6 +21,21 @@ HEADS = ("OPERATION", "VERB", "STATUS", "DONE", "TOTAL", "SKIPPED", "CREATED")
 LOOK_SECONDS = 0.25
 
 
+@Parameter(name="*")
+@dataclass(frozen=True)
+class How:
+    """The options of a command for many tasks."""
+
+    dry_run: Annotated[bool, Parameter(negative="", show_default=False, help="Only count them.")] = False
+    detach: Annotated[
+        bool, Parameter(negative="", show_default=False, help="Do not wait for the end of the operation.")
+    ] = False
+
+
+HOW = How()
+Filter = Annotated[str, Parameter(help="Which tasks, as field=value words.")]
+
+
 class Counted(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """What a dry run found."""
 
@@ -26,16 +44,16 @@ class Counted(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     count: int
 
 
-def carry_out(verb: str, text: str, common: Common, *, dry_run: bool, detach: bool) -> int:
+def carry_out(verb: str, text: str, how: How, common: Common) -> int:
     """Do `verb` to every task that the filter `text` means; returns the exit code."""
     wanted = fields_of(text)
     with common.client() as client:
-        if dry_run:
+        if how.dry_run:
             counted = Counted(dry_run=True, verb=verb, count=client.count_tasks(verb, wanted))
             print_one(common.output, counted, lambda: print(f"{verb} would change {counted.count} tasks."))
             return exits.OK
         operation = client.begin_operation(verb, wanted)
-        if not detach:
+        if not how.detach:
             operation = followed(client, operation)
     show(operation, common)
     return exits.OK

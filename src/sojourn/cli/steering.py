@@ -17,7 +17,6 @@ from .failure import CommandFailed
 from .options import COMMON, Common
 from .payload import payload_of
 
-DRY_RUN = Annotated[bool, Parameter(negative="", show_default=False)]
 _OVER = {Status.SUCCEEDED, Status.FAILED, Status.STOPPED, Status.EXPIRED, Status.INVALID}
 
 
@@ -30,8 +29,7 @@ def rerun(
     new_task_id: str | None = None,
     delay: int | None = None,
     filter: str | None = None,  # noqa: A002 - it is the option's name
-    dry_run: DRY_RUN = False,
-    detach: DRY_RUN = False,
+    how: bulk.How = bulk.HOW,
     common: Common = COMMON,
 ) -> int:
     """Run a task that is over again, as a new task; or all that --filter means.
@@ -55,16 +53,12 @@ def rerun(
         Seconds to wait before it may start.
     filter
         Which tasks, as field=value words.
-    dry_run
-        Only count them.
-    detach
-        Do not wait for the end of the operation.
 
     """
     if filter is not None:
         if function is not None:
             raise CommandFailed("--filter stands for itself", "leave the function and the task id out")
-        return bulk.carry_out("rerun", filter, common, dry_run=dry_run, detach=detach)
+        return bulk.carry_out("rerun", filter, how, common)
     name, task = both(function, task_id)
     edited = None if payload is None else payload_of(payload)
     with common.client() as client:
@@ -75,9 +69,8 @@ def rerun(
 
 def expire(
     *,
-    filter: str,  # noqa: A002 - it is the option's name
-    dry_run: DRY_RUN = False,
-    detach: DRY_RUN = False,
+    filter: bulk.Filter,  # noqa: A002 - it is the option's name
+    how: bulk.How = bulk.HOW,
     common: Common = COMMON,
 ) -> int:
     """Let all tasks that --filter means count as too old, of those that wait.
@@ -85,25 +78,14 @@ def expire(
     For example:
 
         sojourn task expire --filter 'function=hello status=Enqueued' --dry-run
-
-    Parameters
-    ----------
-    filter
-        Which tasks, as field=value words.
-    dry_run
-        Only count them.
-    detach
-        Do not wait for the end of the operation.
-
     """
-    return bulk.carry_out("expire", filter, common, dry_run=dry_run, detach=detach)
+    return bulk.carry_out("expire", filter, how, common)
 
 
 def delete(
     *,
-    filter: str,  # noqa: A002 - it is the option's name
-    dry_run: DRY_RUN = False,
-    detach: DRY_RUN = False,
+    filter: bulk.Filter,  # noqa: A002 - it is the option's name
+    how: bulk.How = bulk.HOW,
     common: Common = COMMON,
 ) -> int:
     """Forget all tasks that --filter means, of those that are over, with everything that is kept of them.
@@ -111,18 +93,8 @@ def delete(
     For example:
 
         sojourn task delete --filter 'function=hello createdTo=2026-11-01T00:00:00Z' --dry-run
-
-    Parameters
-    ----------
-    filter
-        Which tasks, as field=value words.
-    dry_run
-        Only count them.
-    detach
-        Do not wait for the end of the operation.
-
     """
-    return bulk.carry_out("delete", filter, common, dry_run=dry_run, detach=detach)
+    return bulk.carry_out("delete", filter, how, common)
 
 
 def explain(function: str, task_id: str, /, *, common: Common = COMMON) -> None:

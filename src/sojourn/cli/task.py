@@ -115,8 +115,7 @@ def stop(
     *,
     force: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     filter: str | None = None,  # noqa: A002 - it is the option's name
-    dry_run: steering.DRY_RUN = False,
-    detach: steering.DRY_RUN = False,
+    how: bulk.How = bulk.HOW,
     common: Common = COMMON,
 ) -> int:
     """Stop a task: nothing of it starts any more, and what runs is ended; or all that --filter means.
@@ -137,16 +136,12 @@ def stop(
     filter
         Which tasks, as field=value words: status, function, since, createdFrom, createdTo, idPrefix, errorText, tags,
         minDurationMs, maxDurationMs.
-    dry_run
-        Only count them.
-    detach
-        Do not wait for the end of the operation.
 
     """
     if filter is not None:
         if function is not None or force:
             raise CommandFailed("--filter stands for itself", "leave the function, the task id and --force out")
-        return bulk.carry_out("stop", filter, common, dry_run=dry_run, detach=detach)
+        return bulk.carry_out("stop", filter, how, common)
     name, number = steering.both(function, task_id)
     with common.client() as client:
         if force:
