@@ -61,7 +61,7 @@ FIGURES: tuple[Figure, ...] = (
     Figure("store.list_failed", "page of 50: status Failed p99", "ms"),
     Figure("store.list_running", "page of 50: status Running, of which there is none p99", "ms"),
     Figure("store.list_names", "page of 50: prefix that all chosen ids begin with p99", "ms"),
-    Figure("store.list_name", "page of 50: prefix that five chosen ids begin with p99", "ms"),
+    Figure("store.list_name", "page of 50: prefix that a few chosen ids begin with p99", "ms"),
     Figure("store.list_ids", "page of 50: prefix of request ids p99", "ms"),
     Figure("store.list_times", "page of 50: started in a minute in the middle p99", "ms"),
     Figure("store.list_oldest", "page of 50: oldest first p99", "ms"),

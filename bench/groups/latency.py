@@ -18,12 +18,12 @@ from bench.group import Bench, Group, Round, Seen
 from bench.row import percentile
 from bench.served import ALONE, Served
 from bench.sojourns import PAYLOAD
-from bench.stock import FILE_NAME
 from bench.wire import Line
 
 from bench import wire, yardsticks
 from sojourn import identity
 from sojourn.history import CODES
+from sojourn.stores.sqlite.connection import FILE_NAME
 
 SYNCS = 3
 """Durable steps of a sojourn that follow each other: accepted, started, ended."""

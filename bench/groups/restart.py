@@ -15,9 +15,9 @@ import apsw
 from bench.failure import NotMeasured
 from bench.group import Bench, Group, Round, Seen
 from bench.served import ALONE, Served
-from bench.stock import FILE_NAME
 
 from sojourn.history import CODES, unpack_events
+from sojourn.stores.sqlite.connection import FILE_NAME
 
 SETTINGS = ALONE | {"SOJOURN_DRAIN_SECONDS": "0"}
 WAIT_SECONDS_MAX = 120.0

@@ -18,11 +18,12 @@ from bench.group import Bench, Group, Round, Seen
 from bench.load import Plan
 from bench.served import ALONE, Served
 from bench.sojourns import PAYLOAD
-from bench.stock import FILE_NAME, FUNCTION, Stock
+from bench.stock import FUNCTION, Stock
 from bench.wire import Line
 
 from bench import load, wire
 from sojourn.config import Settings
+from sojourn.stores.sqlite.connection import FILE_NAME
 
 KEYS = ("retention.deletes_of_inserts", "retention.pause", "retention.deletes", "retention.inserts")
 LOOK_SECONDS = 0.25
@@ -82,7 +83,7 @@ def _inserts(bench: Bench, served: Served) -> float:
 
 
 def _beside(bench: Bench, served: Served, stock: Stock) -> tuple[list[Moment], list[Moment]]:
-    """How many copies there were when, and how many milliseconds acknowledgements took when."""
+    """How many of its tasks there were when, and how many milliseconds acknowledgements took when."""
     reader = apsw.Connection(str(served.data_dir / FILE_NAME), flags=apsw.SQLITE_OPEN_READONLY)
     target, line = served.target(), Line(served.target())
     looks: list[Moment] = [(time.monotonic() - (time.time() - served.begun_at), stock.size)]

@@ -7,6 +7,7 @@ one filter, and the row with a target is the slowest filter's.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -15,7 +16,7 @@ from bench.failure import NotMeasured
 from bench.group import Bench, Group, Round, Seen
 from bench.responders import Running, responder
 from bench.served import ALONE, Served
-from bench.stock import FUNCTION, Stock
+from bench.stock import FUNCTION, NAMED, WORD, Stock
 from bench.wire import Line, Target
 from bench.wrk import Ammunition, Answers, Drive
 
@@ -28,6 +29,8 @@ PLACES = 10
 SLOW_SECONDS = 30.0
 """A page that takes longer than a whole load is asked for once, and waited for so long."""
 MINUTE_MS = 60_000
+FEW = 5
+"""About so many names begin with the prefix that few have."""
 
 
 @contextmanager
@@ -75,14 +78,15 @@ def _pages(bench: Bench, stock: Stock, served: Served, seen: Seen) -> None:
 def filters(stock: Stock) -> dict[str, str]:
     """The query of each filter, by the key of its figure; parameters stand in the order of their names."""
     middle_ms = stock.made_at_ms(0.5)
+    digits = round(math.log(max(stock.size * NAMED / FEW, 1), 16))  # of hexadecimal names
     return {
         "store.list_newest": f"limit={PAGE}",
         "store.list_oldest": f"limit={PAGE}&sortOrderByTime=asc",
         "store.list_succeeded": f"limit={PAGE}&status=Succeeded",
         "store.list_failed": f"limit={PAGE}&status=Failed",
         "store.list_running": f"limit={PAGE}&status=Running",
-        "store.list_names": f"limit={PAGE}&prefix=named-",
-        "store.list_name": f"limit={PAGE}&prefix=named-{stock.size // 2 // 100:07}",
+        "store.list_names": f"limit={PAGE}&prefix={WORD}-",
+        "store.list_name": f"limit={PAGE}&prefix={WORD}-{'8' * digits}",
         "store.list_ids": f"limit={PAGE}&prefix={stock.identifiers(0.5)}",
         "store.list_times": f"limit={PAGE}&startedTimeBegin={middle_ms}&startedTimeEnd={middle_ms + MINUTE_MS}",
     }
@@ -99,13 +103,13 @@ def _lookups(bench: Bench, stock: Stock, served: Served, bare: Running, seen: Se
 
 
 def _ids(served: Served, stock: Stock) -> list[str]:
-    """Request ids of copies that are really there, spread over the store."""
+    """Request ids of tasks that are really there, spread over the store."""
     found: list[str] = []
     for number in range(PLACES):
         wanted = TaskFilter(prefix=stock.identifiers(number / PLACES), limit=100)
         found += [task.task_id for task in served.client.list_tasks(FUNCTION, wanted).tasks]
     if not found:
-        raise NotMeasured("no copies are found in the store")
+        raise NotMeasured("no tasks are found in the store")
     return found
 
 

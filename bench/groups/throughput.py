@@ -15,11 +15,11 @@ from bench.group import Bench, Group, Round, Seen
 from bench.responders import Running, nginx, responder
 from bench.served import ALONE, Served
 from bench.sojourns import PAYLOAD
-from bench.stock import FILE_NAME
 from bench.wire import Target
 from bench.wrk import Ammunition, Drive
 
 from bench import counters, processes, sojourns, wire
+from sojourn.stores.sqlite.connection import FILE_NAME
 
 SETTINGS = ALONE | {"SOJOURN_SUBMITS_PENDING_MAX": "100000"}
 """Every connection may have a whole batch before the disk."""

@@ -147,5 +147,5 @@ def test_a_filled_store_is_sound_before_and_after(tmp_path: Path) -> None:
         assert {status.value: tasks for (_, status), tasks in (await store.counts()).items()} == report.statuses
 
     use(lambda: SqliteStore(tmp_path), begin)
-    fill(tmp_path, 3_000, Mix(until=until, span_seconds=7200), account_id="1234567890")
+    fill(tmp_path, 3_000, Mix(until=until, span_seconds=7200), function=new_function().name)
     use(lambda: SqliteStore(tmp_path), look)

@@ -148,7 +148,7 @@ def filled(directory: Path, tasks: int, mix: Mix) -> apsw.Connection:
         assert await store.put_function(new_function(), 0)
 
     use(lambda: SqliteStore(directory), begin)
-    fill(directory, tasks, mix, account_id="1234567890")
+    fill(directory, tasks, mix, function=new_function().name)
     return open_reader(directory)
 
 
