@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator
 
 from .audit import SHOWN_MAX, Report, audit
+from .background import cancel
 from .clock import Clock
 from .errors import SojournError
 from .function import Function
@@ -69,9 +70,7 @@ class Auditor:
 
     async def close(self) -> None:
         """Look no more by itself."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await cancel(self._loop)
 
     async def _look_again(self, seconds: float) -> None:
         took = 0.0

@@ -1,4 +1,4 @@
-"""Work that nobody waits for: kept from being collected, and its faults logged instead of lost."""
+"""Work that nobody waits for: kept from being collected, its faults logged and not lost; and how work is given up."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from .errors import InstanceStartFailed
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+
+async def cancel(*work: asyncio.Future[Any] | None) -> None:
+    """Cancel what of `work` is not done, and wait until nothing of it runs; None is work that never began."""
+    begun = [each for each in work if each is not None]
+    for each in begun:
+        each.cancel()
+    await asyncio.gather(*begun, return_exceptions=True)
 
 
 class Background:

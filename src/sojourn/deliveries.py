@@ -22,6 +22,7 @@ from heapq import heappop, heappush
 from typing import Protocol
 
 from . import destination, identity
+from .background import cancel
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import HOPS_MAX, Deferred, Delivered, Delivery, Refused, Verdict
@@ -187,14 +188,10 @@ class Deliveries:
     async def close(self) -> None:
         """Begin nothing new, give what is being sent a moment, and leave the rest to the next start."""
         self._closing = True
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await cancel(self._loop)
         if self._sending:
             await asyncio.wait(self._sending.values(), timeout=CLOSE_SECONDS_MAX)
-        for each in self._sending.values():
-            each.cancel()
-        await asyncio.gather(*self._sending.values(), return_exceptions=True)
+        await cancel(*self._sending.values())
 
     # The loop: who is next --------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 
 from . import outcome
 from .attempt import Attempt
-from .background import Background
+from .background import Background, cancel
 from .call import Answer, Calls
 from .clock import MICROSECONDS_PER_SECOND, Clock, real_seconds
 from .concurrency import Concurrency
@@ -145,9 +145,7 @@ class Dispatcher:
     async def close(self) -> None:
         """Stop dispatching and wait for the last writes. Close the pool first: then nothing runs any more."""
         self._draining = True
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await cancel(self._loop)
         backgrounds = (self.background, self._executor.background, self._calls.background)
         while any(backgrounds):
             for each in backgrounds:

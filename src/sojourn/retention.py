@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from .background import cancel
 from .clock import MICROSECONDS_PER_SECOND, Clock, real_seconds
 from .errors import SojournError
 from .queue import Queue
@@ -38,9 +39,7 @@ class Retention:
 
     async def close(self) -> None:
         """Let nothing go any more."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await cancel(self._loop)
 
     async def _run(self) -> None:
         took = 0.0

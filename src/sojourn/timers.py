@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from . import triggering as rules
+from .background import cancel
 from .catalog import Catalog
 from .clock import MICROSECONDS_PER_SECOND, Clock, real_seconds
 from .crashpoint import crashpoint
@@ -61,9 +62,7 @@ class Timers:
 
     async def close(self) -> None:
         """Fire no more."""
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        await cancel(self._loop)
 
     # By name ----------------------------------------------------------------------------------------------------------
 

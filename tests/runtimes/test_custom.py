@@ -8,24 +8,9 @@ import json
 import pytest
 
 from live_sandbox import BOTH, Live, Output, run
-from programs import FACTS, POLLER, SERVER
-from sojourn.errors import InstanceStartFailed
-from sojourn.function import CustomRuntime
+from programs import POLLER, SERVER
+from runtimes.bootstraps import made
 from sojourn.sandbox import InstanceDied
-
-
-async def made(live: Live, source: str = SERVER, custom: CustomRuntime | None = None, **more: object) -> str:
-    """An instance whose bootstrap is `source`."""
-    digest = live.add("", bootstrap=source)
-    chosen = custom or CustomRuntime()
-    return await live.make(digest=digest, kind="custom", custom=chosen, context=FACTS, **more)  # type: ignore[arg-type]
-
-
-async def refused(live: Live, source: str = SERVER, custom: CustomRuntime | None = None, **more: object) -> str:
-    """Why an instance does not start: code and message."""
-    with pytest.raises(InstanceStartFailed) as caught:
-        await made(live, source, custom, **more)
-    return f"{caught.value.cause}: {caught.value}"
 
 
 @BOTH

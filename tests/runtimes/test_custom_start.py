@@ -8,7 +8,8 @@ import socket
 import pytest
 
 from live_sandbox import BOTH, Live, run
-from programs import FACTS, SERVER, SHEBANG
+from programs import SERVER, SHEBANG
+from runtimes.bootstraps import made, refused
 from sojourn.agent import ports, serving
 from sojourn.agent.failure import StartFailed
 from sojourn.agent.program import Program
@@ -18,20 +19,6 @@ from sojourn.sandbox import InstanceDied, Reply
 
 PATIENT = HealthCheck(http_get_url="/health", period_seconds=1, timeout_seconds=3, failure_threshold=30)
 """For a program that gets healthy: how long that takes is the machine's business."""
-
-
-async def made(live: Live, source: str = SERVER, custom: CustomRuntime | None = None, **more: object) -> str:
-    """An instance whose bootstrap is `source`."""
-    digest = live.add("", bootstrap=source)
-    chosen = custom or CustomRuntime()
-    return await live.make(digest=digest, kind="custom", custom=chosen, context=FACTS, **more)  # type: ignore[arg-type]
-
-
-async def refused(live: Live, source: str = SERVER, custom: CustomRuntime | None = None, **more: object) -> str:
-    """Why an instance does not start: code and message."""
-    with pytest.raises(InstanceStartFailed) as caught:
-        await made(live, source, custom, **more)
-    return f"{caught.value.cause}: {caught.value}"
 
 
 def test_a_program_that_is_not_there_or_not_one_is_told_so() -> None:

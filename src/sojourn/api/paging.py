@@ -21,6 +21,8 @@ FIELD = "nextToken"
 LIMIT_BOUNDS = (1, 100)
 LIMIT_DEFAULT = 20
 TOKEN_CHARACTERS_MAX = 512
+NUMBER_DIGITS_MAX = 19
+BOUND = "must be a token that the previous page of this list gave"
 _CHECK_BYTES = 6
 
 
@@ -40,17 +42,33 @@ def position_of(kind: str, query: Mapping[str, str]) -> str | None:
     text = query.get(FIELD)
     if text is None:
         return None
-    bound = "must be a token that the previous page of this list gave"
     if len(text) > TOKEN_CHARACTERS_MAX or not text.isascii():
-        raise InvalidArgument(FIELD, text, bound)
+        raise InvalidArgument(FIELD, text, BOUND)
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         position = data[_CHECK_BYTES:].decode()
     except (binascii.Error, UnicodeDecodeError):
-        raise InvalidArgument(FIELD, text, bound) from None
+        raise InvalidArgument(FIELD, text, BOUND) from None
     if data[:_CHECK_BYTES] != _check(kind, data[_CHECK_BYTES:]) or token(kind, position) != text:
-        raise InvalidArgument(FIELD, text, bound)
+        raise InvalidArgument(FIELD, text, BOUND)
     return position
+
+
+def number_of(kind: str, query: Mapping[str, str]) -> int | None:
+    """The same of a list that goes on after a number; anybody can make a token, so it need not be one.
+
+    Raises
+    ------
+    InvalidArgument: `nextToken` did not come from this list.
+
+    """
+    text = position_of(kind, query)
+    if text is None:
+        return None
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= NUMBER_DIGITS_MAX else -1
+    if not 0 <= number < 1 << 63:
+        raise InvalidArgument(FIELD, text, BOUND)
+    return number
 
 
 def page(kind: str, query: Mapping[str, str], items: Iterable[T], key: Callable[[T], str]) -> tuple[list[T], str]:

@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+from sojourn.background import cancel
+
 from .answer import Stream
 
 STALL_SECONDS_MAX = 60.0
@@ -38,9 +40,7 @@ async def send(
                 await sending
             return sending.done()
         finally:
-            sending.cancel()
-            leaving.cancel()
-            await asyncio.gather(sending, leaving, return_exceptions=True)
+            await cancel(sending, leaving)
     finally:
         stream.close()
 

@@ -15,6 +15,7 @@ from sojourn import identity
 from sojourn.api.answer import BYTES, JSON, REQUEST_ID, Answer
 from sojourn.api.call import Call
 from sojourn.api.request import ClientGone
+from sojourn.background import cancel
 from sojourn.call import Answer as Result
 from sojourn.crashpoint import crashpoint
 from sojourn.errors import InvalidArgument, ServiceUnavailable
@@ -144,9 +145,7 @@ async def unless_gone(call: Call, function: Function, payload: bytes, *, http: b
             return await work
         raise ClientGone
     finally:
-        work.cancel()
-        leaving.cancel()
-        await asyncio.gather(work, leaving, return_exceptions=True)
+        await cancel(work, leaving)
 
 
 def _delay(headers: Mapping[bytes, bytes]) -> int:

@@ -25,7 +25,6 @@ LIST = "tasks"
 MILLISECONDS_BOUNDS = (0, 253_402_300_799_999)
 """Until the end of the year 9999."""
 PREFIX_CHARACTERS_MAX = 128
-NUMBER_DIGITS_MAX = 19
 _STATUSES = {status.value: status for status in Status}
 _ORDERS = {"asc": True, "desc": False}
 
@@ -110,7 +109,6 @@ def decode_query(
     begin, end = (_milliseconds(field, query) for field in ("startedTimeBegin", "startedTimeEnd"))
     if begin is not None and end is not None and begin > end:
         raise InvalidArgument("startedTimeBegin", begin, f"must not be after startedTimeEnd ({end})")
-    after = paging.position_of(LIST, query)
     return TaskQuery(
         function_id=function_id,
         statuses=(_STATUSES[status],) if status is not None else (),
@@ -119,18 +117,10 @@ def decode_query(
         began_from=None if begin is None else begin * MICROSECONDS_PER_MILLISECOND,
         began_to=None if end is None else (end + 1) * MICROSECONDS_PER_MILLISECOND - 1,  # the whole millisecond
         ascending=_ORDERS[order.lower()],
-        after=None if after is None else _task_number(after),
+        after=paging.number_of(LIST, query),
         limit=paging.limit_of(query, limit),
         bodies=boolean("includePayload", query.get("includePayload")),
     )
-
-
-def _task_number(position: str) -> int:
-    """The number of a task that a page token holds; anybody can make a token."""
-    number = int(position) if position.isascii() and position.isdigit() and len(position) <= NUMBER_DIGITS_MAX else -1
-    if not 0 <= number < 1 << 63:
-        raise InvalidArgument(paging.FIELD, position, "must be a token that the previous page of this list gave")
-    return number
 
 
 def _milliseconds(field: str, query: Mapping[str, str]) -> int | None:

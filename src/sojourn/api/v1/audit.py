@@ -6,22 +6,17 @@ from sojourn.api import answer, paging
 from sojourn.api.answer import Answer
 from sojourn.api.call import Call
 from sojourn.api.operation import Handler
-from sojourn.errors import InvalidArgument
 from sojourn.times import rfc3339
 from sojourn.trail import Entry
 
 from .tasks import account_of
 
 LIST = "audit"
-DIGITS_MAX = 18
 
 
 async def page(call: Call) -> Answer:
     """Who changed what in the account, newest first."""
-    position, limit = paging.position_of(LIST, call.query), paging.limit_of(call.query)
-    if position is not None and not (position.isascii() and position.isdigit() and len(position) <= DIGITS_MAX):
-        raise InvalidArgument(paging.FIELD, position, "must be a token that the previous page of this list gave")
-    before = None if position is None else int(position)
+    before, limit = paging.number_of(LIST, call.query), paging.limit_of(call.query)
     found = await call.backend.trail.audit_page(account_of(call), before, limit + 1)
     more = len(found) > limit
     return answer.of_json(

@@ -24,7 +24,6 @@ from sojourn.times import rfc3339
 LIST = "found tasks"
 OF_PAGE = ("limit", paging.FIELD, "order", "account")
 ORDERS = {"newest": False, "oldest": True}
-NUMBER_DIGITS_MAX = 19
 
 
 async def page(call: Call) -> Answer:
@@ -38,7 +37,7 @@ async def page(call: Call) -> Answer:
     functions = backend.catalog.every_function(account_id)
     if wanted.function:
         functions = [backend.catalog.remembered(account_id, wanted.function)]
-    position, now = paging.position_of(LIST, query), backend.clock.now()
+    now = backend.clock.now()
     found = await backend.queue.search(
         Search(
             account_id=account_id,
@@ -46,7 +45,7 @@ async def page(call: Call) -> Answer:
             wanted=wanted,
             now=now,
             ascending=ORDERS[order],
-            after=None if position is None else _number(position),
+            after=paging.number_of(LIST, query),
             limit=paging.limit_of(query),
         )
     )
@@ -126,14 +125,6 @@ def account_of(call: Call) -> str:
     if not call.backend.catalog.account(call.account_id).owner or call.key.scope is not Scope.ADMIN:
         raise AccessDenied("only the account that operates this server, with the scope 'admin', sees other accounts")
     return call.backend.catalog.account(wanted).id
-
-
-def _number(position: str) -> int:
-    """The number that a page token holds; anybody can make a token."""
-    number = int(position) if position.isascii() and position.isdigit() and len(position) <= NUMBER_DIGITS_MAX else -1
-    if not 0 <= number < 1 << 63:
-        raise InvalidArgument(paging.FIELD, position, "must be a token that the previous page of this list gave")
-    return number
 
 
 _TASK = "/v1/functions/{function}/tasks/{task}"

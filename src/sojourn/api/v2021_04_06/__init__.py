@@ -16,7 +16,7 @@ from sojourn.api.commands import (
     versions,
 )
 from sojourn.api.operation import small
-from sojourn.api.routing import Row, left_out
+from sojourn.api.routing import Row, left_out, left_out_of_all
 
 from .dialect import V2
 
@@ -69,18 +69,8 @@ SHARED: tuple[Row, ...] = (
     ("POST", "/tag", tags.tag, small),
     ("GET", "/tag", tags.get, small),
     ("GET", "/account-settings", account.get_settings, small),
+    *left_out_of_all(),
     *left_out(
-        "POST /custom-domains CreateCustomDomain",
-        "GET /custom-domains ListCustomDomains",
-        "GET /custom-domains/{domain} GetCustomDomain",
-        "PUT /custom-domains/{domain} UpdateCustomDomain",
-        "DELETE /custom-domains/{domain} DeleteCustomDomain",
-        "GET /layers ListLayers",
-        "POST /layers/{layer}/versions CreateLayerVersion",
-        "GET /layers/{layer}/versions ListLayerVersions",
-        "GET /layers/{layer}/versions/{version} GetLayerVersion",
-        "DELETE /layers/{layer}/versions/{version} DeleteLayerVersion",
-        "PUT /layers/{layer}/acl PutLayerACL",
         "POST /services/{service}/bindings CreateVpcBinding",
         "GET /services/{service}/bindings ListVpcBindings",
         "DELETE /services/{service}/bindings/{vpc} DeleteVpcBinding",

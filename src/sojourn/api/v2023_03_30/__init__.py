@@ -5,7 +5,7 @@ from __future__ import annotations
 from sojourn.api.commands import account, configs, functions, instances, invocations, scaling, tags, tasks, triggers
 from sojourn.api.commands import versions as version_commands
 from sojourn.api.operation import small
-from sojourn.api.routing import Row, left_out
+from sojourn.api.routing import Row, left_out, left_out_of_all
 
 from .dialect import V3
 
@@ -60,19 +60,9 @@ OPERATIONS: tuple[Row, ...] = (
     ("GET", "/tags-v2", tags.page_resources, small),
     ("GET", "/account-settings", account.get_settings, small),
     ("GET", "/regions", account.get_regions, small),
+    *left_out_of_all(),
     *left_out(
         "PUT /resource-groups ChangeResourceGroup",
-        "POST /custom-domains CreateCustomDomain",
-        "GET /custom-domains ListCustomDomains",
-        "GET /custom-domains/{domain} GetCustomDomain",
-        "PUT /custom-domains/{domain} UpdateCustomDomain",
-        "DELETE /custom-domains/{domain} DeleteCustomDomain",
-        "GET /layers ListLayers",
-        "POST /layers/{layer}/versions CreateLayerVersion",
-        "GET /layers/{layer}/versions ListLayerVersions",
-        "GET /layers/{layer}/versions/{version} GetLayerVersion",
-        "DELETE /layers/{layer}/versions/{version} DeleteLayerVersion",
-        "PUT /layers/{layer}/acl PutLayerACL",
         "GET /layerarn/{arn} GetLayerVersionByArn",
         "POST /functions/{function}/sessions CreateSession",
         "GET /functions/{function}/sessions ListSessions",
