@@ -179,7 +179,7 @@ class Bench:
     def over(self, *those: Asked) -> None:
         """Wait until tasks are over."""
         for each in those:
-            self.until(lambda each=each: (found := self.task(each)) and found.over, f"{each} over")  # type: ignore[misc]
+            self.until(lambda each=each: (found := self.task(each)) and found.over, f"{each} over")  # type: ignore[misc]  # bound
 
 
 def _document(answer: Answer) -> Any:

@@ -113,7 +113,7 @@ def _delivered(bench: Bench) -> list[str]:
             continue
         target[task.request_id] = asked
         bench.until(
-            lambda asked=asked: client.deliveries(asked.function, asked.name)[0].status == "Succeeded",  # type: ignore[misc]
+            lambda asked=asked: client.deliveries(asked.function, asked.name)[0].status == "Succeeded",  # type: ignore[misc]  # bound
             f"the record of {asked.name} delivered",
         )
     found = [

@@ -61,7 +61,7 @@ def variables() -> dict[str, str]:
 
 def groups_of(mark: str) -> list[Path]:
     """The control groups of a server, in whatever hierarchy; others may come and go while it is looked."""
-    return [Path(path) for path, _, _ in os.walk(HIERARCHIES) if mark and os.path.basename(path) == mark]  # noqa: PTH119
+    return [Path(path) for path, _, _ in os.walk(HIERARCHIES) if mark and os.path.basename(path) == mark]  # noqa: PTH119 - of very many
 
 
 def left(mark: str, *, containers: bool) -> list[str]:

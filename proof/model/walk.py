@@ -190,7 +190,7 @@ class Walk:
 
     def _finished(self, state: int) -> bool:
         clients = self._clients.numbers.values[(state >> self._clients.shift) & MASK]
-        return self._protocol.finished(self._shared.values[state >> self._top], clients)  # type: ignore[arg-type]
+        return self._protocol.finished(self._shared.values[state >> self._top], clients)  # type: ignore[arg-type]  # as above
 
 
 def _alive(value: Local | Shared) -> int:

@@ -126,7 +126,7 @@ def _() -> Iterable[Patch]:
         held = bool(await original(self, epoch, task, log, None))
         if held and delivery is not None:
             values = rows.delivery_values(delivery)
-            await self._writer.write(lambda cursor: cursor.execute(writes._INSERT_DELIVERY, values))  # noqa: SLF001
+            await self._writer.write(lambda cursor: cursor.execute(writes._INSERT_DELIVERY, values))  # noqa: SLF001 - as above
         return held
 
     yield wrap(SqliteStore, "apply", apply)
@@ -176,7 +176,7 @@ def _() -> Iterable[Patch]:
     async def run(original: Any, self: Executor, execution: Any, function: Any) -> None:
         task = await self._queue.read(execution.task_id)
         if task is not None and task.status is Status.SUCCEEDED:
-            self._queue._fresh[task.id] = msgspec.structs.replace(task, status=Status.ENQUEUED)  # noqa: SLF001
+            self._queue._fresh[task.id] = msgspec.structs.replace(task, status=Status.ENQUEUED)  # noqa: SLF001 - as above
         await original(self, execution, function)
 
     yield wrap(Queue, "apply", apply)

@@ -211,12 +211,12 @@ def resent(delivery: Delivery, now: int) -> Delivery:
 
 def verdict_of(status: int, retry_after: str | None, now: int) -> Verdict:
     """What an HTTP status means: 2xx is taken, 5xx and a few more may work later, all else is final."""
-    ok, redirect, broken = 200, 300, 500
+    ok, redirect, wrong, broken = 200, 300, 400, 500
     if ok <= status < redirect:
         return Delivered()
     if status >= broken or status in RETRIED:
         return Deferred(f"the target answered {status}", retry_after_seconds(retry_after, now))
-    said = "which is a redirect, and none is followed" if redirect <= status < 400 else "which is final"  # noqa: PLR2004
+    said = "which is a redirect, and none is followed" if redirect <= status < wrong else "which is final"
     return Refused(f"the target answered {status}, {said}")
 
 

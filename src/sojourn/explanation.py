@@ -84,7 +84,7 @@ def explain(task: Task, function: Function, situation: Situation) -> list[Blocke
     found = [*_of_function(function, situation), *_of_time(task, situation)]
     if all(each.code is Code.INITIALIZER_FAILING for each in found):
         found += _of_room(task, function, situation)
-    return found + list(_of_age(task, situation, bool(found)))
+    return found + list(_of_age(task, situation, blocked=bool(found)))
 
 
 def _of_function(function: Function, situation: Situation) -> Iterator[Blocked]:
@@ -140,7 +140,7 @@ def _of_room(task: Task, function: Function, situation: Situation) -> list[Block
     return [Blocked(code=Code.WAITING_FOR_TURN, message=message, scope=scope)]
 
 
-def _of_age(task: Task, situation: Situation, blocked: bool) -> Iterator[Blocked]:  # noqa: FBT001
+def _of_age(task: Task, situation: Situation, *, blocked: bool) -> Iterator[Blocked]:
     if not task.expires_at:
         return
     left = task.expires_at - situation.now

@@ -75,7 +75,7 @@ def ended(client: Client, function: str, task_id: str) -> Task:
 
 
 def began(client: Client, function: str, source: str, **settings: object) -> None:
-    client.deploy(function, archive(source), handler="index.handler", runtime=RUNTIME, **settings)  # type: ignore[arg-type]
+    client.deploy(function, archive(source), handler="index.handler", runtime=RUNTIME, **settings)  # type: ignore[arg-type]  # passed on
 
 
 def test_a_forced_stop_spares_the_hook_and_says_so(client: Client, post: Post) -> None:

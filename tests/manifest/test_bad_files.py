@@ -205,7 +205,7 @@ def problems(text: str | bytes, directory: Path, **options: object) -> list[tupl
     (directory / "code").mkdir(exist_ok=True)
     data = text if isinstance(text, bytes) else text.encode()
     with pytest.raises(ManifestInvalid) as caught:
-        read(data, "s.yaml", directory, Options(**options))  # type: ignore[arg-type]
+        read(data, "s.yaml", directory, Options(**options))  # type: ignore[arg-type]  # passed on
     return [(problem.line, problem.text) for problem in caught.value.problems]
 
 

@@ -103,7 +103,7 @@ def wanted(text: str, directory: Path, **options: object) -> list[Wanted]:
     """What a file in `directory` asks for."""
     (directory / "code").mkdir(exist_ok=True)
     (directory / "text").write_text("from a file")
-    return read(text.encode(), "s.yaml", directory, Options(**options))  # type: ignore[arg-type]
+    return read(text.encode(), "s.yaml", directory, Options(**options))  # type: ignore[arg-type]  # passed on
 
 
 def test_a_file_of_the_newer_form(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ async def made(live: Live, source: str = SERVER, custom: CustomRuntime | None = 
     """An instance whose bootstrap is `source`."""
     digest = live.add("", bootstrap=source)
     chosen = custom or CustomRuntime()
-    return await live.make(digest=digest, kind="custom", custom=chosen, context=FACTS, **more)  # type: ignore[arg-type]
+    return await live.make(digest=digest, kind="custom", custom=chosen, context=FACTS, **more)  # type: ignore[arg-type]  # passed on
 
 
 async def refused(live: Live, source: str = SERVER, custom: CustomRuntime | None = None, **more: object) -> str:

@@ -19,7 +19,7 @@ from sojourn.sandbox import InstanceDied
 async def made(live: Live, source: str = POLLER, **more: object) -> str:
     """An instance of the program `source`."""
     digest = live.add("", main=source)
-    return await live.make(digest=digest, kind="poll", handler="main", context=FACTS, **more)  # type: ignore[arg-type]
+    return await live.make(digest=digest, kind="poll", handler="main", context=FACTS, **more)  # type: ignore[arg-type]  # passed on
 
 
 @BOTH

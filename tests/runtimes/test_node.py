@@ -34,7 +34,7 @@ def room(level: str = "process") -> Live:
 async def made(live: Live, source: str = "", *, files: dict[str, str] | None = None, **more: object) -> str:
     """An instance whose index.js is `source`."""
     digest = live.add("", **(files or {"index.js": source}))
-    return await live.make(digest=digest, kind="node", program=node().executable, context=FACTS, **more)  # type: ignore[arg-type]
+    return await live.make(digest=digest, kind="node", program=node().executable, context=FACTS, **more)  # type: ignore[arg-type]  # passed on
 
 
 ANSWERS = [

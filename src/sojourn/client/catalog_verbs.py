@@ -40,14 +40,14 @@ class CatalogVerbs:
         self, name: str, *, description: str | None = None, internet_access: bool | None = None
     ) -> Conversation[Service]:
         """Make a service: functions named `service$function` belong to it. `Conflict` when it is there."""
-        return ask(naming.create_service(name, description, internet_access))
+        return ask(naming.create_service(name, description, internet_access=internet_access))
 
     @Verb
     def update_service(
         self, name: str, *, description: str | None = None, internet_access: bool | None = None
     ) -> Conversation[Service]:
         """Change a service, and the network of all its functions; None keeps what is."""
-        return ask(naming.update_service(name, description, internet_access))
+        return ask(naming.update_service(name, description, internet_access=internet_access))
 
     @Verb
     def get_service(self, name: str) -> Conversation[Service]:

@@ -86,13 +86,13 @@ def given(**fields: object) -> bytes:
 # Services -------------------------------------------------------------------------------------------------------------
 
 
-def create_service(name: str, description: str | None, internet_access: bool | None) -> Call[Service]:  # noqa: FBT001
+def create_service(name: str, description: str | None, *, internet_access: bool | None) -> Call[Service]:
     """CreateService."""
     body = given(serviceName=name, description=description, internetAccess=internet_access)
     return Call("CreateService", "POST", SERVICES, one(Service), body=body)
 
 
-def update_service(name: str, description: str | None, internet_access: bool | None) -> Call[Service]:  # noqa: FBT001
+def update_service(name: str, description: str | None, *, internet_access: bool | None) -> Call[Service]:
     """UpdateService."""
     body = given(description=description, internetAccess=internet_access)
     return Call("UpdateService", "PUT", _service(name), one(Service), body=body, idempotent=True)

@@ -137,7 +137,7 @@ async def _reach(site: Site, connection: Connection) -> None:
         answer = await site.ask(noun, query={"limit": 1})
     except Differs as error:
         raise Unusable(f"{connection.endpoint} cannot be asked: {error.seen}") from error
-    if answer.status != 200:  # noqa: PLR2004
+    if answer.status != 200:
         action = site.generation.operations[noun].action
         raise Unusable(f"{connection.endpoint} answers {action} of {site.generation.version} with {short(answer)}")
 

@@ -149,7 +149,7 @@ class Site:
     ) -> Function:
         """A new function."""
         function, answer = await self.try_create(self.name(word), self.body(source, **settings), service)
-        same("CreateFunction", 200, answer.status if answer.status == 200 else str(answer))  # noqa: PLR2004
+        same("CreateFunction", 200, answer.status if answer.status == 200 else str(answer))
         return function
 
     async def configure(self, function: Function, *, qualifier: str = "", **settings: object) -> Answer:
@@ -197,14 +197,14 @@ class Site:
         if delay_seconds is not None:
             sent["x-fc-async-delay"] = str(delay_seconds)
         answer = await self.ask("invoke", function, body=payload, headers=sent, qualifier=qualifier)
-        if answer.status == 202 and (known := answer.headers.get(self.generation.task_header, task_id)):  # noqa: PLR2004
+        if answer.status == 202 and (known := answer.headers.get(self.generation.task_header, task_id)):
             self._tasks.append((function, known))
         return answer
 
     async def begin(self, function: Function, payload: bytes | Document = b"", **more: Any) -> str:
         """An asynchronous call that must be accepted; the task's id."""
         answer = await self.submit(function, payload, **more)
-        same("an asynchronous call", 202, answer.status if answer.status == 202 else str(answer))  # noqa: PLR2004
+        same("an asynchronous call", 202, answer.status if answer.status == 202 else str(answer))
         return answer.headers.get(self.generation.task_header, more.get("task_id", ""))
 
     async def task(self, function: Function, task_id: str) -> Document:
@@ -285,7 +285,7 @@ class Site:
     async def _stop(self, function: Function, task_id: str) -> None:
         with contextlib.suppress(Differs):
             found = await self.ask("task.get", function, task=task_id)
-            if found.status == 200 and found.document.get("status") not in OVER:  # noqa: PLR2004
+            if found.status == 200 and found.document.get("status") not in OVER:
                 await self.ask("task.stop", function, task=task_id)
 
     async def _drop(self, function: Function) -> str:
@@ -305,7 +305,7 @@ class Site:
         with contextlib.suppress(Differs):
             for noun, field, key in (("alias", "aliases", "aliasName"), ("version", "versions", "versionId")):
                 listed = await self.ask(f"{noun}.list", of, query={"limit": 100})
-                for each in listed.document.get(field, []) if listed.status == 200 else []:  # noqa: PLR2004
+                for each in listed.document.get(field, []) if listed.status == 200 else []:
                     named: dict[str, Any] = {noun: str(each[key])}
                     await self.ask(f"{noun}.delete", of, **named)
             return (await self.ask("service.delete", of)).status in (204, 404)

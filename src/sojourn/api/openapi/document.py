@@ -161,7 +161,10 @@ def _operation(way: Way, dialect: Dialect, table: Mapping[Handler, Described]) -
     if facts.body:
         found["requestBody"] = _body(facts.body)
     found["responses"] = {
-        **{str(status): _answer(body, way.handler.__name__ == "invoke") for status, body in facts.answers.items()},
+        **{
+            str(status): _answer(body, invoked=way.handler.__name__ == "invoke")
+            for status, body in facts.answers.items()
+        },
         **_refusals((*ALWAYS, *facts.refusals)),
     }
     if dialect.etags and way.handler in operations.TAGGED:
@@ -202,7 +205,7 @@ def bodies_of(name: str) -> Schema:
     return bodies.bodies(services=True).get(name) or bodies.bodies(services=False)[name]
 
 
-def _answer(body: str, invoked: bool) -> Document:  # noqa: FBT001
+def _answer(body: str, *, invoked: bool) -> Document:
     content: Document = {}
     for word in body.split():
         media = word if "/" in word else JSON

@@ -57,7 +57,7 @@ async def expired_has_an_end(on: Site) -> None:
     """The end of an Expired task is a second or more after its submit."""
     task = await expired(on)
     waited = task["endTime"] - task["events"][0]["timestamp"]
-    holds("endTime 1000 ms or more after Enqueued", waited >= 1000, waited)  # noqa: PLR2004
+    holds("endTime 1000 ms or more after Enqueued", waited >= 1000, waited)
 
 
 @age(OUR_CHOICE)

@@ -75,14 +75,14 @@ async def two_are_two(on: Site) -> None:
     function = await on.tasker("two", maxAsyncRetryAttempts=0)
     await on.cap(function, 2)
     most = _most(await _ran(on, function, 5))
-    holds("at most 2 at the same time", most <= 2, most)  # noqa: PLR2004
+    holds("at most 2 at the same time", most <= 2, most)
 
 
 @cap(DOCUMENTED)
 async def without_one_they_run_beside_each_other(on: Site) -> None:
     """Tasks of a function without a bound run at the same time."""
     most = _most(await _ran(on, await worker(on), 3))
-    holds("2 or more at the same time", most >= 2, most)  # noqa: PLR2004
+    holds("2 or more at the same time", most >= 2, most)
 
 
 @cap(DOCUMENTED, older=OUR_CHOICE)
@@ -184,14 +184,14 @@ async def together(on: Site) -> list[Document]:
         answers = await asyncio.gather(*(on.invoke(function, b"2") for _ in range(4)))
         same("the answers", [200] * 4, [answer.status for answer in answers])
         found = [answer.document for answer in answers]
-        if len({each["born"] for each in found}) == 1 and max(each["most"] for each in found) == 4:  # noqa: PLR2004
+        if len({each["born"] for each in found}) == 1 and max(each["most"] for each in found) == 4:
             break
     return found
 
 
 async def _asked(on: Site, function: Function) -> bool:
     answer = await on.invoke(function, b"0")
-    return answer.status == 200 and "x-fc-error-type" not in answer.headers  # noqa: PLR2004
+    return answer.status == 200 and "x-fc-error-type" not in answer.headers
 
 
 @shared(DOCUMENTED)

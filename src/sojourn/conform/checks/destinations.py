@@ -236,7 +236,7 @@ async def its_time_is_a_number(on: Site) -> None:
     """`timestamp` is a whole number of milliseconds."""
     task, seen = await success(on)
     away = abs(seen["timestamp"] - task["endTime"]) if type(seen.get("timestamp")) is int else seen.get("timestamp")
-    holds("a number near the task's end", isinstance(away, int) and away < 60_000, away)  # noqa: PLR2004
+    holds("a number near the task's end", isinstance(away, int) and away < 60_000, away)
 
 
 @record(DOCUMENTED)

@@ -25,7 +25,7 @@ async def made(on: Site) -> tuple[Function, Document]:
     """A function with settings, and the answer to its creation."""
     body = on.body(description="made by the kit", memorySize=256, timeout=9, environmentVariables=VARIABLES)
     named, answer = await on.try_create(on.name("made"), body)
-    same("CreateFunction", 200, answer.status if answer.status == 200 else str(answer))  # noqa: PLR2004
+    same("CreateFunction", 200, answer.status if answer.status == 200 else str(answer))
     return named, answer.document
 
 

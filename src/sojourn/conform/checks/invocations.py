@@ -167,7 +167,7 @@ async def the_duration_is_the_handlers(on: Site) -> None:
     """X-Fc-Invocation-Duration is the time of the handler."""
     answer = await on.invoke(await worker(on), {"do": "sleep", "seconds": 1})
     found = float(answer.headers["x-fc-invocation-duration"])
-    holds("1000 ms or a bit more", 990 <= found < 20_000, found)  # noqa: PLR2004
+    holds("1000 ms or a bit more", 990 <= found < 20_000, found)
 
 
 @header(DOCUMENTED)

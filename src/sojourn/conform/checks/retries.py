@@ -103,14 +103,14 @@ async def default_is_three(on: Site) -> None:
 async def waits_grow(on: Site) -> None:
     """The wait before a retry is longer than the one before the retry before."""
     waits = _waits(await default(on))
-    holds("three waits, each longer than the one before", len(waits) == 3 and sorted(waits) == waits, waits)  # noqa: PLR2004
+    holds("three waits, each longer than the one before", len(waits) == 3 and sorted(waits) == waits, waits)
 
 
 @retry(OUR_CHOICE)
 async def first_wait_is_about_a_second(on: Site) -> None:
     """The first retry comes after about a second."""
     waits = _waits(await default(on))
-    holds("a first wait between 500 and 5000 ms", waits and 500 <= waits[0] <= 5000, waits)  # noqa: PLR2004
+    holds("a first wait between 500 and 5000 ms", waits and 500 <= waits[0] <= 5000, waits)
 
 
 @retry(DOCUMENTED)

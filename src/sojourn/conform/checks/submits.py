@@ -203,7 +203,7 @@ def _id(word: str, value: str, sentence: str, *, taken: bool) -> None:
     async def look(on: Site) -> None:
         answer = await on.submit(await blocked(on), b"x", task_id=value)
         if taken:
-            same("the answer", 202, answer.status if answer.status == 202 else str(answer))  # noqa: PLR2004
+            same("the answer", 202, answer.status if answer.status == 202 else str(answer))
         else:
             same("the status", 400, answer.status)
 

@@ -246,7 +246,7 @@ async def the_account_reaches_a_guarded_one(on: Site) -> None:
     """A request that is signed by the account's key reaches it."""
     known = on.wire.connection
     answer = await _proxied(on, Key(known.access_key_id, known.access_key_secret))
-    same("the status", 201, answer.status if answer.status == 201 else str(answer))  # noqa: PLR2004
+    same("the status", 201, answer.status if answer.status == 201 else str(answer))
 
 
 @http(DOCUMENTED)
