@@ -87,6 +87,21 @@ def test_a_rerun_prints_the_new_id(steer: Run, client: Client) -> None:
     assert shown["rerunOf"] == first.task_id
 
 
+def test_a_task_gets_other_tags_by_a_command(steer: Run, client: Client) -> None:
+    """It is found by them; words that are no tags, and a task that is over, are refused."""
+    task = client.submit("hold", b"").task_id
+    ran = steer("task", "edit", "hold", task, "--tags", "tenant=t1,kind=invoice")
+    assert ran.out == f"Task {task} is tagged kind=invoice, tenant=t1.\n"
+    assert [each["taskId"] for each in json.loads(steer("task", "list", "--tags", "tenant=t1", "-o", "json").out)] == [
+        task
+    ]
+    assert json.loads(steer("task", "edit", "hold", task, "--tags", "", "-o", "json").out)["tags"] == {}
+    assert steer("task", "edit", "hold", task, "--tags", "nothing").code == 2
+    client.force_stop("hold", task)
+    client.wait("hold", task, timeout=60)
+    assert steer("task", "edit", "hold", task, "--tags", "a=1").code == 4
+
+
 def test_many_are_counted_then_stopped(steer: Run, client: Client) -> None:
     """A dry run says how many; the real one waits for its end and shows it; cancelling it then is a conflict."""
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""`sojourn task rerun|explain|expire|delete`: what is done to tasks, and why one waits."""
+"""`sojourn task rerun|edit|explain|expire|delete`: what is done to tasks, and why one waits."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import msgspec
 from cyclopts import Parameter
 
 from sojourn.client import steering as calls
+from sojourn.tags import parse_tags
 
 from . import bulk, exits
 from .display import print_facts, print_one
@@ -68,6 +69,33 @@ def rerun(
         made = client.rerun_task(name, task, payload=edited, new_task_id=new_task_id, delay_seconds=delay)
     print_one(common.output, made, lambda: print(made.task_id))
     return exits.OK
+
+
+def edit(function: str, task_id: str, /, *, tags: str, common: Common = COMMON) -> None:
+    """Give a task that is not over other tags; nothing else of it can be changed.
+
+    For example:
+
+        sojourn task edit hello first --tags tenant=t1,kind=invoice
+
+    Parameters
+    ----------
+    function
+        Its function.
+    task_id
+        The task.
+    tags
+        key=value pairs with commas between them, in place of those it has; '' for none.
+
+    """
+    wanted = parse_tags("--tags", tags)
+    with common.client() as client:
+        task = client.tag_task(function, task_id, wanted)
+    if common.output != "table":
+        print(msgspec.json.format(msgspec.json.encode(task), indent=2 if common.output == "json" else -1).decode())
+        return
+    shown = ", ".join(f"{key}={value}" for key, value in task["tags"].items())
+    print(f"Task {task_id} is tagged {shown}." if shown else f"Task {task_id} has no tags.")
 
 
 def expire(

@@ -234,5 +234,5 @@ def deliveries(
 
 
 app.command(watching.watch)
-for _name in ("rerun", "explain", "expire", "delete"):
+for _name in ("rerun", "edit", "explain", "expire", "delete"):
     app.command(getattr(steering, _name), name=_name)

@@ -39,6 +39,16 @@ class AsyncSteeringVerbs:
         """Stop a task and kill what it runs on at once: no PreStop, no grace. `Conflict` when it is over."""
         await self._run(ask(steering.force_stop(function, task_id)))
 
+    async def tag_task(self, function: str, task_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
+        """Give a task that is not over these tags in place of those it has; the task as the native API shows it.
+
+        Raises
+        ------
+        Conflict: it is over.
+
+        """
+        return await self._run(ask(steering.edit(function, task_id, tags)))
+
     async def rerun_task(
         self,
         function: str,
