@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -65,6 +65,15 @@ class Steering(ABC):
         """All of them."""
         await self._read()
         return [operation for _, operation in sorted(self.data.operations.items())]
+
+    async def put_tags(self, task_id: int, tags: Mapping[str, str]) -> bool:
+        """Of a task that is not over."""
+        await self._read()
+        task = self.data.tasks.get(task_id)
+        if task is None or task.over:
+            return False
+        self.data.tasks[task_id] = msgspec.structs.replace(task, tags=dict(tags))
+        return True
 
     async def put_progress(self, progress: Progress) -> bool:
         """Of the attempt that runs."""

@@ -14,6 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
+import msgspec
+
 from . import errors, identity
 from .bulk import Operation
 from .clock import MICROSECONDS_PER_SECOND, Clock
@@ -316,6 +318,27 @@ class Queue:
         if after.over:
             self._open -= 1
         self._watchers.tell(after)
+
+    async def tag(self, task: Task, tags: Mapping[str, str]) -> Task:
+        """Give a task other tags in place of those it has; on return they are durable, and it is found by them.
+
+        It is no step of the task: whoever works on it goes on, and its history says nothing of it.
+
+        Raises
+        ------
+        TaskAlreadyCompleted: it is over; what it was is what stays.
+
+        """
+        kept = await self._store.put_tags(task.id, tags)
+        fresh = self._fresh.get(task.id)
+        if kept and fresh is not None:
+            self._fresh[task.id] = msgspec.structs.replace(fresh, tags=tags)
+        now = await self._store.task(task.id)
+        if now is None:
+            raise errors.TaskNotFound(wire_name(task))
+        if not kept:
+            raise errors.TaskAlreadyCompleted(wire_name(now), now.status.value)
+        return now
 
     async def forget(self, ended_before: int, after: int, limit: int) -> Forgotten:
         """Delete tasks that were over before that moment, as `Store.forget`; their names are free again."""

@@ -252,6 +252,13 @@ class Store(Trail, Protocol):
         """All operations of all accounts, oldest first."""
         ...
 
+    async def put_tags(self, task_id: int, tags: Mapping[str, str]) -> bool:
+        """Give a task these tags in place of those it had; False when it is over, or not there.
+
+        They are no part of the state machine: the epoch stays, so that nobody who moves the task meanwhile loses.
+        """
+        ...
+
     async def put_progress(self, progress: Progress) -> bool:
         """Keep what a task reports of itself; False when it does not run, or in another attempt."""
         ...

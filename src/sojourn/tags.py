@@ -1,7 +1,7 @@
 """Tags of tasks: words of the caller's own that a task carries from its submission on, and is found by.
 
-Pure. Tags are given once, with the task, and never change. On the wire they are an object in JSON, and `key=value`
-pairs with commas between them in a header or a query parameter, which is why neither part may hold a comma.
+Pure. Tags are given with the task, and may be given anew until it is over. On the wire they are an object in JSON, and
+`key=value` pairs with commas between them in a header or a query parameter, which is why neither part may hold a comma.
 """
 
 from __future__ import annotations

@@ -45,6 +45,65 @@ def test_a_stop_may_be_forced(door: Door, caller: Caller) -> None:
     caller("POST", "/v1/functions/f/tasks/t/stop").refused(412, "AsyncTaskAlreadyCompleted")
 
 
+def test_tags_are_given_anew(door: Door, caller: Caller) -> None:
+    """While it waits, and while it runs; it is found by them, its history says nothing, the trail who did it."""
+    caller.create()
+    task = submitted(caller, "t", tags="tenant=t1")
+    reply = caller("PATCH", "/v1/functions/f/tasks/t", body={"tags": {"tenant": "t2", "kind": "invoice"}})
+
+    assert (reply.status, reply.json["taskId"]) == (200, "t")
+    assert reply.json["tags"] == {"kind": "invoice", "tenant": "t2"}
+    assert caller("GET", "/v1/functions/f/tasks/t").json["tags"] == {"kind": "invoice", "tenant": "t2"}
+    assert len(caller("GET", "/v1/tasks", query={"tags": "tenant=t2"}).json["tasks"]) == 1
+    assert caller("GET", "/v1/tasks", query={"tags": "tenant=t1"}).json["tasks"] == []
+    running = door.advance(task, Claimed(1), Started("i"))
+    assert caller("PATCH", "/v1/functions/f/tasks/t", body={"tags": {}}).json["status"] == "Running"
+    door.advance(running, Returned(Success(result=b"out")))
+    shown = caller("GET", "/v1/functions/f/tasks/t").json
+    assert ([each["status"] for each in shown["events"]], shown["tags"]) == (
+        ["Enqueued", "Dequeued", "Running", "Succeeded"],
+        {},
+    )
+    caller("PATCH", "/v1/functions/f/tasks/t", body={"tags": {"a": "1"}}).refused(412, "AsyncTaskAlreadyCompleted")
+    newest = caller("GET", "/v1/audit").json["entries"][:2]
+    assert [(each["operation"], each["status"]) for each in newest] == [("EditTask", 412), ("EditTask", 200)]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({}, "tags"),
+        ({"tags": None}, "tags"),
+        ({"tags": ["a"]}, "tags"),
+        ({"tags": {"a b": "1"}}, "letters, digits"),
+        ({"tags": {"a": "1,2"}}, "tags.a"),
+        ({"tags": {}, "delaySeconds": 5}, "delaySeconds"),
+        ({"delay": None}, "delay"),
+        ({"expirationTime": "2030-01-01T00:00:00Z"}, "expirationTime"),
+        ({"payload": "x"}, "run it again"),
+        ({"status": "Succeeded"}, "status"),
+    ],
+)
+def test_nothing_else_of_a_task_changes(caller: Caller, body: dict[str, object], said: str) -> None:
+    """The refusal names the field and says what to do; the task stays as it was."""
+    caller.create()
+    submitted(caller, "t", tags="tenant=t1")
+    before = caller("GET", "/v1/functions/f/tasks/t").json
+    caller("PATCH", "/v1/functions/f/tasks/t", body=body).refused(400, "InvalidArgument", said)
+    after = caller("GET", "/v1/functions/f/tasks/t").json
+
+    assert before | {"waitMs": 0} == after | {"waitMs": 0}
+
+
+def test_who_may_not_see_a_task_may_not_tag_it(door: Door, caller: Caller) -> None:
+    """It is not there for them."""
+    caller.create()
+    submitted(caller, "t")
+    stranger = door.caller()
+    stranger.create()
+    stranger("PATCH", "/v1/functions/f/tasks/t", body={"tags": {}}).refused(404, "AsyncTaskNotFound")
+
+
 def test_a_rerun_is_a_new_task_that_knows_its_origin(door: Door, caller: Caller) -> None:
     """Same payload and tags, fresh counters; GET shows the link."""
     caller.create()

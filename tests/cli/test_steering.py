@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,6 +85,21 @@ def test_a_rerun_prints_the_new_id(steer: Run, client: Client) -> None:
     assert (last.result, last.rerun_of) == (b"two", first.task_id)
     shown = json.loads(steer("task", "rerun", "quick", first.task_id, "-o", "json").out)
     assert shown["rerunOf"] == first.task_id
+
+
+def test_a_task_gets_other_tags_by_a_command(steer: Run, client: Client) -> None:
+    """It is found by them; words that are no tags, and a task that is over, are refused."""
+    task = client.submit("hold", b"").task_id
+    ran = steer("task", "edit", "hold", task, "--tags", "tenant=t1,kind=invoice")
+    assert ran.out == f"Task {task} is tagged kind=invoice, tenant=t1.\n"
+    assert [each["taskId"] for each in json.loads(steer("task", "list", "--tags", "tenant=t1", "-o", "json").out)] == [
+        task
+    ]
+    assert json.loads(steer("task", "edit", "hold", task, "--tags", "", "-o", "json").out)["tags"] == {}
+    assert steer("task", "edit", "hold", task, "--tags", "nothing").code == 2
+    client.force_stop("hold", task)
+    client.wait("hold", task, timeout=60)
+    assert steer("task", "edit", "hold", task, "--tags", "a=1").code == 4
 
 
 def test_many_are_counted_then_stopped(steer: Run, client: Client) -> None:
@@ -284,3 +300,83 @@ def test_lists_by_option_as_by_word(steer: Run, client: Client) -> None:
     assert by_word == by_option
     assert done.task_id in {each["taskId"] for each in by_word}
     assert sys.stdout is not None
+
+
+def test_a_watched_task_is_told_from_its_first_step_to_its_end(steer: Run, client: Client) -> None:
+    """Every step once, whether it came before or after; the exit code is what became of the task."""
+    task = client.submit("hold", b"").task_id
+    until(lambda: client.get_task("hold", task).status is Status.RUNNING, 60, "runs")
+    stopping = threading.Thread(target=lambda: client.stop_task("hold", task))
+    stopping.start()
+    ran = steer("task", "watch", "hold", task, "-o", "jsonl")
+    stopping.join()
+    told = [json.loads(line) for line in ran.out.splitlines()]
+
+    assert ran.code == 1
+    assert [each["status"] for each in told] == ["Enqueued", "Dequeued", "Running", "Stopping", "Stopped"]
+    assert [each["eventId"] for each in told] == [1, 2, 3, 4, 5]
+    assert {(each["function"], each["taskId"]) for each in told} == {("hold", task)}
+    assert told[-1]["eventDetail"]["processesLeft"] == 0
+
+    done = client.wait("quick", client.submit("quick", b"").task_id, timeout=60)
+    ran = steer("task", "watch", "quick", done.task_id)
+    assert ran.code == 0
+    assert [line.split()[4] for line in ran.out.splitlines()] == ["Enqueued", "Dequeued", "Running", "Succeeded"]
+    assert "Running attempt=1 instanceId=" in ran.lines[2]
+
+
+def test_the_stream_begins_before_the_task_is_looked_at(steer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An end that falls between the two would else never be told; what comes twice is told once."""
+    began: list[str] = []
+
+    def stream(*_: object) -> Iterator[dict[str, object]]:
+        began.append("stream")
+        yield {"id": "1-1"}
+        began.append("told")
+        step = {"function": "quick", "taskId": "t", "timestamp": "2026-11-24T00:00:00.000Z", "eventDetail": {}}
+        for number, status in ((1, "Enqueued"), (2, "Dequeued"), (4, "Succeeded")):
+            yield {**step, "eventId": number, "status": status}
+
+    def look(*_: object) -> dict[str, object]:
+        began.append("look")
+        event = {"eventId": 1, "status": "Enqueued", "timestamp": "2026-11-24T00:00:00.000Z", "eventDetail": {}}
+        return {"events": [event]}
+
+    monkeypatch.setattr(Client, "watch", stream)
+    monkeypatch.setattr(Client, "ask", look)
+    ran = steer("task", "watch", "quick", "t")
+
+    assert (ran.code, began) == (0, ["stream", "look", "told"])
+    assert [line.split()[-1] for line in ran.lines] == ["Enqueued", "Dequeued", "Succeeded"]
+
+
+def test_why_a_task_waits_is_told_by_a_command(steer: Run, client: Client) -> None:
+    """What blocks it, with its holders; as JSON the whole document."""
+    holder = client.submit("hold", b"").task_id
+    until(lambda: client.get_task("hold", holder).status is Status.RUNNING, 60, "runs")
+    task = client.submit("hold", b"").task_id
+    told = json.loads(steer("task", "explain", "hold", task, "-o", "json").out)
+    (blocked,) = told["blockedBy"]
+
+    assert (told["taskId"], told["status"], told["position"]) == (task, "Enqueued", 0)
+    assert (blocked["code"], blocked["limit"], blocked["holders"]) == ("FunctionConcurrencyLimit", 1, [holder])
+    lines = steer("task", "explain", "hold", task).lines
+    assert "code FunctionConcurrencyLimit" in lines
+    assert f'holders ["{holder}"]' in lines
+    assert steer("task", "explain", "hold", "nothing").code == 3
+    for each in (task, holder):
+        client.force_stop("hold", each)
+
+
+def test_figures_of_a_function_by_a_command(steer: Run, client: Client) -> None:
+    """All windows, or one alone; JSON holds all."""
+    client.wait("quick", client.submit("quick", b"").task_id, timeout=60)
+    told = json.loads(steer("function", "stats", "quick", "-o", "json").out)
+    one = steer("function", "stats", "quick", "--window", "1h").lines
+
+    assert told["windows"]["1h"]["ended"]["Succeeded"] >= 1
+    assert told["statuses"]["Running"] == 0
+    assert "window 1h" in one
+    assert not [line for line in one if line.startswith("windows.")]
+    assert any(line.startswith("windows.1d.wait.p99Ms ") for line in steer("function", "stats", "quick").lines)
+    assert steer("function", "stats", "quick", "--window", "2h").code == 2

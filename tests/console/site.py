@@ -24,6 +24,8 @@ def pre_stop(context):
 
 def handler(event, context):
     told = json.loads(event or b"{}")
+    if "report" in told:
+        context.progress(told["report"][0], message=told["report"][1])
     for line in told.get("lines", []):
         print(line)
     for step in range(told.get("steps", 1)):

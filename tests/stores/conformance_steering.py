@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from sojourn import filter as filters
 from sojourn.bulk import Operation, OperationStatus, Verb
 from sojourn.progress import Progress
-from sojourn.store import Change, Log, Store, TaskQuery, Work
+from sojourn.store import Change, Log, Search, Store, TaskQuery, Work
 from sojourn.task import Status, StopRequested, Task
 from stores.samples import Factory, claimed, full_task, moved, new_delivery, new_task, returned, started, use
 
@@ -28,6 +29,14 @@ async def ended(store: Store, task: Task) -> Task:
     over = returned(started(claimed(task)), b"out")
     assert await store.apply(task.epoch, over)
     return over
+
+
+async def found_by(store: Store, task: Task, tags: str) -> list[int]:
+    """The ids of the tasks beside `task` that have these tags."""
+    search = Search(
+        account_id=task.account_id, functions={task.function_id: "f"}, wanted=filters.parse({"tags": tags}), now=9
+    )
+    return [each.id for each in (await store.find(search)).tasks]
 
 
 class SteeringConformance:
@@ -106,6 +115,30 @@ class SteeringConformance:
             found = await store.task(1)
             assert found is not None
             assert (found.tags, found.rerun_of) == (tagged.tags, tagged.rerun_of)
+
+        use(factory, work)
+
+    def test_tags_are_given_anew_until_a_task_is_over(self, factory: Factory) -> None:
+        """Whoever moves the task meanwhile neither loses nor brings the old ones back; it is found by the new alone."""
+
+        async def work(store: Store) -> None:
+            task = msgspec.structs.replace(new_task(1), tags={"a": "1", "b": "2"})
+            assert await store.insert_task(task)
+            assert await store.put_tags(1, {"b": "2", "c": "3"})
+            assert not await store.put_tags(2, {"c": "3"})
+            running = started(claimed(task))
+            assert await store.apply(task.epoch, running)
+            assert (await found_by(store, task, "c=3"), await found_by(store, task, "b=2")) == ([1], [1])
+            assert await found_by(store, task, "a=1") == []
+            assert await store.put_tags(1, {})
+            assert await found_by(store, task, "c=3") == []
+            assert await store.put_tags(1, {"last": ""})
+            assert await store.apply(running.epoch, returned(running, b"out"))
+            assert not await store.put_tags(1, {"late": ""})
+            kept = await store.task(1)
+            assert kept is not None
+            assert (kept.tags, kept.status, kept.epoch) == ({"last": ""}, Status.SUCCEEDED, running.epoch + 1)
+            assert await found_by(store, task, "last=") == [1]
 
         use(factory, work)
 

@@ -15,7 +15,7 @@ from .v1 import deliveries, operations, progress, queue_control, steering, submi
 OPERATES: frozenset[Handler] = frozenset(
     {
         *(invocations.invoke, tasks.stop, functions.disable, functions.enable, deliveries.resend),
-        *(submission.submit, submission.submit_batch, steering.stop, steering.rerun, progress.report),
+        *(submission.submit, submission.submit_batch, steering.stop, steering.edit, steering.rerun, progress.report),
         *(queue_control.pause, queue_control.resume),
         *(operations.stop, operations.rerun, operations.expire, operations.cancel),
     }

@@ -37,7 +37,7 @@ def stats(name: str, /, *, window: str | None = None, common: Common = COMMON) -
     name
         The function.
     window
-        Over which time, such as 1h. [default: the server's]
+        Over which time alone: 1m, 5m, 1h or 1d; JSON always holds all. [default: all]
 
     """
     path = f"/v1/functions/{segment('function', name)}/statistics"
@@ -46,7 +46,7 @@ def stats(name: str, /, *, window: str | None = None, common: Common = COMMON) -
     if common.output != "table":
         print(msgspec.json.format(msgspec.json.encode(found), indent=2 if common.output == "json" else -1).decode())
         return
-    print_facts(flat(found))
+    print_facts(flat({name: value for name, value in found.items() if window is None or name != "windows"}))
 
 
 def flat(document: Mapping[str, object], before: str = "") -> list[tuple[str, str]]:

@@ -1,23 +1,20 @@
-"""`sojourn task rerun|explain|watch|expire|delete`: what is done to tasks, and why one waits."""
+"""`sojourn task rerun|edit|explain|expire|delete`: what is done to tasks, and why one waits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from cyclopts import Parameter
 
-from sojourn.client import NotFound, Refused, Status
 from sojourn.client import steering as calls
+from sojourn.tags import parse_tags
 
 from . import bulk, exits
-from .display import Cell, moment, moment_of_text, plain, print_facts, print_one, status
+from .display import print_facts, print_one
 from .failure import CommandFailed
 from .options import COMMON, Common
 from .payload import payload_of
-
-_OVER = {Status.SUCCEEDED, Status.FAILED, Status.STOPPED, Status.EXPIRED, Status.INVALID}
 
 
 def rerun(
@@ -65,6 +62,33 @@ def rerun(
         made = client.rerun_task(name, task, payload=edited, new_task_id=new_task_id, delay_seconds=delay)
     print_one(common.output, made, lambda: print(made.task_id))
     return exits.OK
+
+
+def edit(function: str, task_id: str, /, *, tags: str, common: Common = COMMON) -> None:
+    """Give a task that is not over other tags; nothing else of it can be changed.
+
+    For example:
+
+        sojourn task edit hello first --tags tenant=t1,kind=invoice
+
+    Parameters
+    ----------
+    function
+        Its function.
+    task_id
+        The task.
+    tags
+        key=value pairs with commas between them, in place of those it has; '' for none.
+
+    """
+    wanted = parse_tags("--tags", tags)
+    with common.client() as client:
+        task = client.tag_task(function, task_id, wanted)
+    if common.output != "table":
+        print(msgspec.json.format(msgspec.json.encode(task), indent=2 if common.output == "json" else -1).decode())
+        return
+    shown = ", ".join(f"{key}={value}" for key, value in task["tags"].items())
+    print(f"Task {task_id} is tagged {shown}." if shown else f"Task {task_id} has no tags.")
 
 
 def expire(
@@ -123,70 +147,11 @@ def explain(function: str, task_id: str, /, *, common: Common = COMMON) -> None:
         print_facts([(name, _text(value)) for name, value in block.items()])
 
 
-def watch(function: str | None = None, task_id: str | None = None, /, *, common: Common = COMMON) -> int:
-    """Print every step of a task as it becomes durable, until it is over; or of a function's tasks, or of all.
-
-    For example:
-
-        sojourn task watch hello first
-
-    Parameters
-    ----------
-    function
-        Only tasks of this function. [default: all of the account]
-    task_id
-        Only this task. [default: all of the function]
-
-    """
-    with common.client() as client:
-        if function is not None and task_id is not None:  # what was there before anybody watched
-            for event in client.get_task(function, task_id).events:
-                _print_step(
-                    {
-                        "function": function,
-                        "taskId": task_id,
-                        "eventId": event.event_id,
-                        "status": event.status.value,
-                        "timestamp": event.timestamp,
-                        "eventDetail": event.event_detail,
-                    },
-                    common,
-                )
-                if event.status in _OVER:
-                    return exits.OK if event.status is Status.SUCCEEDED else exits.TASK_FAILED
-        try:
-            for step in client.watch(function, task_id):
-                _print_step(step, common)
-                if task_id is not None and Status(step.get("status", "Running")) in _OVER:
-                    return exits.OK if step["status"] == Status.SUCCEEDED.value else exits.TASK_FAILED
-        except (NotFound, Refused) as error:
-            if error.code != "PathNotSupported":
-                raise
-            raise CommandFailed("this server has no stream of events", "use a newer server", exits.OTHER) from None
-    return exits.OK
-
-
 def both(function: str | None, task_id: str | None) -> tuple[str, str]:
     """A function and a task id, which must both be given where no filter is."""
     if function is None or task_id is None:
         raise CommandFailed("a task is missing", "name a function and a task id, or many tasks with --filter")
     return function, task_id
-
-
-def _print_step(step: dict[str, Any], common: Common) -> None:
-    if common.output != "table":
-        print(msgspec.json.encode(step).decode(), flush=True)
-        return
-    at = step.get("timestamp", "")
-    when = moment(at) if isinstance(at, int) else moment_of_text(str(at))
-    cells: Sequence[Cell] = (
-        when,
-        str(step.get("function", "")),
-        str(step.get("taskId", "")),
-        status(str(step.get("status", step.get("event", "")))),
-        str(step.get("eventDetail", "")),
-    )
-    print("  ".join(cell.plain if not isinstance(cell, str) else plain(cell) for cell in cells).rstrip(), flush=True)
 
 
 def _text(value: object) -> str:

@@ -1,4 +1,7 @@
-"""`sojourn task`: submitting tasks, watching and stopping them. What steers and explains is in `steering`."""
+"""`sojourn task`: submitting tasks, watching and stopping them.
+
+What steers and explains is in `steering`, the stream of steps in `watching`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import Annotated
 import cyclopts
 from cyclopts import Parameter
 
-from . import bulk, exits, listing, steering, submission
+from . import bulk, exits, listing, steering, submission, watching
 from . import lines as lines_of_tasks
 from .display import print_many, print_one
 from .failure import CommandFailed
@@ -225,5 +228,6 @@ def deliveries(
     print_many(common.output, found, DELIVERY_HEADS, delivery_row)
 
 
-for _name in ("rerun", "explain", "watch", "expire", "delete"):
+app.command(watching.watch)
+for _name in ("rerun", "edit", "explain", "expire", "delete"):
     app.command(getattr(steering, _name), name=_name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sojourn.client import Delivery, Task, TaskEvent
 
@@ -87,7 +87,12 @@ def detail(event: TaskEvent) -> str:
         pairs = event.detail
     except ValueError:
         return event.event_detail
-    return " ".join(f"{name}={_value(value)}" for name, value in pairs.items()) or event.event_detail
+    return words(pairs) or event.event_detail
+
+
+def words(pairs: Mapping[str, object]) -> str:
+    """A document as `name=value` words."""
+    return " ".join(f"{name}={_value(value)}" for name, value in pairs.items())
 
 
 def _value(value: object) -> str:

@@ -39,6 +39,12 @@ def force_stop(function: str, task_id: str) -> Call[None]:
     return Call("StopTask", "POST", path, _nothing, body=given(force=True), idempotent=True)
 
 
+def edit(function: str, task_id: str, tags: Mapping[str, str]) -> Call[dict[str, Any]]:
+    """EditTask."""
+    body = given(tags=dict(tags))
+    return Call("EditTask", "PATCH", task_path(function, task_id), _document, body=body, idempotent=True)
+
+
 def rerun(function: str, task_id: str, edits: Mapping[str, object]) -> Call[Rerun]:
     """RerunTask; `edits` are what differs from the task that is run again."""
     path = task_path(function, task_id, "rerun")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
+from typing import Any
 
 from . import steering
 from .conversation import Conversation, ask
@@ -18,6 +19,17 @@ class SteeringVerbs:
     def force_stop(self, function: str, task_id: str) -> Conversation[None]:
         """Stop a task and kill what it runs on at once: no PreStop, no grace. `Conflict` when it is over."""
         return ask(steering.force_stop(function, task_id))
+
+    @Verb
+    def tag_task(self, function: str, task_id: str, tags: Mapping[str, str]) -> Conversation[dict[str, Any]]:
+        """Give a task that is not over these tags in place of those it has; the task as the native API shows it.
+
+        Raises
+        ------
+        Conflict: it is over.
+
+        """
+        return ask(steering.edit(function, task_id, tags))
 
     @Verb
     def rerun_task(

@@ -85,6 +85,7 @@ NATIVE: Mapping[str, Schema] = {
     },
     "NoInput": given({}, other=NOTHING),
     "StopInput": given({"force": BOOLEAN}, other=NOTHING),
+    "EditInput": given({"tags": _task_tags()}, ["tags"], other=NOTHING),
     "RerunInput": given(
         {
             "payload": TEXT,
@@ -116,6 +117,7 @@ EXAMPLES: Mapping[str, Mapping[str, object]] = {
     "SubmitTaskInput": {"taskId": "order-1", "payload": {"order": 1}, "delaySeconds": 5},
     "ReportInput": {"percent": 40, "message": "page 4 of 10", "checkpoint": "4"},
     "StopInput": {"force": True},
+    "EditInput": {"tags": {"tenant": "t1"}},
     "RerunInput": {"payload": '{"order": 7}', "tags": {"tenant": "t1"}},
     "BulkInput": {"filter": {"status": ["Enqueued"], "function": "hello", "createdTo": 1}, "dryRun": True},
     "CreateTokenInput": {"scope": "read", "name": "dashboard", "expiresInSeconds": 2_592_000},

@@ -47,6 +47,7 @@ def native() -> dict[Handler, Described]:
         deliveries.resend: Described("ResendDelivery", {202: "Delivery"}, CHANGED),
         deliveries.get_secret: Described("GetWebhookSecret", {OK: "WebhookSecret"}),
         steering.stop: Described("StopTask", {202: "Stopped"}, (404, 412), body="StopInput"),
+        steering.edit: Described("EditTask", {OK: "FoundTask"}, (404, 412), body="EditInput"),
         steering.rerun: Described("RerunTask", {202: "Rerun"}, (404, 409, 412, 429), body="RerunInput"),
         queue_control.pause: Described("PauseQueue", {OK: "Queue"}, CHANGED, body="NoInput"),
         queue_control.resume: Described("ResumeQueue", {OK: "Queue"}, CHANGED, body="NoInput"),

@@ -1,4 +1,4 @@
-"""Steering one task in the native API: stopping it, at once if it must be, and running it again."""
+"""Steering one task in the native API: stopping it, at once if it must be, giving it other tags, running it again."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from sojourn.refusals import FunctionDisabled, TaskNotOver
 from sojourn.tags import check_tags
 from sojourn.task import Task
 
+from .tasks import task_object
+
 ACCEPTED = 202
 BODY_BYTES_MAX = 256 * 1024
 """A payload of the largest size as base64, and what stands around it."""
@@ -33,6 +35,28 @@ async def stop(call: Call) -> Answer:
     task = await call.backend.dispatcher.stop(function, task_id, call.key.id, force=force)
     shown = {"functionName": function.name, "taskId": wire_name(task), "status": task.status.value}
     return answer.of_json(shown, ACCEPTED)
+
+
+async def edit(call: Call) -> Answer:
+    """Give a task that is not over other tags; everything else of it was promised when it was accepted.
+
+    Raises
+    ------
+    InvalidArgument: tags are missing or out of their bounds, or the body would change something else.
+    TaskAlreadyCompleted: it is over.
+
+    """
+    function, body = _function(call), call.json()
+    for field, value in body.items():
+        if field != "tags":
+            raise InvalidArgument(
+                field, value, "cannot be changed, only 'tags' can: stop the task and run it again with another one"
+            )
+    if "tags" not in body:
+        raise InvalidArgument("tags", None, "must be given: an object of keys and values, empty for none")
+    tags = check_tags("tags", body["tags"])
+    task = await call.backend.queue.tag(await call.backend.queue.find(function, call.path["task"]), tags)
+    return answer.of_json(task_object(task, function.name, call.backend.clock.now()))
 
 
 async def rerun(call: Call) -> Answer:
@@ -106,6 +130,7 @@ def _function(call: Call) -> Function:
 
 _TASK = "/v1/functions/{function}/tasks/{task}"
 OPERATIONS: tuple[tuple[str, str, Handler], ...] = (
+    ("PATCH", _TASK, edit),
     ("POST", f"{_TASK}/stop", stop),
     ("POST", f"{_TASK}/rerun", rerun),
 )

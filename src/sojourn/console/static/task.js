@@ -111,12 +111,15 @@ export function task(place, { function: name, task: id }) {
   }
 
   async function explain() {
-    if (isOver(shown.status) || shown.status === "Running") return replace(parts.explain);
+    const asked = shown.status;
+    if (isOver(asked) || asked === "Running") return replace(parts.explain);
+    let box;
     try {
-      return replace(parts.explain, explained(await get(ofTask(name, id, "/explain")), name));
+      box = explained(await get(ofTask(name, id, "/explain")), name);
     } catch (error) {
-      return replace(parts.explain, h("div", { class: "explain" }, instead(t("task.explain"), error)));
+      box = h("div", { class: "explain" }, instead(t("task.explain"), error));
     }
+    if (shown.status === asked) replace(parts.explain, box); // an answer that comes late explains nothing any more
   }
 
   async function stop(force) {

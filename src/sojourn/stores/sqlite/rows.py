@@ -6,6 +6,7 @@ a table beside.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -81,9 +82,19 @@ def insert_values(task: Task) -> Row:
         inline(task.result),
         inline(task.payload),
         task.snapshot_id,
-        _text(task.tags) if task.tags else "",
+        tags_text(task.tags),
         task.rerun_of,
     )
+
+
+def tags_text(tags: Mapping[str, str]) -> str:
+    """Tags as a row holds them."""
+    return _text(tags) if tags else ""
+
+
+def tags_of(text: str) -> dict[str, str]:
+    """The tags that a row holds."""
+    return _decode_tags(text) if text else {}
 
 
 def update_values(task: Task, epoch: int) -> Row:
@@ -136,7 +147,7 @@ def task_of(row: Row) -> Task:
         result=row[21],
         payload=row[22],
         snapshot_id=row[23],
-        tags=_decode_tags(row[24]) if row[24] else {},
+        tags=tags_of(row[24]),
         rerun_of=row[25],
     )
 

@@ -6,7 +6,7 @@ Every function that writes runs inside the writer's transaction, as those of `wr
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import apsw
 import msgspec
@@ -33,6 +33,9 @@ _DROP_REST = (
     "DELETE FROM task_log WHERE task_id = ?",
     "DELETE FROM delivery WHERE task_id = ?",
 )
+_PUT_TAGS = "UPDATE task SET tags = ? WHERE id = ? AND status < 10 RETURNING account_id"
+_TAGS = "SELECT tags FROM task WHERE id = ? AND status < 10"
+_DROP_TAG = "DELETE FROM task_tag WHERE account_id = ? AND tag = ? AND task_id = ?"
 # Only the attempt that runs may say something: one that was lost, or stopped, is not heard any more.
 _PUT_PROGRESS = (
     f"INSERT OR REPLACE INTO task_progress({rows.PROGRESS_COLUMNS}) SELECT ?1, ?2, ?3, ?4, ?5, ?6 "  # noqa: S608 - constant text
@@ -84,6 +87,19 @@ def drop_operation(cursor: apsw.Cursor, operation_id: int) -> None:
 def operations(connection: apsw.Connection) -> list[Operation]:
     """All operations, oldest first."""
     return [rows.operation_of(row) for row in connection.execute(_OPERATIONS)]
+
+
+def put_tags(cursor: apsw.Cursor, task_id: int, tags: Mapping[str, str]) -> bool:
+    """Give a task that is not over these tags, and let it be found by them instead; False when it is over."""
+    before = cursor.execute(_TAGS, (task_id,)).get
+    if before is None:
+        return False
+    account_id = cursor.execute(_PUT_TAGS, (rows.tags_text(tags), task_id)).get
+    for key, value in rows.tags_of(before).items():
+        cursor.execute(_DROP_TAG, (account_id, writes.tag(key, value), task_id))
+    for key, value in tags.items():
+        cursor.execute(writes.INSERT_TAG, (account_id, writes.tag(key, value), task_id))
+    return True
 
 
 def put_progress(cursor: apsw.Cursor, progress: Progress) -> bool:

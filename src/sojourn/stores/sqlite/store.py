@@ -157,6 +157,10 @@ class SqliteStore:
         """All operations of all accounts, oldest first."""
         return await self._readers.run(steering.operations)
 
+    async def put_tags(self, task_id: int, tags: Mapping[str, str]) -> bool:
+        """Give a task these tags in place of those it had; False when it is over, or not there."""
+        return await self._writer.write(lambda cursor: steering.put_tags(cursor, task_id, tags))
+
     async def put_progress(self, progress: Progress) -> bool:
         """Keep what a task reports of itself; False when it does not run, or in another attempt."""
         size = len(progress.checkpoint)

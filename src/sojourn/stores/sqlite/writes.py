@@ -24,7 +24,7 @@ INSERT_TASK = (
     "ON CONFLICT(function_id, name) WHERE name IS NOT NULL DO NOTHING"
 )
 _INSERT_PAYLOAD = "INSERT INTO task_payload(id, body) VALUES (?, ?)"
-_INSERT_TAG = "INSERT INTO task_tag(account_id, tag, task_id) VALUES (?, ?, ?)"
+INSERT_TAG = "INSERT INTO task_tag(account_id, tag, task_id) VALUES (?, ?, ?)"
 _UPDATE_TASK = f"UPDATE task SET {rows.UPDATE_COLUMNS} WHERE id = ? AND epoch = ?"  # noqa: S608 - constant text
 # A task's row carries its result through all later transitions; only one that differs is written.
 _PUT_RESULT = (
@@ -82,8 +82,13 @@ def insert_task(cursor: apsw.Cursor, task: Task) -> bool:
     if len(task.result) > rows.INLINE_BYTES_MAX:
         cursor.execute(_PUT_RESULT, (task.id, task.result))
     for key, value in task.tags.items():
-        cursor.execute(_INSERT_TAG, (task.account_id, f"{key}={value}", task.id))
+        cursor.execute(INSERT_TAG, (task.account_id, tag(key, value), task.id))
     return True
+
+
+def tag(key: str, value: str) -> str:
+    """A tag as its index has it."""
+    return f"{key}={value}"
 
 
 def apply_task(cursor: apsw.Cursor, epoch: int, task: Task, log: Log | None, delivery: Delivery | None = None) -> bool:
