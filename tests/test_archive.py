@@ -186,6 +186,8 @@ def test_damaged_data_is_refused(store: CodeStore, tmp_path: Path) -> None:
         (raw_zip([(b"a", b"1")], count=0xFFFF), "plain zip archive"),
         (raw_zip([(b"a", b"1")], size=0xFFFFFFFF), "plain zip archive"),
         (raw_zip([(b"a", b"1")], flags=1), "encrypted"),
+        (raw_zip([(b"a", b"1")], flags=0x20), "patches of other files"),
+        (raw_zip([(b"a", b"1")], version=64), "must hold files that version 6.3"),
         (raw_zip([(b"a", b"1")], method=12), "stored or deflated"),
         (raw_zip([(b"a", b"1")], size=2), "stored files"),
         (raw_zip([(b"a", b"1")], local_name=b"b"), "two headers alike"),

@@ -37,6 +37,7 @@ def raw_zip(
     local_name: bytes | None = None,
     count: int | None = None,
     same_header: bool = False,
+    version: int = 20,
 ) -> bytes:
     """An archive written field by field, so that any of them can lie."""
     body, central, headers = b"", b"", 0
@@ -50,7 +51,7 @@ def raw_zip(
         numbers = (20, flags, method, 0, 0, real_crc, len(packed), real_size, len(local), 0)
         body += struct.pack("<4s5H3L2H", b"PK\3\4", *numbers) + local + packed
         central += struct.pack(
-            "<4s6H3L5H2L", b"PK\1\2", 0x031E, 20, flags, method, 0, 0, real_crc, len(packed), real_size,
+            "<4s6H3L5H2L", b"PK\1\2", 0x031E, version, flags, method, 0, 0, real_crc, len(packed), real_size,
             len(name), 0, 0, 0, 0, kind << 16, at,
         ) + name  # fmt: skip
         headers += 1

@@ -61,13 +61,14 @@ _lying = st.builds(
     zips.raw_zip,
     _entries,
     mode=st.sampled_from([None, 0o120777, 0o100755, 0o040755, 0o060600, 0]),
-    flags=st.sampled_from([0, 0, 0x800, 1, 0x40, 8]),
+    flags=st.sampled_from([0, 0, 0x800, 1, 0x20, 0x40, 8]),
     method=st.sampled_from([0, 0, 0, 8, 99]),
     size=st.one_of(st.none(), st.integers(0, 2**32 - 1)),
     crc=st.one_of(st.none(), st.none(), st.just(0)),
     local_name=st.one_of(st.none(), st.none(), st.just(b"other")),
     count=st.one_of(st.none(), st.none(), st.integers(0, 0xFFFF)),
     same_header=st.booleans(),
+    version=st.sampled_from([20, 20, 10, 63, 64, 84]),
 )
 
 

@@ -38,7 +38,9 @@ _END_MARK, _CENTRAL_MARK, _LOCAL_MARK = b"PK\5\6", b"PK\1\2", b"PK\3\4"
 _COMMENT_BYTES_MAX = 0xFFFF
 _SATURATED_16, _SATURATED_32 = 0xFFFF, 0xFFFFFFFF
 _ENCRYPTED, _UTF8 = 0x0001, 0x0800
-_STRONGLY_ENCRYPTED = 0x0040
+_PATCHED, _STRONGLY_ENCRYPTED = 0x0020, 0x0040
+_VERSION_MAX = 63
+"""Of the format, times ten: 6.3 is the newest one that tools know (APPNOTE 4.4.3)."""
 _STORED, _DEFLATED = 0, 8
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -59,8 +61,9 @@ class Entry(NamedTuple):
 
 
 class _Record(NamedTuple):
-    """One record of the central directory, as it stands there."""
+    """One record of the central directory, as it stands there; `version` of the format is what reading it takes."""
 
+    version: int
     flags: int
     method: int
     crc: int
@@ -166,7 +169,7 @@ def _central(archive: bytes, count: int, begin: int, end: int) -> list[_Record]:
     for _ in range(count):
         if at + _CENTRAL.size > end:
             raise broken
-        mark, _, _, flags, method, _, _, crc, *sizes, _, _, attributes, header = _CENTRAL.unpack_from(archive, at)
+        mark, _, version, flags, method, _, _, crc, *sizes, _, _, attributes, header = _CENTRAL.unpack_from(archive, at)
         packed, size, name_size, extra_size, comment_size = sizes
         name = archive[at + _CENTRAL.size : at + _CENTRAL.size + name_size]
         at += _CENTRAL.size + name_size + extra_size + comment_size
@@ -174,7 +177,7 @@ def _central(archive: bytes, count: int, begin: int, end: int) -> list[_Record]:
             raise broken
         if _SATURATED_32 in (packed, size, header):
             raise _refused("zip64", "must be a plain zip archive, its sizes do not need more")
-        records.append(_Record(flags, method, crc, packed, size, attributes, header, name))
+        records.append(_Record(version & 0xFF, flags, method, crc, packed, size, attributes, header, name))
     if at != end:
         raise broken
     return records
@@ -185,6 +188,11 @@ def _entry(archive: bytes, record: _Record) -> Entry:
     name = _name(record)
     if record.flags & (_ENCRYPTED | _STRONGLY_ENCRYPTED):
         raise _refused(name, "must not hold encrypted files")
+    if record.flags & _PATCHED:
+        raise _refused(name, "must not hold patches of other files")
+    if record.version > _VERSION_MAX:
+        version = f"{record.version // 10}.{record.version % 10}"
+        raise _refused(f"{name} (version {version})", "must hold files that version 6.3 of the format can read")
     if record.method not in (_STORED, _DEFLATED):
         raise _refused(f"{name} (method {record.method})", "must hold stored or deflated files (methods 0 and 8)")
     directory = name.endswith("/")
