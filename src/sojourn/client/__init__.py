@@ -63,7 +63,7 @@ from .model import (
     TaskPage,
     Version,
 )
-from .steered import Operation, Queue, Rerun, TaskProgress
+from .steered import AuditEntry, AuditPage, Operation, Queue, Rerun, TaskProgress
 
 __all__ = [
     "AccessKey",
@@ -73,6 +73,8 @@ __all__ = [
     "AsyncClient",
     "AsyncConfig",
     "AttemptLog",
+    "AuditEntry",
+    "AuditPage",
     "Client",
     "ClientError",
     "Concurrency",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from . import events, steering
 from .call import Call
 from .conversation import Conversation, ask
-from .steered import Operation, Queue, Rerun, TaskProgress
+from .steered import AuditEntry, AuditPage, Operation, Queue, Rerun, TaskProgress
 
 T = TypeVar("T")
 
@@ -40,13 +40,7 @@ class AsyncSteeringVerbs:
         await self._run(ask(steering.force_stop(function, task_id)))
 
     async def tag_task(self, function: str, task_id: str, tags: Mapping[str, str]) -> dict[str, Any]:
-        """Give a task that is not over these tags in place of those it has; the task as the native API shows it.
-
-        Raises
-        ------
-        Conflict: it is over.
-
-        """
+        """Give a task that is not over these tags in place of those it has; see `Client.tag_task`."""
         return await self._run(ask(steering.edit(function, task_id, tags)))
 
     async def rerun_task(
@@ -122,3 +116,16 @@ class AsyncSteeringVerbs:
     async def cancel_operation(self, operation_id: str) -> Operation:
         """Let an operation touch no further task; what it has done stays. `Conflict` when it has ended by itself."""
         return await self._run(ask(steering.cancel(operation_id)))
+
+    async def list_audit(self, *, account: str = "", limit: int = 100, next_token: str = "") -> AuditPage:
+        """A page of the audit trail, newest first; see `Client.list_audit`."""
+        return await self._run(ask(steering.audit(account, limit, next_token)))
+
+    async def iterate_audit(self, *, account: str = "") -> AsyncIterator[AuditEntry]:
+        """The whole audit trail, newest first, page after page."""
+        token, more = "", True
+        while more:
+            page = await self.list_audit(account=account, next_token=token)
+            for entry in page.entries:
+                yield entry
+            token, more = page.next_token, bool(page.next_token)

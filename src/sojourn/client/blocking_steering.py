@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from . import events, steering
 from .call import Call
 from .conversation import Conversation, ask
-from .steered import Operation, Queue, Rerun, TaskProgress
+from .steered import AuditEntry, AuditPage, Operation, Queue, Rerun, TaskProgress
 
 T = TypeVar("T")
 
@@ -122,3 +122,23 @@ class SteeringVerbs:
     def cancel_operation(self, operation_id: str) -> Operation:
         """Let an operation touch no further task; what it has done stays. `Conflict` when it has ended by itself."""
         return self._run(ask(steering.cancel(operation_id)))
+
+    def list_audit(self, *, account: str = "", limit: int = 100, next_token: str = "") -> AuditPage:
+        """A page of the audit trail, newest first: who changed what, of the caller's account or of another one.
+
+        Parameters
+        ----------
+        account: whose; "" for the caller's own. Others' are for the account that operates the server.
+        limit: how many entries at most, 1 to 100.
+        next_token: where the page before said that the list goes on.
+
+        """
+        return self._run(ask(steering.audit(account, limit, next_token)))
+
+    def iterate_audit(self, *, account: str = "") -> Iterator[AuditEntry]:
+        """The whole audit trail, newest first, page after page."""
+        page = self.list_audit(account=account)
+        yield from page.entries
+        while page.next_token:
+            page = self.list_audit(account=account, next_token=page.next_token)
+            yield from page.entries
