@@ -25,7 +25,7 @@ from sojourn.cli import app
 from sojourn.cli.completion import candidates
 from sojourn.cli.failure import CommandFailed
 from sojourn.cli.filters import fields_of
-from sojourn.client import AsyncClient, Client, Status
+from sojourn.client import AsyncClient, Client, NewTask, Status
 
 HOLD = "import time\ndef handler(event, context):\n    print('holding', flush=True)\n    time.sleep(3600)\n"
 QUICK = "def handler(event, context):\n    return event\n"
@@ -86,6 +86,25 @@ def test_a_rerun_prints_the_new_id(steer: Run, client: Client) -> None:
     assert (last.result, last.rerun_of) == (b"two", first.task_id)
     shown = json.loads(steer("task", "rerun", "quick", first.task_id, "-o", "json").out)
     assert shown["rerunOf"] == first.task_id
+
+
+def test_tasks_are_submitted_with_tags(steer: Run, client: Client) -> None:
+    """By the option, in lines, and by either client, one and many."""
+    steer("task", "submit", "quick", "--task-id", "by-option", "--tags", "way=option,n=1")
+    client.submit("quick", b"", task_id="by-client", tags={"way": "client"})
+    client.submit_many("quick", [NewTask(task_id="by-batch", tags={"way": "batch"})])
+
+    async def gathered() -> None:
+        async with AsyncClient(client.connection) as other:
+            names = ("by-gathering-1", "by-gathering-2")
+            await asyncio.gather(*(other.submit("quick", task_id=name, tags={"way": name}) for name in names))
+
+    asyncio.run(gathered())
+    for name in ("option", "client", "batch", "gathering-1", "gathering-2"):
+        tag = f"way=by-{name}" if name.startswith("gathering") else f"way={name}"
+        found = json.loads(steer("task", "list", "--tags", tag, "-o", "json").out)
+        assert [each["taskId"] for each in found] == [f"by-{name}"]
+    assert steer("task", "submit", "quick", "--tags", "nothing").code == 2
 
 
 def test_a_task_gets_other_tags_by_a_command(steer: Run, client: Client) -> None:

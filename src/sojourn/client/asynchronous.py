@@ -150,11 +150,13 @@ class AsyncClient(AsyncCatalogVerbs, AsyncSteeringVerbs):
         task_id: str | None = None,
         delay: int | None = None,
         qualifier: str = "",
+        tags: Mapping[str, str] | None = None,
         existing_ok: bool = False,
     ) -> model.Submission:
         """Submit a task; when this returns, the server has it on disk. See `Client.submit`."""
         body = payload.encode() if isinstance(payload, str) else payload
-        return await self._run(conversation.submit(function, body, task_id, delay, qualifier, existing_ok=existing_ok))
+        talk = conversation.submit(function, body, task_id, delay, qualifier, tags=tags, existing_ok=existing_ok)
+        return await self._run(talk)
 
     async def submit_many(
         self,
