@@ -18,7 +18,8 @@ from sojourn.errors import (
 )
 from sojourn.function import Function
 from sojourn.order import Order
-from sojourn.queue import FRESH_PAYLOAD_BYTES_MAX, Queue, wire_name
+from sojourn.fresh import PAYLOAD_BYTES_MAX
+from sojourn.queue import Queue, wire_name
 from sojourn.store import Log, TaskQuery
 from sojourn.task import Aged, Claimed, Returned, Started, Status, StopRequested, Success, Task
 from virtual_time import START, VirtualClock, run, settle
@@ -286,7 +287,7 @@ def test_the_first_read_costs_no_query_and_later_ones_see_the_row() -> None:
         fixture = Fixture()
         await fixture.open()
         task = await fixture.queue.submit(fixture.function, b"small")
-        large = await fixture.queue.submit(fixture.function, b"x" * (FRESH_PAYLOAD_BYTES_MAX + 1))
+        large = await fixture.queue.submit(fixture.function, b"x" * (PAYLOAD_BYTES_MAX + 1))
         stopped = await fixture.queue.submit(fixture.function, b"")
         after = await fixture.queue.apply(stopped, StopRequested("x"))
 

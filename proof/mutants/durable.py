@@ -176,7 +176,7 @@ def _() -> Iterable[Patch]:
     async def run(original: Any, self: Executor, execution: Any, function: Any) -> None:
         task = await self._queue.read(execution.task_id)
         if task is not None and task.status is Status.SUCCEEDED:
-            self._queue._fresh[task.id] = msgspec.structs.replace(task, status=Status.ENQUEUED)  # noqa: SLF001 - as above
+            self._queue._fresh.keep(msgspec.structs.replace(task, status=Status.ENQUEUED))  # noqa: SLF001 - as above
         await original(self, execution, function)
 
     yield wrap(Queue, "apply", apply)

@@ -28,7 +28,7 @@ from .function import Function
 from .order import Order
 from .queue import Queue, wire_name
 from .refusals import OperationNotFound, OperationOver
-from .store import Store, TaskQuery
+from .store import Search, Store
 from .task import Aged, Claimed, Ended, Fact, Status, StopRequested, Task
 
 log = logging.getLogger(__name__)
@@ -202,33 +202,37 @@ class Operations:
     async def _pages(
         self, operation: Operation, wanted: Filter, limit: int, *, bodies: bool
     ) -> AsyncIterator[tuple[Function, int, list[Task]]]:
-        """What is left of an operation, page by page: a function, where the page ends, and the tasks that are meant."""
+        """What is left of an operation, page by page: a function, where the page ends, and the tasks that are meant.
+
+        A page is a step of a search: it may be short, or empty, where few tasks are meant among many.
+        """
         applies = APPLIES[operation.verb]
         statuses = [status for status in wanted.statuses or Status if status in applies]
         if not statuses:
             return
+        wanted = msgspec.structs.replace(wanted, statuses=tuple(statuses))
         for function in self._catalog.every_function(operation.account_id):
-            if function.id < operation.function_id or wanted.function not in ("", function.name):
+            if function.id < operation.function_id or function.root_id or wanted.function not in ("", function.name):
                 continue
             after = operation.after if function.id == operation.function_id else -1
-            more = True
-            while more:
-                query = TaskQuery(
-                    function_id=function.id,
-                    statuses=tuple(statuses),
-                    name_prefix=wanted.id_prefix,
+            while True:
+                search = Search(
+                    account_id=operation.account_id,
+                    functions={function.id: function.name},
+                    wanted=wanted,
+                    now=self._clock.now(),
                     ascending=True,
                     after=after,
                     limit=limit,
                     bodies=bodies,
                 )
-                page = await self._queue.page(query)
-                if not page:
+                found = await self._queue.search(search)
+                old = [task for task in found.tasks if task.id <= operation.newest]
+                if found.after is None or found.after > operation.newest:
+                    yield function, operation.newest, old
                     break
-                more, after, now = len(page) == limit, page[-1].id, self._clock.now()
-                old = [task for task in page if task.id <= operation.newest]
-                yield function, after, [task for task in old if filters.matches(wanted, task, function.name, now)]
-                more = more and len(old) == len(page)
+                after = found.after
+                yield function, after, old
 
     async def _count(self, account_id: str, verb: Verb, wanted: Filter, newest: int) -> int:
         every = Operation(id=0, account_id=account_id, verb=verb, actor="", fields={}, newest=newest, created_at=0)

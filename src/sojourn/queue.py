@@ -14,13 +14,12 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import msgspec
-
 from . import errors, identity
 from .bulk import Operation
 from .clock import MICROSECONDS_PER_SECOND, Clock
 from .crashpoint import crashpoint
 from .destination import Delivery
+from .fresh import Fresh
 from .function import Function
 from .line import Line
 from .lines import Lines
@@ -33,8 +32,6 @@ from .watchers import Watchers
 E = TypeVar("E", bound=errors.SojournError)
 T = TypeVar("T")
 
-FRESH_TASKS_MAX = 20_000
-FRESH_PAYLOAD_BYTES_MAX = 4096
 STORE_RETRY_SECONDS = 1.0
 ROWS_AT_ONCE = 500
 """Of many tasks that are submitted together, the loop makes so many before others have their turn."""
@@ -70,7 +67,7 @@ class Queue:
         self._open = 0
         self._lines = Lines(clock)
         self.closed = False
-        self._fresh: dict[int, Task] = {}
+        self._fresh = Fresh()
         self.incarnation = 0
         self.tally = Tally()
         self._adopting: set[asyncio.Future[None]] = set()
@@ -211,8 +208,7 @@ class Queue:
         """A new task is durable: let it be counted and run."""
         crashpoint("queue.submit.durable")
         self._accepted(task)
-        if len(task.payload) <= FRESH_PAYLOAD_BYTES_MAX and len(self._fresh) < FRESH_TASKS_MAX:
-            self._fresh[task.id] = task
+        self._fresh.keep(task)
         self.wait(task)
 
     async def _adopt(self, tasks: Sequence[Task]) -> None:
@@ -243,7 +239,7 @@ class Queue:
 
     async def read(self, task_id: int) -> Task | None:
         """The task as its row stands; a task read for the first time since its submission comes from memory."""
-        fresh = self._fresh.pop(task_id, None)
+        fresh = self._fresh.take(task_id)
         return fresh if fresh is not None else await self._store.task(task_id)
 
     async def apply(self, task: Task, *facts: Fact, log: Log | None = None) -> Task | None:
@@ -256,7 +252,7 @@ class Queue:
 
         """
         after, path = self._after(task, facts)
-        self._fresh.pop(task.id, None)
+        self._fresh.take(task.id)
         delivery = self.delivery_of(after) if after.over else None
         crashpoint("queue.apply.before")
         began = self._clock.monotonic()
@@ -290,7 +286,7 @@ class Queue:
             Change(task.epoch, after, self.delivery_of(after) if after.over else None) for task, after, _, _ in walked
         ]
         for task in (*(task for task, _ in moves), *gone):
-            self._fresh.pop(task.id, None)
+            self._fresh.take(task.id)
         crashpoint("queue.carry.before")
         moved, ids = await self._store.carry(
             operation, operation.epoch, Work(changes=changes, inserts=again, drops=[task.id for task in gone])
@@ -330,9 +326,8 @@ class Queue:
 
         """
         kept = await self._store.put_tags(task.id, tags)
-        fresh = self._fresh.get(task.id)
-        if kept and fresh is not None:
-            self._fresh[task.id] = msgspec.structs.replace(fresh, tags=tags)
+        if kept:
+            self._fresh.tag(task.id, tags)
         now = await self._store.task(task.id)
         if now is None:
             raise errors.TaskNotFound(wire_name(task))

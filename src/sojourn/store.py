@@ -97,6 +97,7 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
 
     `functions` are the functions that may have some, by their numbers, with their names. `now` is what durations of
     tasks that are not over are measured by. `after` is where the step before stopped; `limit` bounds what is found.
+    `bodies` asks for payload and result; without it they may come back empty.
     """
 
     account_id: str
@@ -106,10 +107,11 @@ class Search(msgspec.Struct, frozen=True, kw_only=True):
     ascending: bool = False
     after: int | None = None
     limit: int = 20
+    bodies: bool = False
 
 
 class Found(msgspec.Struct, frozen=True):
-    """What a step of a search found, without bodies, and where it stopped: None when there is nothing more."""
+    """What a step of a search found, and where it stopped: None when there is nothing more."""
 
     tasks: Sequence[Task] = ()
     after: int | None = None

@@ -44,6 +44,20 @@ def test_one_task_is_submitted_as_json(caller: Caller) -> None:
     problem(again)
 
 
+def test_tags_come_with_a_task_or_a_line(caller: Caller) -> None:
+    """Each task carries its own and is found by them; what is no tag is that line's fault alone."""
+    caller.create()
+    caller("POST", ONE, body={"taskId": "single", "tags": {"tenant": "t0"}})
+    lines = [{"taskId": "one", "tags": {"tenant": "t1"}}, {"taskId": "two", "tags": {"a b": ""}}, {"tags": None}]
+    reply = caller("POST", MANY, body=b"\n".join(orjson.dumps(line) for line in lines)).json
+
+    assert [each["status"] for each in reply["results"]] == [202, 400, 202]
+    assert reply["results"][1]["field"] == "tags"
+    for name, tenant in (("single", "t0"), ("one", "t1")):
+        (found,) = caller("GET", "/v1/tasks", {"tags": f"tenant={tenant}"}).json["tasks"]
+        assert (found["taskId"], found["tags"]) == (name, {"tenant": tenant})
+
+
 def test_a_task_without_anything_is_one(caller: Caller) -> None:
     """Every field may be absent, and null is absent; the server chooses the id and the event is empty."""
     caller.create()

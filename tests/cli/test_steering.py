@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import json
 import os
@@ -24,7 +25,7 @@ from sojourn.cli import app
 from sojourn.cli.completion import candidates
 from sojourn.cli.failure import CommandFailed
 from sojourn.cli.filters import fields_of
-from sojourn.client import Client, Status
+from sojourn.client import AsyncClient, Client, NewTask, Status
 
 HOLD = "import time\ndef handler(event, context):\n    print('holding', flush=True)\n    time.sleep(3600)\n"
 QUICK = "def handler(event, context):\n    return event\n"
@@ -85,6 +86,25 @@ def test_a_rerun_prints_the_new_id(steer: Run, client: Client) -> None:
     assert (last.result, last.rerun_of) == (b"two", first.task_id)
     shown = json.loads(steer("task", "rerun", "quick", first.task_id, "-o", "json").out)
     assert shown["rerunOf"] == first.task_id
+
+
+def test_tasks_are_submitted_with_tags(steer: Run, client: Client) -> None:
+    """By the option, in lines, and by either client, one and many."""
+    steer("task", "submit", "quick", "--task-id", "by-option", "--tags", "way=option,n=1")
+    client.submit("quick", b"", task_id="by-client", tags={"way": "client"})
+    client.submit_many("quick", [NewTask(task_id="by-batch", tags={"way": "batch"})])
+
+    async def gathered() -> None:
+        async with AsyncClient(client.connection) as other:
+            names = ("by-gathering-1", "by-gathering-2")
+            await asyncio.gather(*(other.submit("quick", task_id=name, tags={"way": name}) for name in names))
+
+    asyncio.run(gathered())
+    for name in ("option", "client", "batch", "gathering-1", "gathering-2"):
+        tag = f"way=by-{name}" if name.startswith("gathering") else f"way={name}"
+        found = json.loads(steer("task", "list", "--tags", tag, "-o", "json").out)
+        assert [each["taskId"] for each in found] == [f"by-{name}"]
+    assert steer("task", "submit", "quick", "--tags", "nothing").code == 2
 
 
 def test_a_task_gets_other_tags_by_a_command(steer: Run, client: Client) -> None:
@@ -366,6 +386,37 @@ def test_why_a_task_waits_is_told_by_a_command(steer: Run, client: Client) -> No
     assert steer("task", "explain", "hold", "nothing").code == 3
     for each in (task, holder):
         client.force_stop("hold", each)
+
+
+def test_who_changed_what_is_told_by_a_command(steer: Run, client: Client) -> None:
+    """What was done and what was refused, newest first, over several pages; the clients read the same."""
+    for _ in range(60):
+        client.put_concurrency("quick", 5)
+        client.delete_concurrency("quick")
+    assert steer("task", "edit", "quick", "nothing", "--tags", "a=1").code == 3
+    told = [json.loads(line) for line in steer("audit", "--limit", "3", "-o", "jsonl").out.splitlines()]
+
+    assert [(each["operation"], each["status"], each["code"]) for each in told] == [
+        ("EditTask", 404, "AsyncTaskNotFound"),
+        ("DeleteConcurrencyConfig", 204, ""),
+        ("PutConcurrencyConfig", 200, ""),
+    ]
+    assert told[0]["target"] == "/v1/functions/quick/tasks/nothing"
+    assert {each["actor"] for each in told} == {client.connection.access_key_id}
+    shown = steer("audit", "--limit", "1").lines
+    assert shown[0] == "TIME ACTOR OPERATION TARGET STATUS CODE REQUEST"
+    assert " EditTask PATCH /v1/functions/quick/tasks/nothing 404 AsyncTaskNotFound " in shown[1]
+    every = [each.request_id for each in client.iterate_audit()]
+    assert len(set(every)) == len(every) > 100
+    assert json.loads(steer("audit", "--all", "-o", "json").out)[0]["requestId"] == every[0]
+    assert steer("audit", "--limit", "0").code == 2
+    assert steer("audit", "--account", "nobody").code != 0
+
+    async def awaited() -> list[str]:
+        async with AsyncClient(client.connection) as other:
+            return [each.request_id async for each in other.iterate_audit()]
+
+    assert asyncio.run(awaited()) == every
 
 
 def test_figures_of_a_function_by_a_command(steer: Run, client: Client) -> None:

@@ -15,8 +15,9 @@ from sojourn.client import batch as batches
 
 def test_a_line_has_what_is_given() -> None:
     """The payload as base64, whatever its bytes; nothing that is not given."""
-    whole = NewTask(b"\xff", "t", 3, "live")
-    assert json.loads(whole.line()) == {"payloadBase64": "/w==", "taskId": "t", "delaySeconds": 3, "qualifier": "live"}
+    whole = NewTask(b"\xff", "t", 3, "live", {"k": "v"})
+    given = {"payloadBase64": "/w==", "taskId": "t", "delaySeconds": 3, "qualifier": "live", "tags": {"k": "v"}}
+    assert json.loads(whole.line()) == given
     assert json.loads(NewTask("grün").line()) == {"payloadBase64": "Z3LDvG4="}
     assert NewTask().line() == b"{}"
 

@@ -24,6 +24,7 @@ CALLS: list[Call[Any]] = [
     calls.delete_function("$svc ä/x"),
     calls.submit("hello", b"\x00\xff", "t-1", 3, idempotent=False),
     calls.submit("hello", b"", None, None, idempotent=False),
+    calls.submit("hello", b"", None, None, tags={"tenant": "t1", "kind": ""}, idempotent=False),
     calls.list_tasks(
         "hello", TaskFilter(status=Status.RUNNING, prefix="x y", started_from=5, include_payload=True), ""
     ),
@@ -109,6 +110,13 @@ def test_task_ids_that_no_header_can_carry_are_refused(task_id: str) -> None:
     """Nothing can be smuggled into the headers."""
     with pytest.raises(Refused, match="task_id must be printable ASCII"):
         calls.submit("hello", b"", task_id, None, idempotent=False)
+
+
+@pytest.mark.parametrize("tags", [{"a": "1,b=2"}, {"a=b": ""}, {"a,b": ""}, {"a": "ä"}, {"a": "\r\nx: y"}])
+def test_tags_that_would_be_read_as_others_are_refused(tags: dict[str, str]) -> None:
+    """A value is never another tag, nor another header."""
+    with pytest.raises(Refused, match="tags must"):
+        calls.submit("hello", b"", None, None, tags=tags, idempotent=False)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"taskId": "x", "status": "Processed"}'])

@@ -52,6 +52,11 @@ app.command("sojourn.cli.queue:app", name="queue", help="Pause and resume the qu
 app.command("sojourn.cli.operation:app", name="operation", help="Look at operations on many tasks.")
 app.command("sojourn.cli.instance:app", name="instance", help="List instances.")
 app.command("sojourn.cli.account:app", name="account", help="Make and list accounts; keys for a time.")
+app.command(
+    "sojourn.cli.audit:audit",
+    name="audit",
+    help="List who changed what.\n\nFor example:\n\n    sojourn audit --limit 100 -o jsonl",
+)
 app.command("sojourn.cli.token:app", name="token", help="Make, list and revoke access tokens.")
 app.command(
     "sojourn.cli.console:console",

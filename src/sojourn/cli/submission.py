@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sojourn.client import AsyncClient, ClientError, Submission, Task, WaitTimedOut
@@ -32,6 +32,7 @@ class Order:
     count: int
     wait: bool
     patience: float | None
+    tags: Mapping[str, str]
 
     @property
     def task_ids(self) -> list[str | None]:
@@ -76,7 +77,12 @@ async def _submit(client: AsyncClient, order: Order, accepted: list[Submission])
         for begin in range(0, len(ids), AT_ONCE):
             sent = [
                 client.submit(
-                    order.function, order.payload, task_id=task_id, delay=order.delay, qualifier=order.qualifier
+                    order.function,
+                    order.payload,
+                    task_id=task_id,
+                    delay=order.delay,
+                    qualifier=order.qualifier,
+                    tags=order.tags,
                 )
                 for task_id in ids[begin : begin + AT_ONCE]
             ]

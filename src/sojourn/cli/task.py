@@ -10,6 +10,8 @@ from typing import Annotated
 import cyclopts
 from cyclopts import Parameter
 
+from sojourn.tags import parse_tags
+
 from . import bulk, exits, listing, steering, submission, watching
 from . import lines as lines_of_tasks
 from .display import print_many, print_one
@@ -30,6 +32,7 @@ def submit(
     task_id: str | None = None,
     delay: int | None = None,
     qualifier: str = "",
+    tags: str = "",
     count: int = 1,
     wait: Annotated[bool, Parameter(negative="", show_default=False)] = False,
     timeout: float | None = None,
@@ -56,6 +59,8 @@ def submit(
         Seconds to wait before it may start.
     qualifier
         The version or alias to run. [default: LATEST]
+    tags
+        Words of your own that it is found by, key=value with commas between them.
     count
         How many tasks to submit.
     wait
@@ -64,8 +69,8 @@ def submit(
         Seconds to wait at most; past them the exit code is 124 and the tasks go on.
     lines
         A file, or - for standard input, with a task a line, such as {"taskId": "a", "payload": {"n": 1}}; a line may
-        also have payloadBase64, delaySeconds and qualifier. Lines that are refused are told on standard error, the
-        others are submitted, and the exit code is 1.
+        also have payloadBase64, delaySeconds, qualifier and tags. Lines that are refused are told on standard error,
+        the others are submitted, and the exit code is 1.
     from_line
         The line to begin with, to go on after an interruption.
 
@@ -73,15 +78,16 @@ def submit(
     if from_line < 1 or (from_line > 1 and lines is None):
         raise CommandFailed(f"--from-line counts the lines of --lines from 1, got {from_line}", "give --lines a file")
     if lines is not None:
-        one = (payload, task_id, delay, qualifier, count, wait, timeout)
-        if one != ("", None, None, "", 1, False, None):
+        one = (payload, task_id, delay, qualifier, tags, count, wait, timeout)
+        if one != ("", None, None, "", "", 1, False, None):
             raise CommandFailed("--lines says everything in its lines", "leave the options of a single task out")
         return lines_of_tasks.carry_out(lines_of_tasks.Lines(function, lines, from_line), common)
     if count < 1:
         raise CommandFailed(f"--count must be at least 1, got {count}", "leave it out for one task")
     if timeout is not None and (timeout < 0 or not wait):
         raise CommandFailed("--timeout bounds --wait, in seconds from 0 up", "add --wait, or leave --timeout out")
-    order = submission.Order(function, payload_of(payload), task_id, delay, qualifier, count, wait, timeout)
+    words = parse_tags("--tags", tags)
+    order = submission.Order(function, payload_of(payload), task_id, delay, qualifier, count, wait, timeout, words)
     return submission.carry_out(order, common)
 
 

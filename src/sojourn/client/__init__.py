@@ -64,7 +64,7 @@ from .model import (
     TaskPage,
     Version,
 )
-from .steered import Operation, Queue, Rerun, TaskProgress
+from .steered import AuditEntry, AuditPage, Operation, Queue, Rerun, TaskProgress
 
 __all__ = [
     "AccessKey",
@@ -74,6 +74,8 @@ __all__ = [
     "AsyncClient",
     "AsyncConfig",
     "AttemptLog",
+    "AuditEntry",
+    "AuditPage",
     "Client",
     "ClientError",
     "Concurrency",

@@ -25,6 +25,7 @@ from .connection import Connection, from_environment
 from .conversation import Conversation, Pace, Pause, Retries, Step, Work, ask
 from .errors import ClientError, WaitTimedOut
 from .gathering import Gathering, gathers
+from .steered import AuditEntry
 from .steering_verbs import SteeringVerbs
 from .task_verbs import TaskVerbs
 from .verb import Awaited
@@ -93,6 +94,15 @@ class AsyncClient(TaskVerbs, CatalogVerbs, SteeringVerbs, Awaited):
             page = await self.list_tasks(function, wanted, next_token=token)
             for task in page.tasks:
                 yield task
+            token, more = page.next_token, bool(page.next_token)
+
+    async def iterate_audit(self, *, account: str = "") -> AsyncIterator[AuditEntry]:
+        """The whole audit trail of an account ("": the caller's own), newest first, page after page."""
+        token, more = "", True
+        while more:
+            page = await self.list_audit(account=account, next_token=token)
+            for entry in page.entries:
+                yield entry
             token, more = page.next_token, bool(page.next_token)
 
     async def wait_all(

@@ -7,7 +7,7 @@ this task alone would have raised.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -32,12 +32,13 @@ class NewTask(msgspec.Struct, frozen=True):
     task_id: str | None = None
     delay: int | None = None
     qualifier: str = ""
+    tags: Mapping[str, str] = {}
 
     def line(self) -> bytes:
         """The task as a line of a batch."""
         payload = self.payload.encode() if isinstance(self.payload, str) else self.payload
         encoded = base64.b64encode(payload).decode()
-        return _encode(_Line(encoded, self.task_id, self.delay, self.qualifier))
+        return _encode(_Line(encoded, self.task_id, self.delay, self.qualifier, self.tags))
 
 
 def new_task(task: NewTask | bytes | str) -> NewTask:
@@ -93,6 +94,7 @@ class _Line(msgspec.Struct, omit_defaults=True, rename="camel"):
     task_id: str | None = None
     delay_seconds: int | None = None
     qualifier: str = ""
+    tags: Mapping[str, str] = {}
 
 
 class _Result(msgspec.Struct, rename="camel"):

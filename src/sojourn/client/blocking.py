@@ -24,6 +24,7 @@ from .catalog_verbs import CatalogVerbs
 from .connection import Connection, from_environment
 from .conversation import Conversation, Pace, Pause, Retries, Step, Work, ask
 from .errors import ClientError, WaitTimedOut
+from .steered import AuditEntry
 from .steering_verbs import SteeringVerbs
 from .task_verbs import TaskVerbs
 from .together import together
@@ -103,6 +104,14 @@ class Client(TaskVerbs, CatalogVerbs, SteeringVerbs, Blocking):
         while page.next_token:
             page = self.list_tasks(function, wanted, next_token=page.next_token)
             yield from page.tasks
+
+    def iterate_audit(self, *, account: str = "") -> Iterator[AuditEntry]:
+        """The whole audit trail of an account ("": the caller's own), newest first, page after page."""
+        page = self.list_audit(account=account)
+        yield from page.entries
+        while page.next_token:
+            page = self.list_audit(account=account, next_token=page.next_token)
+            yield from page.entries
 
     def wait_all(
         self,

@@ -135,6 +135,7 @@ def submit(
     delay_seconds: int | None,
     qualifier: str = "",
     *,
+    tags: Mapping[str, str] | None = None,
     idempotent: bool,
 ) -> Call[model.Submission]:
     """InvokeFunction, asynchronously."""
@@ -143,6 +144,8 @@ def submit(
         headers["x-fc-async-task-id"] = _header("task_id", task_id)
     if delay_seconds is not None:
         headers["x-fc-async-delay"] = str(delay_seconds)
+    if tags:
+        headers["x-sojourn-task-tags"] = _tags(tags)
 
     def decode(answer: Answer) -> model.Submission:
         accepted = answer.headers.get("x-fc-async-task-id") or task_id or answer.request_id
@@ -150,7 +153,7 @@ def submit(
             raise ValueError("no task id in the headers")
         return model.Submission(task_id=accepted, request_id=answer.request_id)
 
-    task = NewTask(payload, task_id, delay_seconds, qualifier)
+    task = NewTask(payload, task_id, delay_seconds, qualifier, tags or {})
     return _invocation(name, payload, headers, decode, qualifier, idempotent=idempotent, submit=Submit(name, task))
 
 
@@ -368,6 +371,14 @@ def _invoked(answer: Answer) -> model.Invocation:
 
 def _given(query: Mapping[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in query.items() if value not in (None, "")}
+
+
+def _tags(tags: Mapping[str, str]) -> str:
+    """Tags as a header has them; what would be read as another tag is refused."""
+    for key, value in tags.items():
+        if "," in key or "=" in key or "," in value:
+            raise refused("tags", f"{key}={value}", "must have keys without ',' and '=', and values without ','")
+    return _header("tags", ",".join(f"{key}={value}" for key, value in tags.items()))
 
 
 def _header(name: str, value: str) -> str:

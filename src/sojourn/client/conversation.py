@@ -156,14 +156,21 @@ def deploy(wanted: Deployment, progress: Progress | None) -> Conversation[model.
 
 
 def submit(
-    function: str, payload: bytes, task_id: str | None, delay: int | None, qualifier: str = "", *, existing_ok: bool
+    function: str,
+    payload: bytes,
+    task_id: str | None,
+    delay: int | None,
+    qualifier: str = "",
+    *,
+    tags: Mapping[str, str] | None = None,
+    existing_ok: bool,
 ) -> Conversation[model.Submission]:
     """Submit a task; with `existing_ok` a task that is already there under `task_id` counts as this one."""
     if existing_ok and task_id is None:
         raise refused("task_id", None, "must be given for existing_ok")
     try:
         accepted: model.Submission = yield calls.submit(
-            function, payload, task_id, delay, qualifier, idempotent=existing_ok
+            function, payload, task_id, delay, qualifier, tags=tags, idempotent=existing_ok
         )
     except Conflict as error:
         if not existing_ok or task_id is None:

@@ -1,4 +1,4 @@
-"""What comes back from steering: operations on many tasks, progress, queues, tasks that repeat others."""
+"""What comes back from steering: operations on many tasks, progress, queues, tasks that repeat others, the trail."""
 
 from __future__ import annotations
 
@@ -66,3 +66,27 @@ class Rerun(_Answer, frozen=True, kw_only=True, rename="camel"):
     request_id: str = ""
     status: str = ""
     tags: dict[str, str] = msgspec.field(default_factory=dict)
+
+
+class AuditEntry(_Answer, frozen=True, kw_only=True, rename="camel"):
+    """A call that was to change something; `time` is RFC 3339, `actor` the id of the key or token it came with.
+
+    `target` is its path, `status` that of the answer, and `code` the error's, "" when there was none.
+    """
+
+    time: str = ""
+    account: str = ""
+    actor: str = ""
+    operation: str = ""
+    method: str = ""
+    target: str = ""
+    request_id: str = ""
+    status: int = 0
+    code: str = ""
+
+
+class AuditPage(_Answer, frozen=True, kw_only=True, rename="camel"):
+    """Some entries of the audit trail, newest first; `next_token` is "" on the last page."""
+
+    entries: list[AuditEntry] = msgspec.field(default_factory=list)
+    next_token: str = ""

@@ -10,7 +10,7 @@ import msgspec
 
 from .call import Answer, Call, segment
 from .naming import given, one
-from .steered import Operation, Queue, Rerun, TaskProgress
+from .steered import AuditPage, Operation, Queue, Rerun, TaskProgress
 
 VERBS = ("stop", "rerun", "expire", "delete")
 
@@ -120,6 +120,13 @@ def cancel(operation_id: str) -> Call[Operation]:
     """CancelOperation."""
     path = f"/v1/operations/{segment('operation_id', operation_id)}"
     return Call("CancelOperation", "DELETE", path, one(Operation), idempotent=True)
+
+
+def audit(account: str, limit: int, next_token: str) -> Call[AuditPage]:
+    """ListAudit."""
+    query = {"limit": str(limit)} | ({"account": account} if account else {})
+    query |= {"nextToken": next_token} if next_token else {}
+    return Call("ListAudit", "GET", "/v1/audit", one(AuditPage), query=query, idempotent=True)
 
 
 class _Operations(msgspec.Struct):

@@ -8,7 +8,7 @@ from typing import Any
 
 from . import steering
 from .conversation import Conversation, ask
-from .steered import Operation, Queue, Rerun, TaskProgress
+from .steered import AuditPage, Operation, Queue, Rerun, TaskProgress
 from .verb import Verb
 
 
@@ -114,3 +114,16 @@ class SteeringVerbs:
     def cancel_operation(self, operation_id: str) -> Conversation[Operation]:
         """Let an operation touch no further task; what it has done stays. `Conflict` when it has ended by itself."""
         return ask(steering.cancel(operation_id))
+
+    @Verb
+    def list_audit(self, *, account: str = "", limit: int = 100, next_token: str = "") -> Conversation[AuditPage]:
+        """A page of the audit trail, newest first: who changed what, of the caller's account or of another one.
+
+        Parameters
+        ----------
+        account: whose; "" for the caller's own. Others' are for the account that operates the server.
+        limit: how many entries at most, 1 to 100.
+        next_token: where the page before said that the list goes on.
+
+        """
+        return ask(steering.audit(account, limit, next_token))

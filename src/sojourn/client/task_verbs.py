@@ -119,6 +119,7 @@ class TaskVerbs:
         task_id: str | None = None,
         delay: int | None = None,
         qualifier: str = "",
+        tags: Mapping[str, str] | None = None,
         existing_ok: bool = False,
     ) -> Conversation[model.Submission]:
         """Submit a task; when this returns, the server has it on disk.
@@ -130,6 +131,7 @@ class TaskVerbs:
         task_id: your name for the task, unique within the function; None lets the server choose one.
         delay: seconds to wait before it may start.
         qualifier: the version or alias to run, "" for the function as it stands when it starts.
+        tags: words of your own that the task carries and is found by.
         existing_ok: with a `task_id`, make it safe to repeat: the call is sent again when the connection breaks, and
             a task that is there already under this id counts as this one (`Submission.existed`).
 
@@ -140,7 +142,7 @@ class TaskVerbs:
 
         """
         body = payload.encode() if isinstance(payload, str) else payload
-        return conversation.submit(function, body, task_id, delay, qualifier, existing_ok=existing_ok)
+        return conversation.submit(function, body, task_id, delay, qualifier, tags=tags, existing_ok=existing_ok)
 
     @Verb
     def submit_many(

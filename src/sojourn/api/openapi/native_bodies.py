@@ -70,6 +70,7 @@ NATIVE: Mapping[str, Schema] = {
             },
             "delaySeconds": integer(function.DELAY_SECONDS_BOUNDS),
             "qualifier": TEXT,
+            "tags": _task_tags(),
         },
         other=False,
     ),

@@ -30,6 +30,7 @@ from sojourn.function import (
 from sojourn.order import Order
 from sojourn.queue import wire_name
 from sojourn.refusals import FunctionDisabled
+from sojourn.tags import check_tags
 from sojourn.task import Task
 
 LINES_MAX = 10_000
@@ -39,7 +40,7 @@ ONE_BYTES_MAX = PAYLOAD_ASYNC_BYTES_MAX * 2
 LINES_AT_ONCE = 250
 """So many lines are read, or answered, before other callers have their turn."""
 ACCEPTED = 202
-FIELDS = ("taskId", "payload", "payloadBase64", "delaySeconds", "qualifier")
+FIELDS = ("taskId", "payload", "payloadBase64", "delaySeconds", "qualifier", "tags")
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _encode = msgspec.json.Encoder().encode
@@ -93,6 +94,7 @@ async def submit(call: Call) -> Answer:
         delay_seconds=order.delay_seconds,
         number=order.number,
         qualifier=order.qualifier,
+        tags=order.tags,
     )
     crashpoint("api.submit.answering")
     name = wire_name(task)
@@ -145,7 +147,7 @@ def order_of(call: Call, text: bytes, number: int) -> Order:
     """
     fields = _fields_of(text)
     delay, name = _value(fields, "delaySeconds"), _value(fields, "taskId")
-    qualifier = _value(fields, "qualifier")
+    qualifier, tags = _value(fields, "qualifier"), _value(fields, "tags")
     if qualifier is not None and not isinstance(qualifier, str):
         raise InvalidArgument("qualifier", qualifier, "must be a string")
     function = call.backend.catalog.qualified(call.account_id, call.path["function"], qualifier, number)
@@ -158,6 +160,7 @@ def order_of(call: Call, text: bytes, number: int) -> Order:
         delay_seconds=0 if delay is None else check_integer("delaySeconds", delay, DELAY_SECONDS_BOUNDS, "seconds"),
         number=number,
         qualifier=qualifier or "",
+        tags={} if tags is None else check_tags("tags", tags),
     )
 
 

@@ -36,7 +36,9 @@ NAMES_MAX = 2_000
 SLACK = 3600 * MICROSECONDS_PER_SECOND
 _LAST_CHARACTER = "\U0010ffff"
 _OPEN_CODE_MAX = 10
-_ROWS = f"SELECT {rows.COLUMNS_WITHOUT_BODIES} FROM task WHERE id IN (SELECT value FROM json_each(:ids))"  # noqa: S608 - constant text
+_OF_IDS = "FROM task WHERE id IN (SELECT value FROM json_each(:ids))"
+_ROWS = f"SELECT {rows.COLUMNS_WITHOUT_BODIES} {_OF_IDS}"
+_WHOLE_ROWS = f"SELECT {rows.COLUMNS} {_OF_IDS}"
 _NAMES = (
     "SELECT id FROM task INDEXED BY task_by_name WHERE function_id = :function AND name IS NOT NULL "
     "AND name BETWEEN :first AND :last LIMIT :limit"
@@ -67,7 +69,8 @@ def find(connection: apsw.Connection, search: Search) -> Found:
         ids, stopped = _walked(connection, search, (low, high))
     taken = ids[: search.limit]
     after = taken[-1] if len(ids) > search.limit else stopped
-    tasks = [rows.task_of(row) for row in connection.execute(_ROWS, {"ids": _json(taken)})]
+    text = _WHOLE_ROWS if search.bodies else _ROWS
+    tasks = [rows.task_of(row) for row in connection.execute(text, {"ids": _json(taken)})]
     order = {task_id: place for place, task_id in enumerate(taken)}
     tasks.sort(key=lambda task: order[task.id])
     wanted, known = search.wanted, search.functions
