@@ -9,22 +9,12 @@ import msgspec
 
 from scripted import answers, takes
 from sojourn.capacity import STARTS_PER_FUNCTION_MAX
-from sojourn.function import Function
-from sojourn.pool import Instance
 from sojourn.sandbox import Invocation
 from sojourn.task import Status
 from virtual_time import run, settle
-from world import World
+from world import World, take
 
 CALL = Invocation(request_id="r", payload=b"")
-
-
-async def take(world: World, function: Function) -> Instance:
-    """An instance that is ready to be called."""
-    made = world.pool.acquire(function)
-    assert made is not None
-    await world.pool.ready(made)
-    return made
 
 
 def functions_of(world: World) -> Counter[str]:

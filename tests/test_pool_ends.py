@@ -9,21 +9,12 @@ import pytest
 from scripted import Gate, answers, dies
 from sojourn import instance
 from sojourn.errors import InstanceStartFailed, SandboxUnavailable
-from sojourn.function import Function
 from sojourn.pool import Instance
 from sojourn.sandbox import Exit, InstanceDied, Invocation
 from virtual_time import run, settle
-from world import World
+from world import World, take
 
 CALL = Invocation(request_id="r", payload=b"")
-
-
-async def take(world: World, function: Function) -> Instance:
-    """An instance that is ready to be called."""
-    made = world.pool.acquire(function)
-    assert made is not None
-    await world.pool.ready(made)
-    return made
 
 
 def test_everybody_who_stops_an_instance_waits_for_the_same_end() -> None:

@@ -16,9 +16,9 @@ from sojourn.errors import (
     TaskAlreadyExists,
     TaskNotFound,
 )
+from sojourn.fresh import PAYLOAD_BYTES_MAX
 from sojourn.function import Function
 from sojourn.order import Order
-from sojourn.fresh import PAYLOAD_BYTES_MAX
 from sojourn.queue import Queue, wire_name
 from sojourn.store import Log, TaskQuery
 from sojourn.task import Aged, Claimed, Returned, Started, Status, StopRequested, Success, Task

@@ -24,7 +24,7 @@ from sojourn.dispatcher import Dispatcher
 from sojourn.function import Account, AsyncConfig, Code, Config, Function
 from sojourn.homes import Homes
 from sojourn.logs import Logs
-from sojourn.pool import Pool
+from sojourn.pool import Instance, Pool
 from sojourn.queue import Queue, wire_name
 from sojourn.reports import Reports
 from sojourn.sandbox import Invocation
@@ -289,3 +289,11 @@ class World:
             return
         if row.instance_id != instance_id or row.status not in (Status.RUNNING, Status.STOPPING):
             self.script.offences.append(f"called on {instance_id} while the row is {row.status} on {row.instance_id}")
+
+
+async def take(world: World, function: Function) -> Instance:
+    """An instance that is ready to be called."""
+    made = world.pool.acquire(function)
+    assert made is not None
+    await world.pool.ready(made)
+    return made

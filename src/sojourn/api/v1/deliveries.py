@@ -11,19 +11,21 @@ from sojourn.queue import wire_name
 from sojourn.task import Task
 from sojourn.times import rfc3339
 
+from .named import task_of
+
 ACCEPTED = 202
 
 
 async def get_deliveries(call: Call) -> Answer:
     """The delivery of a task's record; none when it has no destination, or is not over."""
-    task = await _found(call)
+    task = await task_of(call)
     deliveries = await call.backend.deliveries.of([task])
     return answer.of_json({"deliveries": [delivery_object(task, each) for each in deliveries.values()]})
 
 
 async def resend(call: Call) -> Answer:
     """Send the record of a task again, whatever became of it before; the answer says that this is durable."""
-    task = await _found(call)
+    task = await task_of(call)
     delivery = await call.backend.deliveries.resend(task, wire_name(task))
     return answer.of_json(delivery_object(task, delivery), ACCEPTED)
 
@@ -51,11 +53,6 @@ def delivery_object(task: Task, delivery: Delivery) -> dict[str, object]:
         "nextAttemptTime": "" if delivery.over else rfc3339(delivery.due_at),
         "endTime": rfc3339(delivery.ended_at) if delivery.over else "",
     }
-
-
-async def _found(call: Call) -> Task:
-    function = call.backend.catalog.remembered(call.account_id, call.path["function"])
-    return await call.backend.queue.find(function, call.path["task"])
 
 
 _TASK = "/v1/functions/{function}/tasks/{task}"

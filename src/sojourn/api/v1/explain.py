@@ -11,16 +11,15 @@ from sojourn.explanation import explain as explained
 from sojourn.queue import wire_name
 from sojourn.times import rfc3339
 
+from .named import task_of
+
 
 async def explain(call: Call) -> Answer:
     """What keeps a task from running, who holds what it waits for, and how long yet; nothing when it runs or is over.
 
     Holders are tasks of the caller's own account; those of others are not named.
     """
-    backend = call.backend
-    task = await backend.queue.find(
-        backend.catalog.remembered(call.account_id, call.path["function"]), call.path["task"]
-    )
+    backend, task = call.backend, await task_of(call)
     function = backend.catalog.by_id(task.runs)
     situation = backend.dispatcher.situation(task, function)
     blocked = explained(task, function, situation)

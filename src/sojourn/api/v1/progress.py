@@ -15,6 +15,7 @@ from sojourn.refusals import TaskNotRunning
 from sojourn.task import Status, Task
 from sojourn.times import rfc3339
 
+from .named import task_of
 from .steering import larger
 
 ACCEPTED = 202
@@ -22,7 +23,7 @@ ACCEPTED = 202
 
 async def get(call: Call) -> Answer:
     """What a task has reported of how far it is, and its checkpoint."""
-    task = await _found(call)
+    task = await task_of(call)
     found = (await call.backend.reports.of([task.id])).get(task.id)
     return answer.of_json(progress_object(task, found))
 
@@ -30,7 +31,7 @@ async def get(call: Call) -> Answer:
 async def report(call: Call) -> Answer:
     """Say how far a running task is; what is left out stays as it was. It is durable within a quarter of a second."""
     given = parse({name: value for name, value in call.json().items() if value is not None})
-    task = await _found(call)
+    task = await task_of(call)
     if task.status is not Status.RUNNING:
         raise TaskNotRunning(wire_name(task), task.status.value)
     progress = await call.backend.reports.report(task, given)
@@ -49,11 +50,6 @@ def progress_object(task: Task, progress: Progress | None) -> dict[str, object]:
         "checkpoint": base64.b64encode(known.checkpoint).decode(),
         "checkpointEncoding": "base64",
     }
-
-
-async def _found(call: Call) -> Task:
-    function = call.backend.catalog.remembered(call.account_id, call.path["function"])
-    return await call.backend.queue.find(function, call.path["task"])
 
 
 _PROGRESS = "/v1/functions/{function}/tasks/{task}/progress"

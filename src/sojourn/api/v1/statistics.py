@@ -13,6 +13,8 @@ from sojourn.statistics import WINDOWS, Bucket, percentiles
 from sojourn.task import TERMINAL, Status
 from sojourn.times import rfc3339
 
+from .named import function_of
+
 DEFAULT = "5m"
 SHARES = {"p50Ms": 0.5, "p95Ms": 0.95, "p99Ms": 0.99}
 
@@ -22,7 +24,7 @@ async def get(call: Call) -> Answer:
     backend, window = call.backend, call.query.get("window", DEFAULT)
     if window not in WINDOWS:
         raise InvalidArgument("window", window, f"must be one of {', '.join(WINDOWS)}")
-    function = backend.catalog.remembered(call.account_id, call.path["function"])
+    function = function_of(call)
     kept, now = backend.statistics, backend.clock.now()
     lasted = max((now - kept.since) / MICROSECONDS_PER_SECOND, 1.0)
     windows = {

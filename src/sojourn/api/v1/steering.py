@@ -18,6 +18,7 @@ from sojourn.refusals import FunctionDisabled, TaskNotOver
 from sojourn.tags import check_tags
 from sojourn.task import Task
 
+from .named import function_of
 from .tasks import task_object
 
 ACCEPTED = 202
@@ -30,7 +31,7 @@ async def stop(call: Call) -> Answer:
 
     With `force` what it runs on is killed at once.
     """
-    function, task_id = _function(call), call.path["task"]
+    function, task_id = function_of(call), call.path["task"]
     force = _flag("force", only(call.json(), "force").get("force"))
     task = await call.backend.dispatcher.stop(function, task_id, call.key.id, force=force)
     shown = {"functionName": function.name, "taskId": wire_name(task), "status": task.status.value}
@@ -46,7 +47,7 @@ async def edit(call: Call) -> Answer:
     TaskAlreadyCompleted: it is over.
 
     """
-    function, body = _function(call), call.json()
+    function, body = function_of(call), call.json()
     for field, value in body.items():
         if field != "tags":
             raise InvalidArgument(
@@ -61,7 +62,7 @@ async def edit(call: Call) -> Answer:
 
 async def rerun(call: Call) -> Answer:
     """Run a task that is over again, as a new task with the same payload or another one."""
-    function = _function(call)
+    function = function_of(call)
     origin = await call.backend.queue.find(function, call.path["task"])
     body = only(call.json(), "payload", "payloadEncoding", "taskId", "delaySeconds", "tags")
     if not origin.over:
@@ -122,10 +123,6 @@ def _flag(field: str, value: object) -> bool:
     if value is not None and not isinstance(value, bool):
         raise InvalidArgument(field, value, "must be true or false")
     return bool(value)
-
-
-def _function(call: Call) -> Function:
-    return call.backend.catalog.remembered(call.account_id, call.path["function"])
 
 
 _TASK = "/v1/functions/{function}/tasks/{task}"

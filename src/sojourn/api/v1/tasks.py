@@ -14,12 +14,13 @@ from sojourn.api.operation import Handler
 from sojourn.api.v2023_03_30.wire import as_text
 from sojourn.clock import milliseconds
 from sojourn.errors import AccessDenied, InvalidArgument
-from sojourn.function import Function
 from sojourn.history import Event
 from sojourn.queue import wire_name
 from sojourn.store import Search
 from sojourn.task import Task
 from sojourn.times import rfc3339
+
+from .named import function_of, task_of
 
 LIST = "found tasks"
 OF_PAGE = ("limit", paging.FIELD, "order", "account")
@@ -61,15 +62,15 @@ async def page(call: Call) -> Answer:
 
 async def get(call: Call) -> Answer:
     """One task with its events, its payload and its result."""
-    function, task = await _found(call)
-    shown = task_object(task, function.name, call.backend.clock.now())
+    task = await task_of(call)
+    shown = task_object(task, function_of(call).name, call.backend.clock.now())
     shown["events"] = [event_object(event) for event in task.events]
     return answer.of_json({**shown, **as_text("payload", task.payload), **as_text("result", task.result)})
 
 
 async def events(call: Call) -> Answer:
     """What has happened to a task, oldest first."""
-    _, task = await _found(call)
+    task = await task_of(call)
     told = [event_object(event) for event in task.events]
     return answer.of_json({"taskId": wire_name(task), "status": task.status.value, "events": told})
 
@@ -110,11 +111,6 @@ def event_object(event: Event) -> dict[str, object]:
         "timestamp": rfc3339(event.at),
         "eventDetail": msgspec.json.decode(event.detail) if event.detail else {},
     }
-
-
-async def _found(call: Call) -> tuple[Function, Task]:
-    function = call.backend.catalog.remembered(call.account_id, call.path["function"])
-    return function, await call.backend.queue.find(function, call.path["task"])
 
 
 def account_of(call: Call) -> str:
