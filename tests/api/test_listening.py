@@ -215,21 +215,25 @@ def test_a_newcomer_takes_the_place_of_who_asks_nothing(monkeypatch: pytest.Monk
         waiting, waiting_writer = await asyncio.open_connection("127.0.0.1", port)
         waiting_writer.write(ASK)
         await app.begun.wait()
-        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
-        await asyncio.sleep(0.01)  # the loop's time goes in steps of a millisecond
-        for reader, writer in idle[::-2]:  # the first one last
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+        for reader, writer in idle[::-1]:
             writer.write(ASK.replace(b"/x", b"/y"))
             await reader.readuntil(b"/y")
-        newcomer, newcomer_writer = await asyncio.open_connection("127.0.0.1", port)
-        assert await idle[1][0].read() == b""
+            await asyncio.sleep(0.01)  # the loop's time goes in steps of a millisecond
+        idle.append(await asyncio.open_connection("127.0.0.1", port))
+        for gone in (idle[2], idle[1]):  # who never asked anything, and who has not for longest
+            newcomer, newcomer_writer = await asyncio.open_connection("127.0.0.1", port)
+            assert await gone[0].read() == b""
+            newcomer_writer.write(ASK.replace(b"/x", b"/y"))
+            await newcomer.readuntil(b"/y")
+            idle.append((newcomer, newcomer_writer))
         app.may_answer.set()
         assert (await waiting.readuntil(b"/x")).startswith(b"HTTP/1.1 200 ")
-        for reader, writer in (idle[0], idle[2], (newcomer, newcomer_writer)):
+        for reader, writer in (idle[0], *idle[3:]):
             writer.write(ASK)
             assert (await reader.readuntil(b"/x")).startswith(b"HTTP/1.1 200 ")
+        for _, writer in ((waiting, waiting_writer), *idle):
             writer.close()
-        waiting_writer.close()
-        idle[1][1].close()
         await server.close()
 
     uvloop.run(main())

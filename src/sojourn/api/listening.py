@@ -87,17 +87,17 @@ class HttpServer:
             self._none_left.set()
 
     def _made_room(self) -> bool:
-        """Whether a connection could be ended: of some old ones, the one on which nothing was asked for longest."""
-        quiet: list[tuple[float, Protocol]] = []
+        """Whether a connection could be ended: of some, one on which nothing was ever asked, else not for longest."""
+        found: list[tuple[tuple[bool, float], Protocol]] = []
         for each in list(itertools.islice(self._connections, LOOKS_MAX)):
             self._connections[each] = self._connections.pop(each)  # others are looked at the next time
-            if each.quiet_since is not None:
-                quiet.append((each.quiet_since, each))
-        if not quiet:
+            if (quiet := each.quiet) is not None:
+                found.append((quiet, each))
+        if not found:
             return False
-        _, found = min(quiet, key=operator.itemgetter(0))
-        del self._connections[found]
-        found.cancel()
+        _, ended = min(found, key=operator.itemgetter(0))
+        del self._connections[ended]
+        ended.cancel()
         return True
 
     def date_line(self) -> bytes:

@@ -113,9 +113,14 @@ class Protocol(asyncio.Protocol):
         self._exchanges.unblock()
 
     @property
-    def quiet_since(self) -> float | None:
-        """The loop's time from which on nothing is asked; None while something is, or an answer is taken."""
-        return None if self._exchanges.busy or self._stall_timer is not None else self._idle_since
+    def quiet(self) -> tuple[bool, float] | None:
+        """Whether anything was ever asked, and the loop's time since when nothing is.
+
+        None while something is asked, or an answer is being taken.
+        """
+        if self._exchanges.busy or self._stall_timer is not None:
+            return None
+        return self._heads > 0, self._idle_since
 
     def drain(self) -> None:
         """Answer what is begun, then end the connection."""
@@ -265,7 +270,7 @@ class Protocol(asyncio.Protocol):
     def _idle(self) -> None:
         """Look whether nothing was asked for long; one timer does for all the answers meanwhile."""
         quiet_seconds = self._loop.time() - self._idle_since
-        if self.quiet_since is None or self._receiving is not None or self._head_timer is not None:
+        if self.quiet is None or self._receiving is not None or self._head_timer is not None:
             quiet_seconds = 0.0
         if quiet_seconds < IDLE_SECONDS_MAX:
             self._idle_timer = self._loop.call_later(IDLE_SECONDS_MAX - quiet_seconds, self._idle)
