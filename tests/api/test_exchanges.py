@@ -419,3 +419,31 @@ def test_a_body_that_nobody_takes_is_closed(*, gone: bool) -> None:
         assert len(line.wire.written) == (0 if gone else 1)
 
     asyncio.run(main())
+
+
+def test_a_caller_who_goes_while_a_piece_comes_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is written on what is over, and nothing told to the log: anybody can leave at any moment."""
+
+    class Next(Pieces):
+        async def pieces(self) -> AsyncIterator[bytes]:
+            yield b"piece"
+            await comes.wait()
+            yield b"another"
+
+    comes = asyncio.Event()
+
+    async def main() -> None:
+        line, body = Line(), Next(breaks=False)
+        await line.ask("/a")
+        line.answers["/a"].set_result(Answer(200, content_type=TEXT, stream=body))
+        await turns()
+        comes.set()
+        line.wire.abort()
+        line.exchanges.lose()
+        await turns()
+        assert body.closed == 1
+        assert line.answered == ["/a"]
+        assert not line.exchanges.running
+
+    asyncio.run(main())
+    assert not caplog.records

@@ -315,7 +315,7 @@ class Exchanges:
         self.running.discard(exchange)
         exchange.work = None
         complete, error = _outcome(task)
-        if isinstance(error, Exception):
+        if isinstance(error, Exception) and not isinstance(error, ClientGone):
             log.error("the answer to request %s broke off", exchange.request.request_id, exc_info=error)
         if complete and not self._lost:
             if exchange.chunks:
@@ -331,6 +331,8 @@ class Exchanges:
             await self._piece(b"%x\r\n%b\r\n" % (len(piece), piece))
 
     async def _piece(self, piece: bytes) -> None:
+        if self._transport.is_closing():
+            raise ClientGone
         self._transport.write(piece)
         if self._unblocked is not None:
             await self._unblocked.wait()
