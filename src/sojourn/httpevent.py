@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl
@@ -34,6 +35,9 @@ HOP_BY_HOP = frozenset(
 )
 """Headers that are about a connection and end with it; length and date are ours to say."""
 STATUS_BOUNDS = (200, 599)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+"""A header's name and value (RFC 9110, 5.1 and 5.5)."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +115,7 @@ def response_of(result: bytes) -> Response:
     except (msgspec.DecodeError, UnicodeError):
         return Response(status=200, headers=[], body=result)
     status = document.get("statusCode") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or not _is_status(status):
+    if not isinstance(document, dict) or not is_status(status):
         return Response(status=200, headers=[("content-type", "application/json")], body=result)
     assert isinstance(status, int)  # noqa: S101 - it is a status
     return Response(status=status, headers=list(_headers(document.get("headers"))), body=_body(document))
@@ -124,14 +128,13 @@ def clean(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
         for name, value in headers
         if name.lower() not in HOP_BY_HOP
         and not name.lower().startswith("x-fc-")
-        and name
-        and all(33 <= ord(letter) < 127 and letter != ":" for letter in name)  # noqa: PLR2004 - printable ASCII
-        and not set(value) & {"\r", "\n", "\0"}
-        and all(ord(letter) < 256 for letter in value)  # noqa: PLR2004 - Latin-1
+        and _NAME.fullmatch(name)
+        and _VALUE.fullmatch(value)
     ]
 
 
-def _is_status(value: object) -> bool:
+def is_status(value: object) -> bool:
+    """Whether `value` is a status that an answer can end with: 1xx would let the caller wait for another one."""
     low, high = STATUS_BOUNDS
     return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 

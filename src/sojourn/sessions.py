@@ -113,5 +113,16 @@ def name_in(cookies: bytes | None) -> str:
     return found.value if found is not None else ""
 
 
+def without_name(cookies: str) -> str:
+    """A Cookie header without the name of a session, "" when nothing else is in it."""
+    kept = [each.strip() for each in cookies.split(";")]
+    return "; ".join(each for each in kept if each and not names_session(each))
+
+
+def names_session(cookie: str) -> bool:
+    """Whether a cookie, as it is given or set, is that of a session."""
+    return cookie.partition("=")[0].strip() == COOKIE
+
+
 def _digest(name: str) -> bytes:
     return hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest()

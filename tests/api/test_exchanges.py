@@ -37,9 +37,13 @@ class Wire:
         """The end, at once."""
         self.ended = self.ended or "aborted"
 
+    def write_eof(self) -> None:
+        """Nothing more is said."""
+        self.ended = self.ended or "half closed"
+
     def is_closing(self) -> bool:
         """Whether it is over."""
-        return bool(self.ended)
+        return self.ended in ("closed", "aborted")
 
     def pause_reading(self) -> None:
         """Nothing more is read."""
@@ -286,6 +290,40 @@ def test_a_drain_answers_what_is_begun() -> None:
     asyncio.run(main())
 
 
+def test_a_drain_begins_nothing() -> None:
+    """Else a caller who always has another submit on its way would keep the server, and lose what is cut off then."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/submit1", "/submit2")
+        line.exchanges.drain()
+        await line.ask("/submit3")
+        await line.answer("/submit1")
+        assert line.begun == ["/submit1", "/submit2"]
+        await line.answer("/submit2")
+        assert line.begun == ["/submit1", "/submit2"]
+        assert line.bodies == ["/submit1", "/submit2"]
+        assert b"connection: close" in line.wire.written[-1]
+        assert line.wire.ended == "closed"
+
+    asyncio.run(main())
+
+
+def test_an_answer_goes_before_the_rest_of_its_body() -> None:
+    """The end of a connection whose caller is still sending would reach it before the answer, so it waits for that."""
+
+    async def main() -> None:
+        line = Line()
+        exchange = await line.ask("/a", last=True, whole=False)
+        await line.answer("/a")
+        assert line.bodies == ["/a"]
+        assert line.wire.ended == "half closed"
+        assert line.wire.reads()
+        assert exchange.last
+
+    asyncio.run(main())
+
+
 def test_nothing_is_begun_behind_the_last_request() -> None:
     """A request that ends the connection is the last, whatever came with it."""
 
@@ -381,3 +419,31 @@ def test_a_body_that_nobody_takes_is_closed(*, gone: bool) -> None:
         assert len(line.wire.written) == (0 if gone else 1)
 
     asyncio.run(main())
+
+
+def test_a_caller_who_goes_while_a_piece_comes_is_no_fault(caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is written on what is over, and nothing told to the log: anybody can leave at any moment."""
+
+    class Next(Pieces):
+        async def pieces(self) -> AsyncIterator[bytes]:
+            yield b"piece"
+            await comes.wait()
+            yield b"another"
+
+    comes = asyncio.Event()
+
+    async def main() -> None:
+        line, body = Line(), Next(breaks=False)
+        await line.ask("/a")
+        line.answers["/a"].set_result(Answer(200, content_type=TEXT, stream=body))
+        await turns()
+        comes.set()
+        line.wire.abort()
+        line.exchanges.lose()
+        await turns()
+        assert body.closed == 1
+        assert line.answered == ["/a"]
+        assert not line.exchanges.running
+
+    asyncio.run(main())
+    assert not caplog.records

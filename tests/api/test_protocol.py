@@ -181,3 +181,17 @@ def test_a_client_that_asks_before_it_sends_is_told_to_go_on(caller: Caller) -> 
             first = wire.recv(65536)
 
             assert first.startswith(b"HTTP/1.1 100 " if signature_fits else b"HTTP/1.1 403 ")
+
+
+def test_an_old_client_is_not_told_to_go_on(caller: Caller) -> None:
+    """HTTP/1.0 knows no such answer, and would take it for the one to its request."""
+    caller.create()
+    path = f"{VERSION}/functions/f/invocations"
+    lines = "".join(f"{name}: {value}\r\n" for name, value in caller.signed("POST", path, "", b"ab").items())
+    with socket.create_connection(("127.0.0.1", caller.door.port), timeout=10) as wire:
+        wire.sendall(f"POST {path} HTTP/1.0\r\n{lines}content-length: 2\r\nexpect: 100-continue\r\n\r\n".encode())
+        assert caller.door.http.get(f"{caller.door.url}/livez").status_code == 200  # the head was read meanwhile
+        wire.sendall(b"ab")
+        answer = b"".join(iter(lambda: wire.recv(65536), b""))
+
+    assert answer.startswith(b"HTTP/1.1 200 ")

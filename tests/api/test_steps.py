@@ -68,13 +68,24 @@ def test_what_fails_says_so(*, waits: bool) -> None:
     assert (value, repr(error), at_once) == (None, "ValueError('no')", not waits)
 
 
-def test_what_is_cancelled_is_told_where_it_waits() -> None:
-    """And may do what it has to before it ends."""
+async def for_ever() -> None:
+    """A wait that only a cancellation ends."""
+    await asyncio.get_running_loop().create_future()
+
+
+async def others() -> None:
+    """No wait at all: it lets others go first."""
+    await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("wait", [for_ever, others])
+def test_what_is_cancelled_is_told_where_it_waits(wait: Callable[[], Awaitable[None]]) -> None:
+    """Whatever it waits for; and it may do what it has to before it ends."""
     seen = list[str]()
 
     async def work() -> str:
         try:
-            await asyncio.get_running_loop().create_future()
+            await wait()
         except asyncio.CancelledError:
             seen.append("cancelled")
             raise
@@ -84,3 +95,25 @@ def test_what_is_cancelled_is_told_where_it_waits() -> None:
     assert value is None
     assert isinstance(error, asyncio.CancelledError)
     assert seen == ["cancelled"]
+
+
+def test_a_wait_that_is_over_is_cancelled_too() -> None:
+    """Between the end of what it waits for and its next step."""
+
+    async def main() -> BaseException | None:
+        future: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        ends = list[End]()
+
+        async def work() -> str:
+            return await future
+
+        steps = Steps(work(), lambda value, error: ends.append((value, error)))
+        steps.begin()
+        future.set_result("done")
+        steps.cancel()
+        await asyncio.sleep(0)
+        ((value, error),) = ends
+        assert value is None
+        return error
+
+    assert isinstance(asyncio.run(main()), asyncio.CancelledError)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-import pytest
-
 from sojourn.api import streaming
 from virtual_time import run
 
@@ -31,27 +29,6 @@ class Endless:
 async def forever() -> None:
     """Nothing is heard of the caller."""
     await asyncio.get_running_loop().create_future()
-
-
-def test_a_caller_who_takes_nothing_is_let_go_of() -> None:
-    """After a while, without an end of the body, and the stream is closed once."""
-
-    async def main() -> None:
-        stream, sent = Endless(), list[bytes]()
-
-        async def stuck(piece: bytes) -> None:
-            sent.append(piece)
-            if len(sent) == 2:
-                await forever()
-
-        began = asyncio.get_running_loop().time()
-        with pytest.raises(TimeoutError):
-            await streaming.send(stream, forever, stuck)
-        assert asyncio.get_running_loop().time() - began == pytest.approx(streaming.STALL_SECONDS_MAX + 1)
-        assert sent == [b"piece"] * 2
-        assert stream.closed == 1
-
-    run(main())
 
 
 def test_a_caller_who_goes_ends_the_body() -> None:

@@ -10,13 +10,16 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qsl
 
+import orjson
+
 from sojourn import httpevent
 from sojourn.agent import frames
 from sojourn.errors import AccessDenied, FunctionNotFound, MissingHeader, PathNotSupported, ServiceUnavailable
 from sojourn.function import AccessKey, Function
-from sojourn.httpevent import Response, clean, event_of, response_of
+from sojourn.httpevent import STATUS_BOUNDS, Response, clean, event_of, is_status, response_of
 from sojourn.older_signature import ACCESS_KEY
 from sojourn.refusals import FunctionDisabled, TriggerNotFound
+from sojourn.sessions import names_session, without_name
 from sojourn.task import Failure
 from sojourn.trigger import ANONYMOUS, METHODS, Trigger
 
@@ -121,7 +124,7 @@ class Address(Operation):
             method=request.method,
             path="/" + (raw[self._prefix + 1] if len(raw) > self._prefix + 1 else ""),
             query=request.query.decode("latin-1"),
-            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()},
+            headers=_given(headers),
             body=body,
             source_ip=request.client,
             host=headers.get(b"host", b"").decode("latin-1"),
@@ -145,13 +148,20 @@ class Address(Operation):
         return _answered(_unpacked(outcome.result) if passed_on else response_of(outcome.result), told)
 
 
+def _given(headers: dict[bytes, bytes]) -> dict[str, str]:
+    """The headers for a function; a session of the console is the caller's own, whosever function it is."""
+    given = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers.items()}
+    cookies = without_name(given.pop("cookie", ""))
+    return given | {"cookie": cookies} if cookies else given
+
+
 def _answered(response: Response, told: tuple[tuple[bytes, bytes], ...]) -> Answer:
     kind = answer.BYTES
     headers = list(told)
     for name, value in response.headers:
         if name == "content-type":
             kind = value.encode("latin-1")
-        else:
+        elif name != "set-cookie" or not names_session(value):  # a browser would act in a session of another's choice
             headers.append((name.encode("latin-1"), value.encode("latin-1")))
     bodiless = response.status in (204, 304)
     return Answer(response.status, b"" if bodiless else response.body, kind, tuple(headers))
@@ -165,10 +175,16 @@ def _packed(request: httpevent.Request) -> bytes:
 
 
 def _unpacked(result: bytes) -> Response:
+    """What a program answered; one that is no answer is its fault."""
     head, body = frames.unpack_http(result)
-    headers = head.get("headers")
+    headers, status = head.get("headers"), head.get("status")
+    if not is_status(status):
+        words = f"The status of the answer must be one from {STATUS_BOUNDS[0]} to {STATUS_BOUNDS[1]}, and was {status}"
+        document = orjson.dumps({"errorMessage": words, "errorType": "BadResponse"})
+        return Response(status=BAD_GATEWAY, headers=[("content-type", "application/json")], body=document)
+    assert isinstance(status, int)  # noqa: S101 - it is a status
     pairs = [(str(name), str(value)) for name, value in headers] if isinstance(headers, list) else []
-    return Response(status=int(str(head.get("status", 200))), headers=clean(pairs), body=body)
+    return Response(status=status, headers=clean(pairs), body=body)
 
 
 async def _unused(_: Call) -> Answer:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import orjson
 
-from sojourn.errors import InvalidArgument, SojournError
+from sojourn.errors import InvalidArgument, ServiceUnavailable, SojournError
 
 from .answer import JSON, PROBLEM, Answer, Header
 
@@ -54,8 +54,9 @@ def of_surprise(error: Exception, request_id: str, *, problem: bool = False) -> 
 
 
 def refusal(status: int, message: str, request_id: str) -> Answer:
-    """The answer to what is no request at all."""
-    return _answer(status, InvalidArgument.code, message, request_id, problem=None)
+    """The answer to what is no request at all, or to a caller for whom there is no room."""
+    code = ServiceUnavailable.code if status == ServiceUnavailable.status else InvalidArgument.code
+    return _answer(status, code, message, request_id, problem=None)
 
 
 def document(code: str, message: str, request_id: str) -> dict[str, object]:

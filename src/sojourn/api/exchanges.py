@@ -164,7 +164,7 @@ class Exchanges:
         first = self._line[0]
         if first.answer is not None:
             return not first.streaming and self._send(first, first.answer)
-        if self._begun == len(self._line) or self._unblocked is not None:
+        if self._begun == len(self._line) or self._unblocked is not None or (self._draining and self._begun):
             return False
         following = self._line[self._begun]
         if self._begun and not (self._begun < BESIDE_MAX and self._submits(first) and self._submits(following)):
@@ -296,7 +296,11 @@ class Exchanges:
             for each in self._line:
                 each.request.leave()
             self._line.clear()
-            self._transport.close()
+            exchange.last = True
+            if exchange.request.whole or exchange.request.left:
+                self._transport.close()
+            else:  # what is still on its way would tear the answer away: it is read past first, see `protocol`
+                self._transport.write_eof()
         self._on_answered(exchange)
 
     def _begin_stream(self, exchange: Exchange, stream: Stream) -> None:
@@ -311,7 +315,7 @@ class Exchanges:
         self.running.discard(exchange)
         exchange.work = None
         complete, error = _outcome(task)
-        if isinstance(error, Exception) and not isinstance(error, TimeoutError):
+        if isinstance(error, Exception) and not isinstance(error, ClientGone):
             log.error("the answer to request %s broke off", exchange.request.request_id, exc_info=error)
         if complete and not self._lost:
             if exchange.chunks:
@@ -327,6 +331,8 @@ class Exchanges:
             await self._piece(b"%x\r\n%b\r\n" % (len(piece), piece))
 
     async def _piece(self, piece: bytes) -> None:
+        if self._transport.is_closing():
+            raise ClientGone
         self._transport.write(piece)
         if self._unblocked is not None:
             await self._unblocked.wait()

@@ -3,13 +3,15 @@
 httptools parses. What is not HTTP at all is answered in JSON, like every other error. A caller gets a bounded time and
 a bounded number of bytes for a request's head, so that one who sends it letter by letter, or for ever, holds nothing.
 And so it is behind the head: what frames a chunked body is bounded, trailers are read past, and a body that is answered
-already has to end soon. A request that asks for another protocol is a request like any other (`upgrade`). When a
-request is begun and how it is answered is left to `exchanges`.
+already has to end soon. Who takes its answers slowly is waited for, who takes nothing of them is not. A request that
+asks for another protocol is a request like any other (`upgrade`). When a request is begun and how it is answered is
+left to `exchanges`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import typing
 from urllib.parse import unquote
 
@@ -28,6 +30,12 @@ LATE_SECONDS_MAX = 30.0
 """How long the rest of a body may take whose request is answered already."""
 IDLE_SECONDS_MAX = 75.0
 """How long a connection may stay open on which nothing is asked."""
+STALL_SECONDS_MAX = 60.0
+"""How long a caller may take nothing of the answers that wait for it."""
+_NO_REQUEST = (httptools.HttpParserInvalidURLError, UnicodeDecodeError)
+"""What is wrong with a target that the parser lets pass."""
+
+log = logging.getLogger(__name__)
 
 
 class Host(typing.Protocol):
@@ -39,8 +47,8 @@ class Host(typing.Protocol):
         """The line of a head that says the time."""
         ...
 
-    def opened(self, connection: Protocol) -> None:
-        """A connection is there."""
+    def opened(self, connection: Protocol) -> bool:
+        """A connection is there; whether there is room for it."""
         ...
 
     def closed(self, connection: Protocol) -> None:
@@ -65,7 +73,8 @@ class Protocol(asyncio.Protocol):
         self._head_timer: asyncio.TimerHandle | None = None
         self._late_timer: asyncio.TimerHandle | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
-        self._idle_since = 0.0
+        self._stall_timer: asyncio.TimerHandle | None = None
+        self._idle_since = self._loop.time()
         self._client, self._server, self._lost = "", "", False
 
     # The connection ---------------------------------------------------------------------------------------------------
@@ -74,15 +83,17 @@ class Protocol(asyncio.Protocol):
         """A caller is there and has said nothing yet."""
         self._transport = transport
         self._exchanges = Exchanges(self._host.app, transport, self._host.date_line, self._answered)
-        self._host.opened(self)
         self._client, self._server = _address(transport, "peername"), _address(transport, "sockname")
-        self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._head_late)
+        if self._host.opened(self):
+            self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._head_late)
+        else:
+            self._refuse(503, "this server has no room for another connection")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The caller is gone."""
         del exc
         self._deaf = self._lost = True
-        for timer in (self._head_timer, self._late_timer, self._idle_timer):
+        for timer in (self._head_timer, self._late_timer, self._idle_timer, self._stall_timer):
             if timer is not None:
                 timer.cancel()
         del self._parser  # it knows this connection: a ring that only the collector would take away
@@ -92,10 +103,24 @@ class Protocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The caller does not read its answers."""
         self._exchanges.block()
+        self._await_taking()
 
     def resume_writing(self) -> None:
         """It reads again."""
+        if self._stall_timer is not None:
+            self._stall_timer.cancel()
+            self._stall_timer = None
         self._exchanges.unblock()
+
+    @property
+    def quiet(self) -> tuple[bool, float] | None:
+        """Whether anything was ever asked, and the loop's time since when nothing is.
+
+        None while something is asked, or an answer is being taken.
+        """
+        if self._exchanges.busy or self._stall_timer is not None:
+            return None
+        return self._heads > 0, self._idle_since
 
     def drain(self) -> None:
         """Answer what is begun, then end the connection."""
@@ -120,9 +145,8 @@ class Protocol(asyncio.Protocol):
         self._exchanges.cork()
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
-            if not self._deaf:  # what comes behind the last request is nobody's
-                self._refuse(400, "Invalid HTTP request received.")
+        except httptools.HttpParserError as error:
+            self._unreadable(error)
             return
         finally:
             self._exchanges.uncork()
@@ -184,7 +208,7 @@ class Protocol(asyncio.Protocol):
             server=self._server,
         )
         last = not (current and self._parser.should_keep_alive())
-        self._receiving = Exchange(request, last=last, chunks=current, expects=self._expects)
+        self._receiving = Exchange(request, last=last, chunks=current, expects=current and self._expects)
         self._exchanges.add(self._receiving)
 
     def on_body(self, body: bytes) -> None:
@@ -205,6 +229,8 @@ class Protocol(asyncio.Protocol):
             self._late_timer = None
         self._deaf = receiving.last
         receiving.request.end()
+        if receiving.last and not self._exchanges.busy:  # it is answered, and only its body was waited for
+            self._transport.close()
         self._exchanges.proceed()
 
     # What does not come in, and what goes out -------------------------------------------------------------------------
@@ -215,6 +241,16 @@ class Protocol(asyncio.Protocol):
             self._head_timer = self._loop.call_later(HEAD_SECONDS_MAX, self._head_late)  # first the earlier answer
         elif not self._transport.is_closing():
             self._refuse(408, f"the head of a request must arrive within {HEAD_SECONDS_MAX:g} seconds")
+
+    def _unreadable(self, error: httptools.HttpParserError) -> None:
+        """What came is no HTTP; or it is, and what was to be made of it failed."""
+        cause = error.__context__
+        if isinstance(error, httptools.HttpParserCallbackError) and not isinstance(cause, _NO_REQUEST):
+            log.error("a connection broke off", exc_info=cause)
+            self._deaf = True
+            self._transport.abort()
+        elif not self._deaf:  # what comes behind the last request is nobody's
+            self._refuse(400, "Invalid HTTP request received.")
 
     def _refuse(self, status: int, message: str) -> None:
         self._deaf = True
@@ -234,13 +270,24 @@ class Protocol(asyncio.Protocol):
     def _idle(self) -> None:
         """Look whether nothing was asked for long; one timer does for all the answers meanwhile."""
         quiet_seconds = self._loop.time() - self._idle_since
-        if self._exchanges.busy or self._receiving is not None or self._head_timer is not None:
+        if self.quiet is None or self._receiving is not None or self._head_timer is not None:
             quiet_seconds = 0.0
         if quiet_seconds < IDLE_SECONDS_MAX:
             self._idle_timer = self._loop.call_later(IDLE_SECONDS_MAX - quiet_seconds, self._idle)
         else:
             self._idle_timer = None
             self._close()
+
+    def _await_taking(self) -> None:
+        left_bytes = self._transport.get_write_buffer_size()
+        self._stall_timer = self._loop.call_later(STALL_SECONDS_MAX, self._look_what_is_taken, left_bytes)
+
+    def _look_what_is_taken(self, before_bytes: int) -> None:
+        """Wait on for who has taken some of its answers meanwhile; no more of them are made before all are taken."""
+        if self._transport.get_write_buffer_size() < before_bytes:
+            self._await_taking()
+        else:
+            self._transport.abort()
 
     def _close(self) -> None:
         """End the connection, also with a caller who has not taken its last answer in all this time."""

@@ -20,13 +20,14 @@ class Steps(Generic[T]):
     `begin` takes the first step, and all others when it never waits; then `on_end` is called before `begin` returns.
     """
 
-    __slots__ = ("_awaited", "_coroutine", "_on_end")
+    __slots__ = ("_awaited", "_cancelled", "_coroutine", "_on_end")
 
     def __init__(
         self, coroutine: Coroutine[Any, Any, T], on_end: Callable[[T | None, BaseException | None], None]
     ) -> None:
         self._coroutine, self._on_end = coroutine, on_end
         self._awaited: asyncio.Future[Any] | None = None
+        self._cancelled = False
 
     def begin(self) -> None:
         """Take the first step."""
@@ -34,13 +35,14 @@ class Steps(Generic[T]):
 
     def cancel(self) -> None:
         """As of a task: what it waits for is cancelled, and so the coroutine is told."""
-        if self._awaited is not None:
-            self._awaited.cancel()
+        if self._awaited is None or not self._awaited.cancel():
+            self._cancelled = True  # it waits for nothing any more, and is told at its next step
 
     def _step(self, _: object) -> None:
         self._awaited = None
+        cancelled, self._cancelled = self._cancelled, False
         try:
-            awaited = self._coroutine.send(None)
+            awaited = self._coroutine.throw(asyncio.CancelledError()) if cancelled else self._coroutine.send(None)
         except StopIteration as end:
             self._on_end(end.value, None)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - it goes to whoever asked

@@ -1,7 +1,4 @@
-"""Answers that are sent as they come: until they are complete, the caller goes, or it reads no more.
-
-A caller that takes nothing for `STALL_SECONDS_MAX` is let go of: it holds a place that others wait for.
-"""
+"""Answers that are sent as they come, until they are complete or the caller goes."""
 
 from __future__ import annotations
 
@@ -12,8 +9,6 @@ from typing import Any
 from sojourn.background import cancel
 
 from .answer import Stream
-
-STALL_SECONDS_MAX = 60.0
 
 
 async def send(
@@ -26,10 +21,6 @@ async def send(
     stream: the body.
     gone: returns when the caller goes away.
     to: sends a piece, and returns when another one may be sent.
-
-    Raises
-    ------
-    TimeoutError: the caller takes nothing any more.
 
     """
     try:
@@ -47,5 +38,4 @@ async def send(
 
 async def _pump(stream: Stream, to: Callable[[bytes], Awaitable[None]]) -> None:
     async for piece in stream.pieces():
-        async with asyncio.timeout(STALL_SECONDS_MAX):
-            await to(piece)
+        await to(piece)

@@ -163,13 +163,13 @@ def sqlite() -> Finding:
 
 def files() -> Finding:
     """How many files and sockets a server may have open."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    few = soft != resource.RLIM_INFINITY and soft < FILES_MIN
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)  # a server takes all that it may
+    few = most != resource.RLIM_INFINITY and most < FILES_MIN
     return Finding(
         check="files",
         verdict="weak" if few else "ok",
-        detail=f"{soft} open files (at most {hard})",
-        advice=f"`ulimit -n {FILES_MIN}` before the server starts" if few else "",
+        detail=f"at most {most} open files",
+        advice=f"let a server have {FILES_MIN} (`ulimit -Hn`, `LimitNOFILE=` of systemd)" if few else "",
     )
 
 
