@@ -59,6 +59,7 @@ def _turn(name: str, directory: Path, options: dict[str, int]) -> dict[str, Any]
     """The figures of one peer in one round, or the last line of what it said instead."""
     python = sys.executable if name == OWN else str(VENV / "bin" / "python")
     place = Path(tempfile.mkdtemp(prefix="sojourn-peer-", dir=directory))
+    place.chmod(0o711)  # before anything starts there: a sandbox covers what other users cannot enter
     command = [python, "-m", "bench.peers.contest", name, str(place), json.dumps(options)]
     try:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -34,7 +34,6 @@ Figures = dict[str, Any]
 
 async def main(name: str, directory: Path, options: dict[str, Any]) -> Figures:
     """All figures of one peer; one that could not be had says why."""
-    directory.chmod(0o711)  # before a worker starts, whose sandboxes cover what other users cannot enter
     adapter: type[Peer] = importlib.import_module(f"bench.peers.adapters.{name}").ADAPTER
     with servers.standing(adapter.facts.needs, directory) as url:
         peer = adapter(directory, url)
