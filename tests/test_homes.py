@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 from scripted import Script, ScriptedRuntime
-
 from sojourn.function import Account
 from sojourn.homes import Homes, mark_of
 from sojourn.runtime import Interpreter

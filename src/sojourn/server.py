@@ -188,7 +188,7 @@ class Server:
         self.runtimes: dict[str, Runtime] = {
             entry.name: entry.load()() for entry in entry_points(group="sojourn.runtimes")
         }
-        # At a restart tasks may wait already, and what runs them is found by running it: as much work as the trial below.
+        # At a restart tasks may wait already, and what runs them is found by running it: as much work as the trial.
         looking = asyncio.ensure_future(asyncio.to_thread(self._look)) if incarnation > 1 else None
         sandbox, self.isolation = await isolation(settings.sandbox)
         code = CodeStore(settings.data_dir / "code")
