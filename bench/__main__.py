@@ -20,6 +20,7 @@ from .document import BASELINE, LATEST, Document
 from .failure import NotMeasured
 from .load import ROOT
 from .options import QUICK, Options
+from .peers import comparison
 from .registry import GROUPS
 from .row import Verdict
 from .run import run
@@ -70,7 +71,7 @@ def _keep(result: Document, path: Path | None, *, whole: bool) -> None:
         if place is not None:
             document.write(result, place)
     if whole and not result.quick:
-        page.write(result)
+        page.write(result, beside=comparison.kept())
 
 
 def _baseline(path: Path | None) -> Document | None:

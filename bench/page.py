@@ -1,4 +1,4 @@
-"""docs/performance.md and its plots, made of a result: `python -m bench.page [RESULT.json]`.
+"""docs/performance.md and its plots, made of a result: `python -m bench.page [RESULT.json] [--peers PEERS.json]`.
 
 The page says what was measured, where, and what could not be; how each figure is measured is told once, in
 docs/benchmark.md. Without a result it says that there is none. Written anew as a whole each time: what is edited there
@@ -7,6 +7,7 @@ by hand is lost.
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from .failure import NotMeasured
 from .figures import HIGH
 from .load import ROOT
 from .machine import told
+from .peers import comparison, table
+from .peers.comparison import Comparison
 from .report import bound, number
 from .row import Row, Verdict
 from .svg import Bar
@@ -35,7 +38,7 @@ TIMES_MAX = 20.0
 SHORT = 44
 
 
-def write(result: Document | None, page: Path = PAGE) -> None:
+def write(result: Document | None, page: Path = PAGE, *, beside: Comparison | None = None) -> None:
     """Write the page and its plots, and remove plots that it no longer shows."""
     drawn = plots(result) if result is not None else {}
     folder = page.parent / PLOTS
@@ -47,21 +50,25 @@ def write(result: Document | None, page: Path = PAGE) -> None:
         (folder / name).write_text(drawing, encoding="utf-8")
     if not any(folder.iterdir()):
         folder.rmdir()
-    page.write_text(text(result), encoding="utf-8")
+    page.write_text(text(result, beside), encoding="utf-8")
 
 
-def text(result: Document | None) -> str:
-    """The page."""
+def text(result: Document | None, beside: Comparison | None = None) -> str:
+    """The page; `beside` is the comparison with other task queues."""
+    parts = [HEAD]
     if result is None:
-        return f"{HEAD}\nNo whole run on a quiet machine has been kept yet.\n"
-    parts = [HEAD, _about(result), _plots(result), _targets(result), _missing(result), _others(result)]
+        parts += ["No whole run on a quiet machine has been kept yet.\n"]
+    else:
+        parts += [_about(result), _plots(result), _targets("Targets", result.rows)]
+        parts += [_missing(result.rows), _others(result)]
+    parts += _beside(beside)
     return "\n".join(part for part in parts if part)
 
 
 def plots(result: Document) -> dict[str, str]:
     """The plots by file name."""
     found = {}
-    judged = [row for row in result.rows if row.verdict in LOOKS]
+    judged = [row for row in result.rows if row.verdict in LOOKS and row.target is not None]
     if judged:
         title = "Times better than the target (dashed: the ambitious bound)"
         found["targets.svg"] = svg.bars(title, [_bar(row) for row in judged], TIMES_MAX)
@@ -111,8 +118,23 @@ def _plots(result: Document) -> str:
     return "".join(f"![{name.removesuffix('.svg')}]({PLOTS}/{name})\n\n" for name in plots(result)).rstrip("\n") + "\n"
 
 
-def _targets(result: Document) -> str:
-    rows = [
+def _beside(result: Comparison | None) -> list[str]:
+    if result is None:
+        return []
+    lines = [f"## Beside other task queues\n\nSojourn {result.sojourn}, {result.at}:", ""]
+    lines += [f"- {line}" for line in told(result.machine)]
+    if result.quick:
+        lines += ["", "**A smoke run: these figures mean nothing.**"]
+    return [
+        "\n".join(lines) + "\n",
+        _targets("Against the best of them", result.rows),
+        _missing(result.rows),
+        f"## What each of them did\n\n{table.of(result.peers)}\n",
+    ]
+
+
+def _targets(title: str, rows: Sequence[Row]) -> str:
+    cells = [
         [
             row.name,
             f"{number(row.median)} {row.unit}",
@@ -120,14 +142,15 @@ def _targets(result: Document) -> str:
             bound(row, row.ambitious),
             SIGNS[row.verdict],
         ]
-        for row in result.having(*LOOKS)
+        for row in rows
+        if not row.missing and (row.target is not None or row.ambitious is not None)
     ]
-    return _table("Targets", ("figure", "median", "target", "ambitious", ""), rows)
+    return _table(title, ("figure", "median", "target", "ambitious", ""), cells)
 
 
-def _missing(result: Document) -> str:
-    rows = [[row.name, row.missing.replace("\n", " ")] for row in result.having(Verdict.NOT_MEASURED)]
-    return _table("Not measured", ("figure", "why"), rows)
+def _missing(rows: Sequence[Row]) -> str:
+    cells = [[row.name, row.missing.replace("\n", " ")] for row in rows if row.verdict is Verdict.NOT_MEASURED]
+    return _table("Not measured", ("figure", "why"), cells)
 
 
 def _others(result: Document) -> str:
@@ -150,10 +173,15 @@ def _cells(cells: Sequence[str]) -> str:
 
 
 def main() -> int:
-    """Write the page; of the repository's baseline, unless another result is named."""
-    path = Path(sys.argv[1]) if len(sys.argv) > 1 else BASELINE
+    """Write the page; of the repository's baselines, unless other results are named."""
+    parser = argparse.ArgumentParser(prog="python -m bench.page", description="Make docs/performance.md of results.")
+    parser.add_argument("result", nargs="?", type=Path, help="what `python -m bench` has kept [bench/baseline.json]")
+    parser.add_argument("--peers", type=Path, help="what `python -m bench.peers` has kept [bench/baseline-peers.json]")
+    named = parser.parse_args()
     try:
-        write(document.load(path) if len(sys.argv) > 1 or path.exists() else None)
+        beside = comparison.load(named.peers) if named.peers else comparison.kept()
+        own = document.load(named.result or BASELINE) if named.result or BASELINE.exists() else None
+        write(own, beside=beside)
     except NotMeasured as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .document import Document
 from .figures import HIGH
@@ -13,8 +13,12 @@ TITLES = ("", "median", "unit", "rounds", "target", "ambitious", "", "baseline",
 
 def table(result: Document, baseline: Document | None) -> str:
     """All rows, group by group."""
-    before = {row.key: row for row in baseline.rows} if baseline else {}
-    lines = [TITLES, *(_cells(row, before.get(row.key)) for row in result.rows)]
+    return told(result.rows, {row.key: row for row in baseline.rows} if baseline else {})
+
+
+def told(rows: Sequence[Row], before: Mapping[str, Row]) -> str:
+    """Rows, a line for each; `before` are those of the baseline by key."""
+    lines = [TITLES, *(_cells(row, before.get(row.key)) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(TITLES))]
     return "\n".join(_line(line, widths) for line in lines)
 

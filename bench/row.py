@@ -46,14 +46,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def verdict(self) -> Verdict:
-        """Judged by the median; bounds are inclusive."""
+        """Judged by the median; bounds are inclusive. What has only an ambitious bound cannot miss."""
         if self.missing:
             return Verdict.NOT_MEASURED
+        if self.ambitious is not None and self._within(self.ambitious):
+            return Verdict.AMBITIOUS
         if self.target is None:
             return Verdict.SHOWN
-        if not self._within(self.target):
-            return Verdict.MISSED
-        return Verdict.AMBITIOUS if self.ambitious is not None and self._within(self.ambitious) else Verdict.KEPT
+        return Verdict.KEPT if self._within(self.target) else Verdict.MISSED
 
     def _within(self, bound: float) -> bool:
         return self.median >= bound if self.better == HIGH else self.median <= bound

@@ -314,6 +314,18 @@ def test_a_retry_is_due_after_the_backoff() -> None:
     assert Faltered(ERROR, NOW + 6 * SECOND) == fact
 
 
+def test_the_first_loss_costs_no_wait() -> None:
+    """What we lost is run again at once; a task that is lost over and over waits like one that fails."""
+    waits = []
+    for losses in range(LOSSES_MAX):
+        task = msgspec.structs.replace(task_in(Status.RUNNING), losses=losses, retries=2)
+        fact = judge(task, LOSS, NOW, Backoff(base_seconds=1, cap_seconds=300, jitter=0.5), 1.0)
+        assert isinstance(fact, Faltered)
+        waits.append((fact.due_at - NOW) / SECOND)
+
+    assert waits == [0, 1.5, 3]
+
+
 @given(st.integers(0, 5_000), st.floats(-1, 1), st.floats(0, 60), st.floats(0, 900), st.floats(0, 1))
 @settings(deadline=None)
 def test_backoff_stays_within_its_bounds(retry: int, spread: float, base: float, cap: float, jitter: float) -> None:

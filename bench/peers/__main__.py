@@ -2,7 +2,8 @@
 
 Peers take turns, round after round, so that what else the machine does meets all of them alike. Each turn is a process
 of its own in the peers' venv (`build/peers`, made from requirements/peers.txt when it is missing), on a fresh
-directory. It prints a table and keeps a JSON document. Exit status 0; 1 when a peer that was asked for gave no figures.
+directory. It prints what each of them did, and Sojourn's figures against the best of them with their targets; both are
+kept as JSON. Exit status 0; 1 when a peer that was asked for gave no figures.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import table
+from bench import machine, report
+
+from . import comparison, table
+from .comparison import LATEST
+from .figures import OWN
 from .worker import descendants
 
 ROOT = Path(__file__).resolve().parents[2]
 VENV, PINS = ROOT / "build" / "peers", ROOT / "requirements" / "peers.txt"
-LATEST = ROOT / "bench" / "results" / "peers.json"
-OWN = "sojourn_sqlite"
 ADAPTERS = sorted(path.stem for path in (Path(__file__).parent / "adapters").glob("[a-z]*.py"))
 FULL = {"singles": 2_000, "width": 100, "batch": 2_000, "latencies": 100, "again_seconds_max": 90}
 QUICK = {"singles": 100, "width": 20, "batch": 100, "latencies": 10, "again_seconds_max": 15}
@@ -39,16 +42,15 @@ def main() -> int:
     names = [OWN, *(name for name in arguments.peers if name != OWN)]
     _install()
     arguments.dir.mkdir(parents=True, exist_ok=True)
+    here, options = machine.machine(arguments.dir), QUICK if arguments.quick else FULL
     turns: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for number in range(1 if arguments.quick else arguments.rounds):
         for name in names:
             print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
-            turns[name].append(_turn(name, arguments.dir, QUICK if arguments.quick else FULL))
-    document = {"options": QUICK if arguments.quick else FULL, "peers": turns, "processors": os.cpu_count()}
-    kept = arguments.json or LATEST
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    kept.write_text(json.dumps(document, indent=2) + "\n")
-    print(table.of(turns))
+            turns[name].append(_turn(name, arguments.dir, options))
+    result = comparison.comparison(here, options, turns, quick=arguments.quick)
+    comparison.write(result, arguments.json or LATEST)
+    print(f"{table.of(turns)}\n\n{report.told(result.rows, {})}")
     failed = [name for name, each in turns.items() if not any("rates" in turn for turn in each)]
     for name in failed:
         print(f"{name}: {turns[name][-1].get('error', '')}", file=sys.stderr)
@@ -59,6 +61,7 @@ def _turn(name: str, directory: Path, options: dict[str, int]) -> dict[str, Any]
     """The figures of one peer in one round, or the last line of what it said instead."""
     python = sys.executable if name == OWN else str(VENV / "bin" / "python")
     place = Path(tempfile.mkdtemp(prefix="sojourn-peer-", dir=directory))
+    place.chmod(0o711)  # before anything starts there: a sandbox covers what other users cannot enter
     command = [python, "-m", "bench.peers.contest", name, str(place), json.dumps(options)]
     try:
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
@@ -96,9 +99,16 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="everything once and a little of it; figures mean nothing")
     parser.add_argument("--rounds", type=int, default=3)
     about = "where data goes: a disk, and not below /tmp, of which every sandbox has its own"
-    parser.add_argument("--dir", type=Path, default=ROOT / "build", help=about)
+    parser.add_argument("--dir", default=str(ROOT / "build"), type=_outside_tmp, help=about)
     parser.add_argument("--json", type=Path, help=f"where the figures are kept [default: {LATEST.relative_to(ROOT)}]")
     return parser.parse_args()
+
+
+def _outside_tmp(text: str) -> Path:
+    path = Path(text).resolve()
+    if path.is_relative_to("/tmp"):  # noqa: S108 - what is not to be used
+        raise argparse.ArgumentTypeError(f"must not be below /tmp, of which every sandbox has its own, got {path}")
+    return path
 
 
 def _names(text: str) -> list[str]:

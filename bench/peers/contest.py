@@ -96,7 +96,8 @@ async def _again(peer: Peer, worker: Worker, directory: Path, seconds_max: float
     """Seconds from SIGKILL of the worker, which is started again at once, to the next start of the same task."""
     place = _place(directory / "once")
     await peer.submit("once", str(place))
-    await _until(lambda: _starts(place) >= 1, READY_SECONDS_MAX)
+    if not await _until(lambda: _starts(place) >= 1, READY_SECONDS_MAX):
+        return None
     worker.kill()
     began = time.perf_counter()
     worker.start()
@@ -113,7 +114,7 @@ async def _stop(peer: Peer, worker: Worker, place: Path, body: str) -> Figures:
     child = int((place / "child").read_text()) if body == "grandchild" else 0
     began = time.perf_counter()
     try:
-        await asyncio.wait_for(peer.stop(handle), STOP_SECONDS_MAX)
+        past_hook_ms = await asyncio.wait_for(peer.stop(handle), STOP_SECONDS_MAX)
     except NotOffered:
         found: Figures = {"stopped": None, "why": "not offered"}
     except Exception as error:  # noqa: BLE001 - whatever a peer raises, it has not stopped the task
@@ -122,7 +123,8 @@ async def _stop(peer: Peer, worker: Worker, place: Path, body: str) -> Figures:
         stopped = await _until(lambda: _still(pid, place, body), STOP_SECONDS_MAX)
         milliseconds = (time.perf_counter() - began) * 1000
         found = {"stopped": stopped, "ms": milliseconds if stopped else None}
-        found["orphans"] = int(bool(child) and not gone(child))
+        found |= {"orphans": int(bool(child) and not gone(child)), "hooked": (place / "hooked").exists()}
+        found["past_hook_ms"] = past_hook_ms
     if found["stopped"] is not True:
         worker.kill()
         worker.start()
@@ -137,7 +139,6 @@ def _place(path: Path) -> Path:
     """A directory that a body may write to whatever user it runs as."""
     path.mkdir()
     path.chmod(0o777)
-    path.parent.chmod(0o711)
     return path
 
 

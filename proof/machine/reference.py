@@ -208,7 +208,7 @@ class Model:
         if used >= allowed or not ending.retryable:
             return what == "Failed"
         task.losses, task.retries = task.losses + lost, task.retries + (not lost)
-        wait = SECOND * 2 ** (task.losses if lost else task.retries) // 2
+        wait = SECOND * (2 ** (task.losses - 1 if lost else task.retries) // 2)  # none after the first loss
         low, high = ending.after or (wait * 8 // 10, wait * 12 // 10)
         task.due = at + low, at + high
         return what == "Retrying"

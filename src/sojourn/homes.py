@@ -32,7 +32,8 @@ class Homes:
 
     `mark` is the environment value by which processes of this data directory are known; `code` gives the directory of
     an account's code trees. `containers` starts what containers live in; without it no function can be an image.
-    `users` gives every account a user of its own; without it all of them are the server's.
+    `users` gives every account a user of its own; without it all of them are the server's. `looking` is over when the
+    runtimes have looked for their interpreters: until then a start waits without holding up anything else.
     """
 
     def __init__(
@@ -48,11 +49,12 @@ class Homes:
         region: str,
         containers: SandboxDriver | None = None,
         users: Users | None = None,
+        looking: asyncio.Future[None] | None = None,
     ) -> None:
         self._driver, self._runtimes, self._directory, self._code = driver, tuple(runtimes), directory, code
         self._mark, self._network, self._network_others = mark, network, network_others
         self.region = region
-        self._containers, self._users = containers, users
+        self._containers, self._users, self._looking = containers, users, looking
         self._places: dict[str, tuple[int, bool]] = {}
         self._sandboxes: dict[tuple[str, bool], asyncio.Future[Sandbox]] = {}
         self._closing = False
@@ -122,6 +124,8 @@ class Homes:
         name = account_id + CONTAINERS_SUFFIX if contained else account_id
         directory = self._directory / name
         directory.mkdir(parents=True, exist_ok=True)
+        if self._looking is not None:
+            await self._looking
         interpreters = {one.executable: one for driver in self._runtimes for one in driver.interpreters()}
         spec = SandboxSpec(
             id=name,

@@ -186,10 +186,12 @@ class Server:
             if left:
                 log.warning("ended %d processes that an earlier server left behind", left)
         crashpoint("server.reap.done")
-        sandbox, self.isolation = await isolation(settings.sandbox)
         self.runtimes: dict[str, Runtime] = {
             entry.name: entry.load()() for entry in entry_points(group="sojourn.runtimes")
         }
+        # At a restart tasks may wait already, and what runs them is found by running it: as much work as the trial.
+        looking = asyncio.ensure_future(asyncio.to_thread(self._look)) if incarnation > 1 else None
+        sandbox, self.isolation = await isolation(settings.sandbox)
         code = CodeStore(settings.data_dir / "code")
         self.homes = Homes(
             overheard(sandbox, self._listener),
@@ -202,6 +204,7 @@ class Server:
             region=settings.region,
             containers=overheard(containers, self._listener),
             users=Users(settings.data_dir / "users") if os.geteuid() == 0 else None,
+            looking=looking,
         )
         self.catalog = Catalog(
             self.store,
@@ -280,6 +283,11 @@ class Server:
             rng=random.Random(secrets.randbits(64)),
         )
         self.catalog.on_change = self._function_changed
+
+    def _look(self) -> None:
+        """Have every runtime look for its interpreters, which it does once."""
+        for runtime in self.runtimes.values():
+            runtime.interpreters()
 
     def _check_runtime(self, runtime: str) -> None:
         resolved = self.homes.resolve(runtime)

@@ -300,6 +300,8 @@ def judge(task: Task, outcome: Outcome, now: int, backoff: Backoff, spread: floa
     if outcome.retry_after_seconds is not None:
         seconds = min(max(outcome.retry_after_seconds, 0.0), RETRY_AFTER_SECONDS_MAX)
         return Faltered(outcome, now + int(seconds * 1_000_000))
+    if outcome.lost:  # nothing speaks against the function yet; one that takes its surroundings down has to wait too
+        return Faltered(outcome, now + (backoff.delay(used - 1, spread) if used else 0))
     return Faltered(outcome, now + backoff.delay(used, spread))
 
 

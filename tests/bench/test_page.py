@@ -12,6 +12,7 @@ from bench.group import Seen
 from bench.machine import machine
 from bench.options import Options
 from bench.page import PAGE, plots, text, times_better, write
+from bench.peers import comparison
 from bench.row import Row, Verdict, row
 from bench.run import Part
 
@@ -97,5 +98,5 @@ def test_the_page_is_that_of_the_result_that_is_kept() -> None:
     """Nobody edits it by hand, and no result is kept without its page."""
     kept = load(BASELINE) if BASELINE.exists() else None
 
-    assert PAGE.read_text(encoding="utf-8") == text(kept)
+    assert PAGE.read_text(encoding="utf-8") == text(kept, comparison.kept())
     assert kept is None or not kept.quick

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import json
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,11 +18,17 @@ from sojourn.client import AsyncClient, ClientError, Connection, Submission, Thr
 
 RUNTIME = f"python3.{sys.version_info.minor}"
 READY_SECONDS_MAX = 30.0
-CODE = """import json, bodies
+CODE = """import json, pathlib, bodies
+place = ""
 def handler(event, context):
+    global place
     body, place = json.loads(event)
     return bodies.perform(body, place)
+def pre_stop(context):
+    if place:
+        (pathlib.Path(place) / "hooked").touch()
 """
+HOOKS = {"instanceLifecycleConfig": {"preStop": {"handler": "index.pre_stop", "timeout": 10}}}
 
 
 class Sojourn(Peer):
@@ -67,7 +74,9 @@ class Sojourn(Peer):
         code.mkdir(exist_ok=True)
         (code / "index.py").write_text(CODE)
         (code / "bodies.py").write_text(inspect.getsource(bodies))
-        await client.deploy("peer", code, handler="index.handler", runtime=RUNTIME, timeout=600, retries=3)
+        await client.deploy(
+            "peer", code, handler="index.handler", runtime=RUNTIME, timeout=600, retries=3, settings=HOOKS
+        )
         return client
 
     async def close(self) -> None:
@@ -99,10 +108,12 @@ class Sojourn(Peer):
         """Ask about all."""
         await self._own.wait_all([("peer", handle) for handle in handles])
 
-    async def stop(self, handle: Any) -> None:
-        """Stop it, and wait until that is proved."""
+    async def stop(self, handle: Any) -> float:
+        """Stop it, and wait until that is proved; from the call to the Stopped event, without the hook's own time."""
+        asked = time.time()
         await self._own.stop_task("peer", handle)
-        await self._own.wait("peer", handle)
+        stopped = (await self._own.wait("peer", handle)).events[-1]
+        return float(max(stopped.timestamp - asked * 1000 - stopped.detail["preStop"]["ms"], 0.0))
 
 
 ADAPTER = Sojourn
