@@ -63,7 +63,7 @@ def says(request: pytest.FixtureRequest, caller: Caller) -> Iterator[Ask]:
     if request.param is in_an_event:
         caller.create()
     else:
-        caller.create(**CUSTOM)
+        caller.create("f", **CUSTOM)
     address = at(caller, "f")
 
     def ask(status: int, *headers: tuple[str, str]) -> httpx.Response:
@@ -105,7 +105,7 @@ def test_a_header_that_is_none_is_left_out(says: Ask, header: tuple[str, str]) -
 @pytest.mark.parametrize("status", [100, 101, 103, 199, 600, 999])
 def test_a_status_that_ends_nothing_is_a_bad_answer(caller: Caller, status: int) -> None:
     """A program's 101 would make its caller speak another protocol, or wait for the answer that follows it."""
-    caller.create(**CUSTOM)
+    caller.create("f", **CUSTOM)
     address = at(caller, "f")
     answers(caller, by_a_program(status, ()))
     try:
