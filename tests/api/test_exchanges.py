@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from sojourn.api import exchanges
 from sojourn.api.answer import TEXT, Answer
 from sojourn.api.app import Application
 from sojourn.api.exchanges import Exchange, Exchanges
-from sojourn.api.request import ClientGone, Request
+from sojourn.api.request import HELD_BYTES_MAX, ClientGone, Request
 
 DATE = b"date: now\r\n"
 
@@ -173,6 +174,43 @@ def test_submits_are_begun_beside_submits() -> None:
         assert line.begun[3:] == ["/b"]
         await line.answer("/b")
         assert line.begun[4:] == ["/submit3"]
+
+    asyncio.run(main())
+
+
+def test_so_many_submits_are_begun_and_no_more() -> None:
+    """Of one connection; another one when one of them is answered, and meanwhile nothing is read."""
+
+    async def main() -> None:
+        line = Line()
+        names = [f"/submit{number}" for number in range(exchanges.BESIDE_MAX + 2)]
+        await line.ask(*names)
+        assert line.begun == names[:-2]
+        assert not line.wire.reads()
+        await line.answer(names[0])
+        assert line.begun == names[:-1]
+
+    asyncio.run(main())
+
+
+def test_a_body_is_held_no_further_ahead_than_its_bound() -> None:
+    """Of what nobody takes, no more is read; and on it goes when it is taken."""
+
+    async def main() -> None:
+        line = Line()
+        request = (await line.ask("/a", whole=False)).request
+        for size in (HELD_BYTES_MAX, 1):
+            assert line.wire.reads()
+            line.exchanges.cork()
+            request.feed(b"x" * size)
+            line.exchanges.uncork()
+        assert not line.wire.reads()
+        assert len(await request.piece()) == HELD_BYTES_MAX + 1
+        more = asyncio.ensure_future(request.piece())
+        await turns()
+        assert line.wire.reads()
+        request.end()
+        assert await more == b""
 
     asyncio.run(main())
 

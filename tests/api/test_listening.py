@@ -266,6 +266,35 @@ def test_where_all_wait_for_answers_there_is_no_room(monkeypatch: pytest.MonkeyP
     uvloop.run(main())
 
 
+def test_half_a_head_waits_for_the_answer_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is up while an earlier request is still worked on: it gets that time again, and is answered."""
+    late = asyncio.Event()
+    monkeypatch.setattr(protocol, "HEAD_SECONDS_MAX", 0.05)
+
+    class Late(Protocol):
+        def _head_late(self) -> None:
+            monkeypatch.setattr(protocol, "HEAD_SECONDS_MAX", 30)
+            super()._head_late()
+            late.set()
+
+    monkeypatch.setattr(listening, "Protocol", Late)
+
+    async def main() -> None:
+        app = Slow()
+        server, port = await started(app)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ASK + ASK[:10])
+        await late.wait()
+        app.may_answer.set()
+        writer.write(ASK[10:])
+        for _ in range(2):
+            assert (await reader.readuntil(b"\r\n\r\n/x")).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        await server.close()
+
+    uvloop.run(main())
+
+
 def test_a_fault_of_the_server_is_not_the_callers(caplog: pytest.LogCaptureFixture) -> None:
     """What fails while a request is begun is told to the log, never to its caller as bad HTTP."""
 
