@@ -10,9 +10,11 @@ import msgspec
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How much is measured. `directory` holds the data; the rest are counts, or seconds where they say so.
 
-    `load_seconds` is how long a load runs before its tasks are awaited. `store_tasks` finished tasks lie in the store
-    of the rows that ask for a full one, `queued_tasks` wait in the one that is started again. `sizes` are the
-    smaller stores, `holders` the numbers of functions and of accounts, at which the growth of costs is looked at.
+    `load_seconds` is how long a load runs before its tasks are awaited, `pause_ms` how long each of its connections
+    rests before a request: a smoke run need not wait for the tasks that a second of full load leaves. `store_tasks`
+    finished tasks lie in the store of the rows that ask for a full one, `queued_tasks` wait in the one that is started
+    again. `sizes` are the smaller stores, `holders` the numbers of functions and of accounts, at which the growth of
+    costs is looked at.
     """
 
     directory: Path
@@ -22,6 +24,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     connections: int = 64
     instances: int = 64
     load_seconds: int = 4
+    pause_ms: int = 0
     disk_samples: int = 400
     single_tasks: int = 300
     store_tasks: int = 10_000_000
@@ -51,6 +54,7 @@ QUICK: dict[str, object] = {
     "connections": 8,
     "instances": 4,
     "load_seconds": 1,
+    "pause_ms": 200,
     "disk_samples": 20,
     "single_tasks": 5,
     "store_tasks": 2_000,

@@ -15,6 +15,7 @@ import msgspec
 
 from . import counters, processes, wire
 from .failure import NotMeasured
+from .options import Options
 from .served import Served
 from .wrk import Ammunition, Answers, Drive
 
@@ -77,10 +78,16 @@ def measure(served: Served, ammunition: Ammunition, drive: Drive) -> Sojourns:
     )
 
 
-def drive(served: Served, connections: int, seconds: int) -> Drive:
+def drive(served: Served, options: Options, seconds: int) -> Drive:
     """A load on `served`."""
     target = served.target()
-    return Drive(host=target.host, port=target.port, connections=connections, seconds=seconds)
+    return Drive(
+        host=target.host,
+        port=target.port,
+        connections=options.connections,
+        seconds=seconds,
+        delay_ms=options.pause_ms,
+    )
 
 
 @contextmanager

@@ -34,27 +34,27 @@ async def first_task(world: World, function: Function) -> tuple[Task, int]:
     return after, steps() - began
 
 
-@pytest.mark.parametrize("account", ["the same account", "another account"])
-def test_a_hundred_thousand_queued_tasks_do_not_delay_the_first_one_of_another_function(account: str) -> None:
+def test_a_hundred_thousand_queued_tasks_do_not_delay_the_first_one_of_another_function() -> None:
     """It starts in the same moment, while none of theirs has ended, in as few steps as on an idle server."""
 
     async def main() -> None:
-        others = {} if account == "the same account" else {"account": OTHER_ACCOUNT}
         async with World(headroom=0.125, submits_pending_max=2000, tasks_open_max=2 * CROWD) as world:
             idle = world.deploy("idle", answers())
             _, steps_idle = await first_task(world, idle)
             gate = Gate()
-            busy, other = world.deploy("busy", gate, timeout_seconds=3600), world.deploy("other", answers(), **others)
+            busy = world.deploy("busy", gate, timeout_seconds=3600)
+            others = [world.deploy("other", answers()), world.deploy("others", answers(), account=OTHER_ACCOUNT)]
             await crowd(world, busy, CROWD)
             await gate.busy(20)
             await asyncio.sleep(5)
             before = asyncio.get_running_loop().time()
-            after, steps_other = await first_task(world, other)
+            for other in others:
+                after, steps_other = await first_task(world, other)
 
-            assert after.status is Status.SUCCEEDED
-            assert asyncio.get_running_loop().time() == before
-            assert after.started_at - after.created_at < SECOND // 1000
-            assert steps_other <= steps_idle + STEPS_MAX
+                assert after.status is Status.SUCCEEDED
+                assert asyncio.get_running_loop().time() == before
+                assert after.started_at - after.created_at < SECOND // 1000
+                assert steps_other <= steps_idle + STEPS_MAX
             await settle()
             assert world.queue.open_count == CROWD
             assert len(world.queue.line(busy.id)) == CROWD - gate.arrived

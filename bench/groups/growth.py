@@ -84,7 +84,7 @@ def _measured(bench: Bench, place: Place) -> sojourns.Sojourns:
     heads = (next(stream) for stream in streams)
     with Ammunition(options.directory, heads, PAYLOAD) as ammunition:
         seconds = max(options.load_seconds // 2, 1)
-        return sojourns.measure(place.served, ammunition, sojourns.drive(place.served, options.connections, seconds))
+        return sojourns.measure(place.served, ammunition, sojourns.drive(place.served, options, seconds))
 
 
 def _with_tasks(bench: Bench, stack: ExitStack, count: int) -> Place:

@@ -34,7 +34,7 @@ def overload(bench: Bench) -> Iterator[Round]:
 
 def _round(bench: Bench, served: Served) -> Seen:
     options, seen = bench.options, Seen()
-    steady = sojourns.drive(served, options.connections, options.load_seconds)
+    steady = sojourns.drive(served, options, options.load_seconds)
     with sojourns.submits(served, options.directory) as ammunition:
         peak = sojourns.measure(served, ammunition, msgspec.structs.replace(steady, counts=True)).per_second
         seen.add("overload.peak", peak)

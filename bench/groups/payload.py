@@ -26,7 +26,7 @@ def _round(bench: Bench) -> Seen:
         served.warm("echo", options.instances)
         for key, size in SIZES.items():
             with sojourns.submits(served, options.directory, b"e" * size) as ammunition:
-                drive = sojourns.drive(served, options.connections, max(options.load_seconds - 1, 1))
+                drive = sojourns.drive(served, options, max(options.load_seconds - 1, 1))
                 seen.add(key, sojourns.measure(served, ammunition, drive).per_second)
     seen.add("payload.rate", seen.values["payload.large"] / seen.values["payload.small"])
     return seen

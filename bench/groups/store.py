@@ -51,7 +51,7 @@ def _round(bench: Bench, stock: Stock, full: Served, empty: Served, bare: Runnin
     rates = {}
     for name, served in (("store.empty", empty), ("store.full", full)):
         with sojourns.submits(served, bench.options.directory) as ammunition:
-            drive = sojourns.drive(served, bench.options.connections, bench.options.load_seconds)
+            drive = sojourns.drive(served, bench.options, bench.options.load_seconds)
             rates[name] = sojourns.measure(served, ammunition, drive).per_second
         seen.add(name, rates[name])
     note = f"{bench.options.store_tasks:,} tasks"

@@ -81,9 +81,9 @@ def _round(bench: Bench, best: Running | NotMeasured, bare: Running) -> Seen:
 
 def _single(bench: Bench, served: Served, seen: Seen) -> None:
     options = bench.options
-    drive = sojourns.drive(served, options.connections, options.load_seconds)
+    drive = sojourns.drive(served, options, options.load_seconds)
     with sojourns.submits(served, options.directory) as ammunition:
-        sojourns.measure(served, ammunition, sojourns.drive(served, options.connections, sojourns.WARM_SECONDS))
+        sojourns.measure(served, ammunition, sojourns.drive(served, options, sojourns.WARM_SECONDS))
         found = sojourns.measure(served, ammunition, drive)
     seen.add("throughput.sojourns", found.per_second, f"{found.tasks:,} tasks, each one counted as Succeeded")
     seen.add("throughput.accepted", found.accepted_per_second)
@@ -101,9 +101,9 @@ def _batch(bench: Bench, served: Served, seen: Seen) -> None:
     if refusal:
         seen.miss(refusal, "throughput.batch", "throughput.batch_of_nginx")
         return
-    drive = sojourns.drive(served, options.connections, options.load_seconds)
+    drive = sojourns.drive(served, options, options.load_seconds)
     with sojourns.batches(served, options.directory) as ammunition:
-        sojourns.measure(served, ammunition, sojourns.drive(served, options.connections, sojourns.WARM_SECONDS))
+        sojourns.measure(served, ammunition, sojourns.drive(served, options, sojourns.WARM_SECONDS))
         seen.add("throughput.batch", sojourns.measure(served, ammunition, drive).per_second)
 
 

@@ -147,7 +147,7 @@ def _watcher(served: Served) -> socket.socket:
 def _rate(bench: Bench, served: Served) -> float:
     options = bench.options
     with sojourns.submits(served, options.directory) as ammunition:
-        drive = sojourns.drive(served, options.connections, max(options.load_seconds - 1, 1))
+        drive = sojourns.drive(served, options, max(options.load_seconds - 1, 1))
         return sojourns.measure(served, ammunition, drive).per_second
 
 
