@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from sojourn.store import Log
 from sojourn.task import Success
 
 Ask = Callable[..., httpx.Response]
-CUSTOM: dict[str, object] = {
+CUSTOM: dict[str, Any] = {
     "runtime": "custom.debian10",
     "customRuntimeConfig": {"command": ["./serve"], "port": 9000},
 }

@@ -8,10 +8,11 @@ from typing import Any, cast
 
 import pytest
 
+from sojourn.api import exchanges
 from sojourn.api.answer import TEXT, Answer
 from sojourn.api.app import Application
 from sojourn.api.exchanges import Exchange, Exchanges
-from sojourn.api.request import ClientGone, Request
+from sojourn.api.request import HELD_BYTES_MAX, ClientGone, Request
 
 DATE = b"date: now\r\n"
 
@@ -106,14 +107,16 @@ class Line:
 
     # What a test does -------------------------------------------------------------------------------------------------
 
-    async def ask(self, *paths: str, method: str = "GET", last: bool = False, whole: bool = True) -> Exchange:
+    async def ask(
+        self, *paths: str, method: str = "GET", last: bool = False, whole: bool = True, chunks: bool = True
+    ) -> Exchange:
         """Requests that come together, whose bodies are here."""
         self.exchanges.cork()
         for path in paths:
             request = Request(self.exchanges, method, path, [], raw_path=path.encode())
             if whole:
                 request.end()
-            exchange = Exchange(request, last=last, chunks=True, expects=False)
+            exchange = Exchange(request, last=last, chunks=chunks, expects=False)
             self.exchanges.add(exchange)
             self.exchanges.proceed()
         self.exchanges.uncork()
@@ -173,6 +176,43 @@ def test_submits_are_begun_beside_submits() -> None:
         assert line.begun[3:] == ["/b"]
         await line.answer("/b")
         assert line.begun[4:] == ["/submit3"]
+
+    asyncio.run(main())
+
+
+def test_so_many_submits_are_begun_and_no_more() -> None:
+    """Of one connection; another one when one of them is answered, and meanwhile nothing is read."""
+
+    async def main() -> None:
+        line = Line()
+        names = [f"/submit{number}" for number in range(exchanges.BESIDE_MAX + 2)]
+        await line.ask(*names)
+        assert line.begun == names[:-2]
+        assert not line.wire.reads()
+        await line.answer(names[0])
+        assert line.begun == names[:-1]
+
+    asyncio.run(main())
+
+
+def test_a_body_is_held_no_further_ahead_than_its_bound() -> None:
+    """Of what nobody takes, no more is read; and on it goes when it is taken."""
+
+    async def main() -> None:
+        line = Line()
+        request = (await line.ask("/a", whole=False)).request
+        for size in (HELD_BYTES_MAX, 1):
+            assert line.wire.reads()
+            line.exchanges.cork()
+            request.feed(b"x" * size)
+            line.exchanges.uncork()
+        assert not line.wire.reads()
+        assert len(await request.piece()) == HELD_BYTES_MAX + 1
+        more = asyncio.ensure_future(request.piece())
+        await turns()
+        assert line.wire.reads()
+        request.end()
+        assert await more == b""
 
     asyncio.run(main())
 
@@ -260,6 +300,7 @@ def test_a_caller_who_reads_nothing_is_not_served_on() -> None:
     async def main() -> None:
         line = Line()
         line.exchanges.block()
+        assert not line.wire.reads()
         await line.ask("/a")
         assert line.begun == []
         assert not line.wire.reads()
@@ -417,6 +458,91 @@ def test_a_body_that_nobody_takes_is_closed(*, gone: bool) -> None:
         await turns()
         assert body.closed == 1
         assert len(line.wire.written) == (0 if gone else 1)
+
+    asyncio.run(main())
+
+
+def test_a_body_under_a_wrong_head_is_closed() -> None:
+    """The answer is an error instead, and nobody asks for a piece."""
+
+    async def main() -> None:
+        line, body = Line(), Pieces(breaks=False)
+        await line.ask("/a")
+        line.answers["/a"].set_result(Answer(200, headers=((b"x y", b"a"),), stream=body))
+        await turns()
+        assert line.wire.written[0].startswith(b"HTTP/1.1 500 ")
+        assert body.closed == 1
+
+    asyncio.run(main())
+
+
+def test_a_body_that_turns_bad_behind_its_answer_ends_the_connection() -> None:
+    """The caller has its answer; where the next request would begin, nobody knows."""
+
+    async def main() -> None:
+        line = Line()
+        exchange = await line.ask("/a", whole=False)
+        await line.answer("/a")
+        line.exchanges.refuse(400, "no HTTP", exchange)
+        assert line.bodies == ["/a"]
+        assert line.wire.ended == "closed"
+
+    asyncio.run(main())
+
+
+def test_work_that_is_given_up_leaves_nobody_waiting() -> None:
+    """It has no answer, and its caller sees that by the end of the connection."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/a")
+        line.answers["/a"].cancel()
+        await turns()
+        assert line.wire.written == []
+        assert line.wire.ended == "aborted"
+        assert not line.exchanges.running
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("chunks", [False, True])
+def test_a_caller_who_knows_no_chunks_gets_none(*, chunks: bool) -> None:
+    """HTTP/1.0: the end of the body is that of the connection."""
+
+    async def main() -> None:
+        line = Line()
+        await line.ask("/a", chunks=chunks)
+        line.answers["/a"].set_result(Answer(200, content_type=TEXT, stream=Pieces(breaks=False)))
+        await turns()
+        head, _, body = b"".join(line.wire.written).partition(b"\r\n\r\n")
+        assert body == (b"5\r\npiece\r\n0\r\n\r\n" if chunks else b"piece")
+        assert (b"transfer-encoding" in head) is chunks
+        assert line.wire.ended == ("" if chunks else "closed")
+
+    asyncio.run(main())
+
+
+def test_an_answer_under_way_cannot_become_an_error() -> None:
+    """What comes of its request is no HTTP after all: it breaks off, without an end."""
+
+    async def main() -> None:
+        line, comes = Line(), asyncio.Event()
+        exchange = await line.ask("/a", whole=False)
+
+        class Waiting(Pieces):
+            async def pieces(self) -> AsyncIterator[bytes]:
+                yield b"piece"
+                await comes.wait()
+
+        body = Waiting(breaks=False)
+        line.answers["/a"].set_result(Answer(200, content_type=TEXT, stream=body))
+        await turns()
+        line.exchanges.refuse(431, "too long", exchange)
+        assert line.wire.ended == "aborted"
+        line.exchanges.lose()
+        await turns()
+        assert body.closed == 1
+        assert b"HTTP/1.1 431" not in b"".join(line.wire.written)
 
     asyncio.run(main())
 

@@ -181,6 +181,25 @@ def test_who_takes_nothing_is_let_go_of(monkeypatch: pytest.MonkeyPatch, asked: 
     uvloop.run(main())
 
 
+def test_an_old_client_gets_no_chunks() -> None:
+    """HTTP/1.0: what comes piece by piece is sent as it is, and the answer says that the connection ends with it."""
+
+    async def main() -> None:
+        app = Large(pieces=True)
+        server, port = await started(app)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ASK.replace(b"1.1", b"1.0"))
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert b"transfer-encoding" not in head
+        assert b"connection: close\r\n" in head
+        assert await reader.readexactly(100_000) == b"x" * 100_000
+        writer.close()
+        await app.ended.wait()
+        await server.close()
+
+    uvloop.run(main())
+
+
 def test_who_takes_its_answer_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes far longer than a connection may be idle, and something all the time."""
     monkeypatch.setattr(protocol, "STALL_SECONDS_MAX", 0.3)
@@ -260,6 +279,35 @@ def test_where_all_wait_for_answers_there_is_no_room(monkeypatch: pytest.MonkeyP
         for each in busy:
             assert (await each[0].readuntil(b"/x")).startswith(b"HTTP/1.1 200 ")
             each[1].close()
+        writer.close()
+        await server.close()
+
+    uvloop.run(main())
+
+
+def test_half_a_head_waits_for_the_answer_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its time is up while an earlier request is still worked on: it gets that time again, and is answered."""
+    late = asyncio.Event()
+    monkeypatch.setattr(protocol, "HEAD_SECONDS_MAX", 0.05)
+
+    class Late(Protocol):
+        def _head_late(self) -> None:
+            monkeypatch.setattr(protocol, "HEAD_SECONDS_MAX", 30)
+            super()._head_late()
+            late.set()
+
+    monkeypatch.setattr(listening, "Protocol", Late)
+
+    async def main() -> None:
+        app = Slow()
+        server, port = await started(app)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(ASK + ASK[:10])
+        await late.wait()
+        app.may_answer.set()
+        writer.write(ASK[10:])
+        for _ in range(2):
+            assert (await reader.readuntil(b"\r\n\r\n/x")).startswith(b"HTTP/1.1 200 ")
         writer.close()
         await server.close()
 

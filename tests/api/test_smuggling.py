@@ -174,6 +174,26 @@ def test_heads_that_say_two_things(wire: Wire, lines: tuple[str, ...]) -> None:
     assert held(wire.door) == before
 
 
+def test_a_trailer_says_nothing(wire: Wire) -> None:
+    """No header of its request, whether that is read at once or not: nobody has signed it."""
+    for name, value in (("x-fc-async-task-id", "trailed"), ("x-fc-async-delay", "x"), ("host", "x"), ("expect", "x")):
+        body = b"a\r\n0123456789\r\n0\r\n" + f"{name}: {value}\r\n\r\n".encode()
+        (answer,) = wire.chunked(body)
+        assert answer.status == 202, answer
+        assert answer.headers["x-fc-async-task-id"] != "trailed"
+
+
+def test_nothing_is_carried_out_behind_the_last_request(wire: Wire) -> None:
+    """Its caller has said that the connection ends with it; a submit is not begun beside it either."""
+    for line, version in (("connection: close", b"HTTP/1.1"), ("connection: keep-alive", b"HTTP/1.0")):
+        before = wire.tasks()
+        last = wire.head("content-length: 10", line) + BODY
+        behind = wire.head("content-length: 10") + BODY
+        found = answers(wire.raw((last + behind * 2).replace(b"HTTP/1.1", version)))
+        assert [answer.status for answer in found] == [202]
+        assert wire.tasks() - before == 1
+
+
 def test_a_request_within_a_body_is_a_body(wire: Wire) -> None:
     """What looks like a request is the event, when it is in the bounds of one."""
     inner = wire.head("content-length: 0", body=b"") + b""

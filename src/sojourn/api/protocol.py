@@ -270,7 +270,7 @@ class Protocol(asyncio.Protocol):
     def _idle(self) -> None:
         """Look whether nothing was asked for long; one timer does for all the answers meanwhile."""
         quiet_seconds = self._loop.time() - self._idle_since
-        if self.quiet is None or self._receiving is not None or self._head_timer is not None:
+        if self.quiet is None or self._head_timer is not None:
             quiet_seconds = 0.0
         if quiet_seconds < IDLE_SECONDS_MAX:
             self._idle_timer = self._loop.call_later(IDLE_SECONDS_MAX - quiet_seconds, self._idle)
