@@ -18,7 +18,8 @@ from sojourn.client import AsyncClient, ClientError, Connection, Submission, Thr
 
 RUNTIME = f"python3.{sys.version_info.minor}"
 READY_SECONDS_MAX = 30.0
-ASKED_AT_ONCE = 64
+ASKED_AT_ONCE = 8
+"""Of the tasks that are waited for: more only keep the server busy with answers that they still run."""
 CODE = """import json, pathlib, bodies
 place = ""
 def handler(event, context):
