@@ -24,7 +24,7 @@ workers = {workers}
 """
 """The file for production of its documentation."""
 WORKERS = 1
-"""The documentation has eight; beside the server and the client on two cores, more than one only made it slower."""
+"""The documentation has eight; every peer here has one worker process."""
 
 service = restate.Service("peer")
 

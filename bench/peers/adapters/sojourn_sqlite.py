@@ -18,6 +18,8 @@ from sojourn.client import AsyncClient, ClientError, Connection, Submission, Thr
 
 RUNTIME = f"python3.{sys.version_info.minor}"
 READY_SECONDS_MAX = 30.0
+ASKED_AT_ONCE = 8
+"""Of the tasks that are waited for: more only keep the server busy with answers that they still run."""
 CODE = """import json, pathlib, bodies
 place = ""
 def handler(event, context):
@@ -105,8 +107,14 @@ class Sojourn(Peer):
         await self._own.wait("peer", handle)
 
     async def results(self, handles: Sequence[Any]) -> None:
-        """Ask about all."""
-        await self._own.wait_all([("peer", handle) for handle in handles])
+        """Ask about some at a time, oldest first: those that are over meanwhile are answered at once."""
+        left = iter(handles)
+
+        async def some() -> None:
+            for handle in left:
+                await self._own.wait("peer", handle)
+
+        await asyncio.gather(*(some() for _ in range(ASKED_AT_ONCE)))
 
     async def stop(self, handle: Any) -> float:
         """Stop it, and wait until that is proved; from the call to the Stopped event, without the hook's own time."""
