@@ -174,7 +174,7 @@ class ReferenceStore(ReferenceNames, Steering):
         await self._read()
         rows = sorted(self.data.tasks.values(), key=lambda task: task.id, reverse=not search.ascending)
         found = [
-            task
+            task if search.bodies else msgspec.structs.replace(task, payload=b"", result=b"")
             for task in rows
             if task.account_id == search.account_id
             and task.function_id in search.functions

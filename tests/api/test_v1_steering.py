@@ -7,7 +7,7 @@ import time
 import pytest
 
 from api.door import Caller, Door
-from sojourn.task import Claimed, Returned, Started, Success, Task
+from sojourn.task import Claimed, Failure, Faltered, Returned, Started, Success, Task
 
 BULK = ("stop", "rerun", "expire", "delete")
 
@@ -209,6 +209,41 @@ def test_many_tasks_are_stopped_by_a_filter(caller: Caller) -> None:
     assert {name for name, task in shown.items() if task["status"] == "Stopped"} == {f"a{n}" for n in range(7)}
     assert caller.key.id in shown["a1"]["events"][1]["eventDetail"]
     assert caller("GET", "/v1/operations").json == {"operations": [ended]}
+
+
+def test_a_task_that_is_stopped_with_others_keeps_what_it_had(door: Door, caller: Caller) -> None:
+    """The error document of its last attempt, its payload and its tags."""
+    caller.create()
+    failure = Failure(kind="UnhandledInvocationError", type="ValueError", message="no", document=b'{"errorType": "no"}')
+    door.advance(submitted(caller, "t", "kind=a"), Claimed(1), Started("i"), Faltered(failure, 1 << 52))
+    before = caller("GET", "/v1/functions/f/tasks/t").json
+    operation = over(caller, caller("POST", "/v1/tasks:stop", body={"filter": {"tags": {"kind": "a"}}}).json)
+    after = caller("GET", "/v1/functions/f/tasks/t").json
+
+    assert (operation["done"], before["status"], after["status"]) == (1, "Retrying", "Stopped")
+    assert before["result"] == '{"errorType": "no"}'
+    kept = ("payload", "result", "error", "tags", "attempts", "retries")
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+
+
+def test_few_among_many_are_found_page_after_page(door: Door, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In several transactions, each task once, also when what is meant changes as it goes."""
+    monkeypatch.setattr("sojourn.operations.AT_ONCE", 2)
+    monkeypatch.setattr("sojourn.operations.COUNTED_AT_ONCE", 2)
+    caller.create()
+    caller.create("g")
+    for number in range(5):
+        submitted(caller, f"a{number}", "kind=a")
+        submitted(caller, f"b{number}")
+        done(door, caller, f"c{number}", "kind=a")
+    operation = over(caller, caller("POST", "/v1/tasks:expire", body={"filter": {"tags": {"kind": "a"}}}).json)
+    assert (operation["total"], operation["done"], operation["skipped"]) == (5, 5, 0)
+    again = over(caller, caller("POST", "/v1/tasks:rerun", body={"filter": {"idPrefix": "c"}}).json)
+    assert (again["total"], again["done"]) == (5, 5)
+    left = caller("GET", "/v1/tasks", {"status": "Enqueued", "limit": "50"}).json["tasks"]
+    assert sorted(task["rerunOf"] or task["taskId"] for task in left) == sorted(
+        f"{kind}{number}" for kind in "bc" for number in range(5)
+    )
 
 
 def test_many_tasks_are_expired_rerun_and_deleted(door: Door, caller: Caller) -> None:

@@ -25,7 +25,7 @@ from sojourn.cli import app
 from sojourn.cli.completion import candidates
 from sojourn.cli.failure import CommandFailed
 from sojourn.cli.filters import fields_of
-from sojourn.client import AsyncClient, Client, NewTask, Status
+from sojourn.client import AsyncClient, Client, NewTask, Status, Unreachable
 
 HOLD = "import time\ndef handler(event, context):\n    print('holding', flush=True)\n    time.sleep(3600)\n"
 QUICK = "def handler(event, context):\n    return event\n"
@@ -349,7 +349,7 @@ def test_the_stream_begins_before_the_task_is_looked_at(steer: Run, monkeypatch:
     """An end that falls between the two would else never be told; what comes twice is told once."""
     began: list[str] = []
 
-    def stream(*_: object) -> Iterator[dict[str, object]]:
+    def stream(*_: object, **__: object) -> Iterator[dict[str, object]]:
         began.append("stream")
         yield {"id": "1-1"}
         began.append("told")
@@ -368,6 +368,23 @@ def test_the_stream_begins_before_the_task_is_looked_at(steer: Run, monkeypatch:
 
     assert (ran.code, began) == (0, ["stream", "look", "told"])
     assert [line.split()[-1] for line in ran.lines] == ["Enqueued", "Dequeued", "Succeeded"]
+
+
+def test_a_stream_that_a_server_ends_is_gone_on_with(steer: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the last event that came; a server that does not come back is unreachable, and no success."""
+    step = {"function": "quick", "taskId": "t", "status": "Enqueued", "timestamp": "2026-11-24T00:00:00.000Z"}
+    asked: list[str] = []
+
+    def stream(*_: object, last_event_id: str = "") -> Iterator[dict[str, object]]:
+        asked.append(last_event_id)
+        if len(asked) > 2:
+            raise Unreachable("nobody answers")
+        yield {**step, "id": f"1-{len(asked)}"}
+
+    monkeypatch.setattr(Client, "watch", stream)
+    ran = steer("task", "watch", "quick")
+
+    assert (ran.code, asked, len(ran.lines)) == (5, ["", "1-1", "1-2"], 2)
 
 
 def test_why_a_task_waits_is_told_by_a_command(steer: Run, client: Client) -> None:

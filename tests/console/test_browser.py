@@ -185,6 +185,43 @@ def test_a_queue_is_paused_and_a_task_says_so(place: Site, page: Browser) -> Non
     place.client.force_stop(name, task_id)
 
 
+HOLD_EXPLANATIONS = """
+const real = window.fetch;
+window.held = [];
+window.loads = 0;
+window.fetch = async (...asked) => {
+  const answer = await real(...asked);
+  window.loads += 1;
+  if (String(asked[0]).endsWith("/explain")) await new Promise((go) => window.held.push(go));
+  return answer;
+};
+"""
+LET_THEM_GO = """
+const seen = () => { window.late = window.late || Boolean(document.querySelector(".explain")); };
+new MutationObserver(seen).observe(document.body, { childList: true, subtree: true });
+window.loads = 0;
+window.held.forEach((go) => go());
+"""
+
+
+def test_an_explanation_that_comes_late_is_not_shown(place: Site, page: Browser) -> None:
+    """Its task runs by then: the box that has gone does not come back."""
+    name = place.function("late")
+    place.client.pause_queue(name)
+    task_id = place.submit(name, LONG)
+    page.open(task_page(name, task_id))
+    page.find(".explain", "QueuePaused")
+    page.driver.execute_script(HOLD_EXPLANATIONS)
+    page.until(lambda: page.driver.execute_script("return window.held.length > 0"), "an answer that is held")
+    place.client.resume_queue(name)
+    page.find(STATUS.format("Running"))
+    page.gone(".explain")
+    page.driver.execute_script(LET_THEM_GO)
+    page.until(lambda: page.driver.execute_script("return window.loads > 2"), "the page looked again")
+    assert not page.driver.execute_script("return window.late")
+    place.client.force_stop(name, task_id)
+
+
 def test_who_holds_what_a_task_waits_for_is_named_with_a_link(place: Site, page: Browser) -> None:
     """It leads to the task in the way."""
     name = place.function("narrow", concurrency=1)

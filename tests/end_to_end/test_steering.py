@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from end_to_end.lives import deploy
 from end_to_end.post import Post
 from live import LiveServer, archive, program, until
 from programs import SHEBANG
-from sojourn.client import Client, Conflict, Status, Task
+from sojourn.client import Client, Conflict, Status, Task, steering
 
 HOLD = "import time\ndef handler(event, context):\n    time.sleep(3600)\n"
 QUICK = "def handler(event, context):\n    return event\n"
@@ -182,3 +183,28 @@ def test_somebody_else_reports_for_a_running_task_only(client: Client) -> None:
     ended(client, "elsewhere", task.task_id)
     with pytest.raises(Conflict):
         client.report_progress("elsewhere", task.task_id, percent=20)
+
+
+def test_what_ended_is_counted_over_a_restart() -> None:
+    """All that is kept, whenever it ended; a window begins with the start. What is deleted is no longer counted."""
+    with LiveServer() as server:
+        client = server.client()
+        client.deploy("quick", archive(QUICK), handler="index.handler", runtime=RUNTIME)
+        for _ in range(3):
+            client.wait("quick", client.submit("quick").task_id, timeout=60)
+        server.terminate()
+        server.start()
+        client = server.client()
+        assert statistics(client)["statuses"]["Succeeded"] == 3
+        assert statistics(client)["ended"]["Succeeded"] == 0
+        client.wait("quick", client.submit("quick").task_id, timeout=60)
+        assert statistics(client)["statuses"]["Succeeded"] == 4
+        assert statistics(client)["ended"]["Succeeded"] == 1
+        operation = client.begin_operation("delete", {"function": "quick"})
+        until(lambda: client.get_operation(operation.operation_id).over, 60, "deleted")
+        assert statistics(client)["statuses"]["Succeeded"] == 0
+
+
+def statistics(client: Client) -> dict[str, Any]:
+    """Of the function `quick`."""
+    return client.ask(steering.document("/v1/functions/quick/statistics"))

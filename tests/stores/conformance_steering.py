@@ -142,6 +142,25 @@ class SteeringConformance:
 
         use(factory, work)
 
+    def test_a_search_brings_bodies_when_it_is_told_to(self, factory: Factory) -> None:
+        """Small ones and large ones: an operation writes back the row that it read."""
+
+        async def work(store: Store) -> None:
+            small, large = full_task(1), msgspec.structs.replace(full_task(2), payload=b"p" * 9000, result=b"r" * 9000)
+            for task in (small, large):
+                assert await store.insert_task(task)
+            search = Search(
+                account_id=small.account_id,
+                functions={small.function_id: "f"},
+                wanted=filters.Filter(statuses=(small.status,)),
+                now=9,
+                ascending=True,
+                bodies=True,
+            )
+            assert list((await store.find(search)).tasks) == [small, large]
+
+        use(factory, work)
+
     def test_only_the_attempt_that_runs_reports(self, factory: Factory) -> None:
         """The last report stands; other attempts, and tasks that do not run, are not heard."""
 

@@ -41,19 +41,35 @@ def watch(function: str | None = None, task_id: str | None = None, /, *, common:
     """
     with common.client() as client:
         try:
-            steps = client.watch(function, task_id)
+            steps = _stream(client, function, task_id)
             if function is not None and task_id is not None:
                 steps = _of_one(client, function, task_id, steps)
-            for step in steps:
-                if "status" in step or "event" in step:
-                    _print(step, common)
-                if task_id is not None and step.get("status") in _OVER:
-                    return exits.OK if step["status"] == Status.SUCCEEDED.value else exits.TASK_FAILED
+            return _told(steps, task_id, common)
         except (NotFound, Refused) as error:
             if error.code != "PathNotSupported":
                 raise
             raise CommandFailed("this server has no stream of events", "use a newer server", exits.OTHER) from None
-    return exits.OK
+
+
+def _told(steps: Iterator[Mapping[str, Any]], task_id: str | None, common: Common) -> int:
+    """Print the steps, of one task until it is over; the exit code tells how it ended."""
+    status = ""
+    for step in steps:
+        status = str(step.get("status", ""))
+        if status or "event" in step:
+            _print(step, common)
+        if task_id is not None and status in _OVER:
+            break
+    return exits.OK if status == Status.SUCCEEDED.value else exits.TASK_FAILED
+
+
+def _stream(client: Client, function: str | None, task_id: str | None) -> Iterator[dict[str, Any]]:
+    """The stream; when the server ends it, the next one goes on where it was, or fails as any call may."""
+    last_id = ""
+    while True:
+        for step in client.watch(function, task_id, last_event_id=last_id):
+            last_id = str(step.get("id", last_id))
+            yield step
 
 
 def _of_one(client: Client, function: str, task_id: str, stream: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

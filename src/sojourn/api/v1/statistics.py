@@ -30,14 +30,17 @@ async def get(call: Call) -> Answer:
     windows = {
         name: _window(kept.within(function.id, seconds), min(seconds, lasted)) for name, seconds in WINDOWS.items()
     }
-    open_ = kept.open(function.id)
+    open_, every = kept.open(function.id), backend.queue.tally.counts
     lines = [line for line in backend.queue.lines() if backend.catalog.by_id(line.function_id).root == function.id]
     oldest = min((first for line in lines if (first := line.first(now)) is not None), default=None)
     return answer.of_json(
         {
             "function": function.name,
             "since": rfc3339(kept.since),
-            "statuses": {status.value: open_.get(status, 0) for status in Status if status not in TERMINAL},
+            "statuses": {
+                status.value: every[function.id, status] if status in TERMINAL else open_.get(status, 0)
+                for status in Status
+            },
             "queueDepth": sum(open_.get(status, 0) for status in (Status.ENQUEUED, Status.DEQUEUED, Status.RETRYING)),
             "oldestWaitMs": None if oldest is None else milliseconds(max(now - identity.made_at(oldest), 0)),
             "window": window,
