@@ -28,15 +28,15 @@ async def get(call: Call) -> Answer:
     windows = {
         name: _window(kept.within(function.id, seconds), min(seconds, lasted)) for name, seconds in WINDOWS.items()
     }
-    open_ = kept.open(function.id)
+    open_ = backend.queue.tally.open_of(function.id)
     lines = [line for line in backend.queue.lines() if backend.catalog.by_id(line.function_id).root == function.id]
     oldest = min((first for line in lines if (first := line.first(now)) is not None), default=None)
     return answer.of_json(
         {
             "function": function.name,
             "since": rfc3339(kept.since),
-            "statuses": {status.value: open_.get(status, 0) for status in Status if status not in TERMINAL},
-            "queueDepth": sum(open_.get(status, 0) for status in (Status.ENQUEUED, Status.DEQUEUED, Status.RETRYING)),
+            "statuses": {status.value: tasks for status, tasks in open_.items()},
+            "queueDepth": sum(open_[status] for status in (Status.ENQUEUED, Status.DEQUEUED, Status.RETRYING)),
             "oldestWaitMs": None if oldest is None else milliseconds(max(now - identity.made_at(oldest), 0)),
             "window": window,
             **windows[window],
