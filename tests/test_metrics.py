@@ -10,7 +10,20 @@ from scripted import answers, in_turn, raises
 from sojourn.errors import IllegalFact
 from sojourn.metrics import Histogram, Page
 from sojourn.tally import Tally
-from sojourn.task import Ended, Returned, Status, StopRequested, Success, advance
+from sojourn.task import (
+    TERMINAL,
+    Claimed,
+    Ended,
+    Fact,
+    Failure,
+    Faltered,
+    Returned,
+    Started,
+    Status,
+    StopRequested,
+    Success,
+    advance,
+)
 from task_samples import new_task
 from virtual_time import run
 from world import World
@@ -112,3 +125,35 @@ def test_moves_of_one_commit_are_counted_one_by_one() -> None:
 
     assert tally.moves[Status.ENQUEUED, Status.STOPPING] == tally.moves[Status.STOPPING, Status.STOPPED] == 1
     assert not +tally.open
+
+
+def test_what_is_open_is_exact() -> None:
+    """From the rows of a start and through every step; silent ones too, and for each function."""
+    tally, task = Tally(), new_task()
+    tally.found({(2, Status.ENQUEUED): 2, (2, Status.RUNNING): 1, (2, Status.FAILED): 5, (1, Status.STOPPING): 1})
+
+    def step(*facts: Fact) -> None:
+        nonlocal task
+        before, path = task, list[Status]()
+        for fact in facts:
+            task = advance(task, fact, task.created_at)
+            path.append(task.status)
+        tally.moved(before, task, path, facts)
+
+    def told() -> dict[Status, int]:
+        return {status: count for status, count in tally.of(2).items() if count and status not in TERMINAL}
+
+    tally.submitted(2)
+    step(Claimed(1), Started("i"))
+    step(Faltered(Failure(kind="k", type="t", message="m"), 0))
+    assert told() == {Status.ENQUEUED: 2, Status.RUNNING: 1, Status.RETRYING: 1}
+    step(Claimed(1))
+    assert told()[Status.RETRYING] == 1
+    assert tally.open == {**told(), Status.STOPPING: 1}
+    step(Started("i"))
+    step(StopRequested(), Ended())
+    assert told() == {Status.ENQUEUED: 2, Status.RUNNING: 1}
+    assert tally.open == {**told(), Status.STOPPING: 1}
+    assert tally.of(2)[Status.FAILED] == 5
+    assert tally.of(2)[Status.STOPPED] == 1
+    assert set(tally.of(3).values()) == {0}

@@ -9,14 +9,12 @@ from sojourn.clock import MICROSECONDS_PER_SECOND, SystemClock
 from sojourn.statistics import BOUNDS, WINDOWS, Statistics, percentiles
 from sojourn.task import (
     Claimed,
-    Ended,
     Failure,
     Faltered,
     GaveUp,
     Returned,
     Started,
     Status,
-    StopRequested,
     Success,
     Task,
     advance,
@@ -74,26 +72,6 @@ class Story:
         self.clock.at += int(seconds * SECOND)
 
 
-def test_what_is_open_is_exact() -> None:
-    """From the rows of a start and through every step; silent ones too."""
-    story = Story()
-    story.kept.found({(1, Status.ENQUEUED): 2, (1, Status.RUNNING): 1})
-    task = story.step(story.submit(), Claimed(1), Started("i"))
-    failure = Failure(kind="k", type="t", message="m")
-    task = story.step(task, Faltered(failure, story.clock.at))
-    assert dict(story.kept.open(1)) == {Status.ENQUEUED: 2, Status.RUNNING: 1, Status.RETRYING: 1}
-    task = story.step(task, Claimed(1))
-    assert story.kept.open(1)[Status.RETRYING] == 1
-    task = story.step(task, Started("i"))
-    story.step(task, StopRequested(), Ended())
-    assert {status: count for status, count in story.kept.open(1).items() if count} == {
-        Status.ENQUEUED: 2,
-        Status.RUNNING: 1,
-    }
-    assert story.kept.within(1, 60).ended == {Status.STOPPED: 1}
-    assert dict(story.kept.open(2)) == {}
-
-
 def test_waits_and_runs() -> None:
     """A task waits once, until its first start; each attempt that ends by itself is a run."""
     story = Story()
@@ -145,13 +123,12 @@ def test_steady_work_is_counted_once_in_every_window() -> None:
 
 
 def test_the_past_of_few_functions_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that did something last; what is open stays exact for all."""
+    """Those that did something last."""
     monkeypatch.setattr(module, "FUNCTIONS_MAX", 2)
     story = Story()
     for function_id in (1, 2, 1, 3):
         story.submit(function_id)
     assert [story.kept.within(each, 60).submitted for each in (1, 2, 3)] == [2, 0, 1]
-    assert story.kept.open(2)[Status.ENQUEUED] == 1
 
 
 def test_percentiles() -> None:

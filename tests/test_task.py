@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sojourn import machine
 from sojourn.errors import IllegalFact
 from sojourn.function import RETRIES_BOUNDS
-from sojourn.history import CODES
+from sojourn.history import CODES, last_stamp
 from sojourn.task import (
     LEASE_LOST,
     LEGAL_STEPS,
@@ -39,6 +39,7 @@ from sojourn.task import (
     Task,
     advance,
     judge,
+    moved_at,
 )
 from task_samples import ERROR, FACTS, LOSS, NOW, SECOND, new_task, task_in, walk
 
@@ -397,6 +398,7 @@ def test_random_facts_yield_only_legal_histories(steps: list[tuple[Fact, int]]) 
             continue
         assert after.epoch == task.epoch + 1
         assert after.history.startswith(task.history)
+        assert moved_at(after) == last_stamp(after.history)
 
         task = after
     events = task.events

@@ -25,7 +25,7 @@ import orjson
 
 from .errors import InvalidArgument, ResourceExhausted, ServiceUnavailable
 from .history import unpack_events
-from .queue import wire_name
+from .identity import request_id
 from .task import Task
 from .times import rfc3339
 
@@ -44,13 +44,16 @@ Key = tuple[str, int, int]
 
 
 class Entry(msgspec.Struct, gc=False):
-    """A step: its place, whose it is, and the history before (its length in bytes) and after it."""
+    """A step: its place, whose it is, and the history before (its length in bytes) and after it.
+
+    `name` is the caller's own for the task, if it has one. As callers see it, it is made only for those who watch.
+    """
 
     place: int
     account_id: str
     function_id: int
     task_id: int
-    name: str
+    name: str | None
     before: int
     history: bytes
 
@@ -103,9 +106,7 @@ class Feed:
         if known == len(after.history):  # a claim of a Retrying task has no event
             return
         self._place += 1
-        entry = Entry(
-            self._place, after.account_id, after.function_id, after.id, wire_name(after), known, after.history
-        )
+        entry = Entry(self._place, after.account_id, after.function_id, after.id, after.name, known, after.history)
         self._ring.append(entry)
         self._size_bytes += ENTRY_BYTES + len(entry.history)
         while len(self._ring) > ENTRIES_MAX or self._size_bytes > BYTES_MAX:
@@ -177,13 +178,14 @@ class Feed:
         known = len(unpack_events(entry.history[: entry.before]))
         events = unpack_events(entry.history)[known:]
         function = self._name_of(entry.function_id)
+        name = request_id(entry.task_id) if entry.name is None else entry.name
         found = []
         for number, event in enumerate(events, start=1):
             last = number == len(events)
             data = {
                 "account": entry.account_id,
                 "function": function,
-                "taskId": entry.name,
+                "taskId": name,
                 "eventId": event.number,
                 "status": event.status,
                 "timestamp": rfc3339(event.at),

@@ -36,6 +36,8 @@ class Status(Enum):
     DESTROYED = "Destroyed"
     """Its process tree is gone."""
 
+    __hash__ = object.__hash__  # as of a task's statuses
+
 
 class Created(msgspec.Struct, frozen=True):
     """The process is up and the agent speaks for it."""

@@ -48,8 +48,7 @@ class Queue:
     `on_due(function_id)` is called when a task may have become claimable. `incarnation` is this start of the server;
     a row held by another one is held by nobody. `delivery_of(task)` says what record the end of a task sends where, and
     `on_delivery` is called once that is durable. `on_moved(before, after)` is called for every step of every task once
-    it is durable, with None before the first one; it is on the way of each and must be quick. `on_found(counts)` is
-    told how many tasks a start finds, by function and status.
+    it is durable, with None before the first one; it is on the way of each and must be quick.
     """
 
     def __init__(
@@ -75,7 +74,6 @@ class Queue:
         self.watch = self._watchers.add
         self.on_due: Callable[[int], None] = lambda _: None
         self.on_moved: Callable[[Task | None, Task], None] = lambda *_: None
-        self.on_found: Callable[[Mapping[tuple[int, Status], int]], None] = lambda _: None
         self.delivery_of: Callable[[Task], Delivery | None] = lambda _: None
         self.on_delivery: Callable[[Delivery], None] = lambda _: None
 
@@ -87,9 +85,7 @@ class Queue:
     async def load(self, incarnation: int) -> list[OpenTask]:
         """Rebuild the lines from the rows, see `lines`; returns what an earlier incarnation was busy with."""
         self.incarnation = incarnation
-        counts = await self._store.counts()
-        self.tally.found(counts)
-        self.on_found(counts)
+        self.tally.found(await self._store.counts())
         self._open = self.tally.open.total()
         return await self._lines.rebuild(
             self._store.open_tasks(), on_due=lambda line: self.on_due(line.function_id), ended=lambda: self.closed
@@ -346,7 +342,8 @@ class Queue:
 
     def _after(self, task: Task, facts: Sequence[Fact]) -> tuple[Task, list[Status]]:
         """The task after `facts`, and the statuses that they lead it through."""
-        path, now = list[Status](), self._clock.now()
+        path: list[Status] = []
+        now = self._clock.now()
         try:
             for fact in facts:
                 task = advance(task, fact, now)

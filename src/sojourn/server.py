@@ -242,7 +242,6 @@ class Server:
         )
         self.feed = Feed(incarnation, lambda function_id: self.catalog.by_id(function_id).name)
         self.statistics = Statistics(clock)
-        self.queue.on_found = self.statistics.found
         self.queue.on_moved = self._moved
         self.reports = Reports(self.store, clock)
         self.dispatcher = Dispatcher(

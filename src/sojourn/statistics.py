@@ -2,8 +2,8 @@
 
 Each step of a task that became durable is counted once, in the bucket of its function and of these 5 seconds. A bucket
 that is over is added to that of its minute, and a minute to that of its half hour, so that a window of a day costs no
-more to read than one of a minute, and each function costs a bounded amount of memory. Tasks that are not over are
-counted exactly, from the rows at a start; what ended is counted from this start on, which `since` tells.
+more to read than one of a minute, and each function costs a bounded amount of memory. It is counted from this start of
+the server on, which `since` tells. How many tasks there are in each status is counted by `tally`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Iterator, Mapping, Sequence
 
 from .clock import MICROSECONDS_PER_SECOND, Clock
-from .history import last_stamp
-from .task import TERMINAL, Status, Task
+from .task import Status, Task, moved_at
 
 WINDOWS: Mapping[str, int] = {"1m": 60, "5m": 300, "1h": 3600, "1d": 86_400}
 """Seconds by name."""
@@ -94,40 +93,20 @@ class Statistics:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.since = clock.now()
-        self._open: dict[int, Counter[Status]] = {}
         self._series: OrderedDict[int, Series] = OrderedDict()
-
-    def found(self, counts: Mapping[tuple[int, Status], int]) -> None:
-        """So many tasks were there when the server started, by function and status."""
-        for (function_id, status), tasks in counts.items():
-            if status not in TERMINAL:
-                self._open.setdefault(function_id, Counter())[status] += tasks
 
     def moved(self, before: Task | None, after: Task) -> None:
         """A step of a task is durable."""
-        function_id = after.function_id
-        open_ = self._open.get(function_id)
-        if open_ is None:
-            open_ = self._open[function_id] = Counter()
-        if before is not None:
-            open_[before.status] -= 1
-        if not after.over:
-            open_[after.status] += 1
-        bucket = self._of(function_id).bucket(self._clock.now() // MICROSECONDS_PER_SECOND)
+        bucket = self._of(after.function_id).bucket(self._clock.now() // MICROSECONDS_PER_SECOND)
         if before is None:
             bucket.submitted += 1
             return
         if not before.attempts and after.attempts:
             _observe(bucket.waits, after.started_at - after.created_at)
         if before.status is Status.RUNNING and after.status not in (Status.RUNNING, Status.STOPPING):
-            began_at = before.started_at if before.attempts == 1 else last_stamp(before.history)
-            _observe(bucket.runs, (after.ended_at or last_stamp(after.history)) - began_at)
+            _observe(bucket.runs, moved_at(after) - moved_at(before))
         if after.over:
             bucket.ended[after.status] += 1
-
-    def open(self, function_id: int) -> Mapping[Status, int]:
-        """How many tasks of a function are in each status that something may follow."""
-        return self._open.get(function_id, Counter())
 
     def within(self, function_id: int, seconds: int) -> Bucket:
         """What happened to tasks of a function in the last `seconds`."""

@@ -280,6 +280,19 @@ def submit(task: Task, now: int, delay: int = 0) -> Task:
     )
 
 
+def moved_at(task: Task) -> int:
+    """When the last event of its history happened.
+
+    For most rows a column says so, and the history, which is walked from its beginning, need not be read.
+    """
+    known = task.ended_at
+    if task.status is Status.ENQUEUED:
+        known = task.created_at
+    elif task.status is Status.RUNNING and task.attempts == 1:
+        known = task.started_at
+    return known or last_stamp(task.history)
+
+
 def judge(task: Task, outcome: Outcome, now: int, backoff: Backoff, spread: float) -> Fact:
     """The fact that an attempt's `outcome` amounts to, given what is left of the task's budgets.
 
@@ -314,13 +327,14 @@ def advance(task: Task, fact: Fact, now: int) -> Task:
 
     """
     status = machine.step(TRANSITIONS, task.status, fact)
-    stamp = max(now, last_stamp(task.history))
+    stamp = max(now, moved_at(task))
     changes, detail = _consequences(task, fact, stamp)
+    changes["status"], changes["epoch"] = status, task.epoch + 1
     if status in TERMINAL:
         changes["ended_at"] = stamp
     if not (status is Status.RETRYING and task.status is Status.RETRYING):
         changes["history"] = append_event(task.history, status.value, stamp, detail)
-    return msgspec.structs.replace(task, status=status, epoch=task.epoch + 1, **changes)
+    return msgspec.structs.replace(task, **changes)
 
 
 def _consequences(task: Task, fact: Fact, stamp: int) -> tuple[dict[str, Any], Mapping[str, object]]:

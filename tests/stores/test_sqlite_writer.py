@@ -43,6 +43,7 @@ async def gathered(store: SqliteStore, *writes: Coroutine[Any, Any, bool]) -> li
     await asyncio.to_thread(taken.wait, 60)
     begun = [asyncio.ensure_future(write) for write in writes]
     await asyncio.sleep(0)
+    await asyncio.sleep(0)  # what one turn has to write is handed over in the next
     goes_on.set()
     assert await first
     return await asyncio.gather(*begun)
@@ -156,3 +157,43 @@ def test_the_log_begins_again_although_there_is_always_a_reader(tmp_path: Path, 
         return (tmp_path / f"{FILE_NAME}-wal").stat().st_size
 
     assert use(lambda: SqliteStore(tmp_path), work) < 5 * log_pages_max * 4200
+
+
+def test_what_one_turn_writes_is_handed_over_at_once(tmp_path: Path) -> None:
+    """The first change of a turn gets no commit of its own while the loop makes the others."""
+
+    async def run() -> None:
+        store = SqliteStore(tmp_path)
+        await store.open()
+        taken, goes_on = threading.Event(), threading.Event()
+
+        def hold(_cursor: apsw.Cursor) -> bool:
+            taken.set()
+            return goes_on.wait(60)
+
+        first = asyncio.ensure_future(store._writer.write(hold))
+        await asyncio.to_thread(taken.wait, 60)
+        begun = [asyncio.ensure_future(store.insert_task(new_task(number))) for number in range(20)]
+        await asyncio.sleep(0)
+        assert store._writer._arrived.qsize() == 0
+        await asyncio.sleep(0)
+        assert store._writer._arrived.qsize() == 1
+        goes_on.set()
+        assert all(await asyncio.gather(first, *begun))
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_close_finishes_what_its_own_turn_has_written(tmp_path: Path) -> None:
+    """Nobody who was not refused is left without an answer."""
+
+    async def run() -> bool:
+        store = SqliteStore(tmp_path)
+        await store.open()
+        last = asyncio.ensure_future(store.insert_task(new_task(1)))
+        await asyncio.gather(last, store._writer.close())
+        await store.close()
+        return last.result()
+
+    assert asyncio.run(asyncio.wait_for(run(), 60))

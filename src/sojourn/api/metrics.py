@@ -96,8 +96,9 @@ def _integrity(page: Page, backend: Backend) -> None:
 
 def _tasks(page: Page, backend: Backend) -> None:
     tally = backend.queue.tally
+    open_ = tally.open
     waiting: dict[Labels, float] = {
-        (("status", status.value),): tally.open[status] for status in Status if status not in TERMINAL
+        (("status", status.value),): open_[status] for status in Status if status not in TERMINAL
     }
     page.family("sojourn_tasks", "gauge", "Tasks that are not over, by status.", waiting)
     page.family(

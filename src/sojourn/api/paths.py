@@ -79,7 +79,8 @@ class _Node:
 
     def straight(self, parts: list[str]) -> tuple[_Node | None, list[str]]:
         """Where a path ends whose every part is a word or a plain name; None when that leads nowhere."""
-        node, values = self, list[str]()
+        node = self
+        values: list[str] = []
         for part in parts[1:]:
             word = node.words.get(part)
             if word is not None:

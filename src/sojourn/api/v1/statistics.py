@@ -30,18 +30,15 @@ async def get(call: Call) -> Answer:
     windows = {
         name: _window(kept.within(function.id, seconds), min(seconds, lasted)) for name, seconds in WINDOWS.items()
     }
-    open_, every = kept.open(function.id), backend.queue.tally.counts
+    tasks = backend.queue.tally.of(function.id)
     lines = [line for line in backend.queue.lines() if backend.catalog.by_id(line.function_id).root == function.id]
     oldest = min((first for line in lines if (first := line.first(now)) is not None), default=None)
     return answer.of_json(
         {
             "function": function.name,
             "since": rfc3339(kept.since),
-            "statuses": {
-                status.value: every[function.id, status] if status in TERMINAL else open_.get(status, 0)
-                for status in Status
-            },
-            "queueDepth": sum(open_.get(status, 0) for status in (Status.ENQUEUED, Status.DEQUEUED, Status.RETRYING)),
+            "statuses": {status.value: count for status, count in tasks.items()},
+            "queueDepth": sum(tasks[status] for status in (Status.ENQUEUED, Status.DEQUEUED, Status.RETRYING)),
             "oldestWaitMs": None if oldest is None else milliseconds(max(now - identity.made_at(oldest), 0)),
             "window": window,
             **windows[window],

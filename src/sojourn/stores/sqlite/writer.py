@@ -1,9 +1,11 @@
 """The one writer: a thread that owns the only connection that writes, and makes gathered changes durable together.
 
 Theory of operation
-    The loop hands over changes and waits for their futures. The thread takes up whatever has gathered while it was busy
-    with the last commit, runs it in one transaction, and after the commit wakes the loop once for all of it. So there
-    is no timer to choose: an idle server commits each change at once, a busy one commits hundreds per sync. Inside a
+    The loop hands over the changes of one turn together and waits for their futures. The thread takes up whatever has
+    gathered while it was busy with the last commit, runs it in one transaction, and after the commit wakes the loop
+    once for all of it. So there is no timer to choose: an idle server commits each change at once, a busy one commits
+    hundreds per sync. Were each change handed over by itself, the first one of a turn would get a commit of its own
+    while the loop still makes the others, and a commit costs as much CPU as thirty changes. Inside a
     batch what changes existing rows comes first, because it frees capacity, and new tasks come last, so that a flood of
     submits cannot hold back the ones that run. What can wait, such as deleting, gets a transaction between two batches.
 
@@ -102,7 +104,8 @@ class Writer:
     ) -> None:
         self._connection, self._loop, self._on_failed = connection, loop, on_failed
         self._cursor = connection.cursor()
-        self._arrived: SimpleQueue[Write | None] = SimpleQueue()
+        self._turn: list[Write] = []
+        self._arrived: SimpleQueue[list[Write] | None] = SimpleQueue()
         self._changes: deque[Write] = deque()
         self._inserts: deque[Write] = deque()
         self._patient: deque[Write] = deque()
@@ -137,15 +140,24 @@ class Writer:
         if self._closing:
             raise StoreFailed("the store is closed")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._arrived.put(Write(run, future, size_bytes, starts_a_task=starts_a_task, ends=ends, can_wait=can_wait))
+        if not self._turn:
+            self._loop.call_soon(self._hand_over)
+        self._turn.append(Write(run, future, size_bytes, starts_a_task=starts_a_task, ends=ends, can_wait=can_wait))
         return await future
 
     async def close(self) -> None:
         """Finish every change that was handed over, then close the connection."""
         if not self._closing:
             self._closing = True
+            self._hand_over()
             self._arrived.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        """Give the thread what this turn of the loop has to write."""
+        turn, self._turn = self._turn, []
+        if turn:
+            self._arrived.put(turn)
 
     def _work(self) -> None:
         while self._gather():
@@ -174,15 +186,17 @@ class Writer:
     def _waiting(self) -> bool:
         return bool(self._changes or self._inserts or self._patient)
 
-    def _take(self, write: Write | None) -> None:
-        if write is None:
+    def _take(self, turn: list[Write] | None) -> None:
+        if turn is None:
             self._last_seen = True
-        elif write.can_wait:
-            self._patient.append(write)
-        elif write.starts_a_task:
-            self._inserts.append(write)
-        else:
-            self._changes.append(write)
+            return
+        for write in turn:
+            if write.can_wait:
+                self._patient.append(write)
+            elif write.starts_a_task:
+                self._inserts.append(write)
+            else:
+                self._changes.append(write)
 
     def _next_batch(self) -> list[Write]:
         if self._patient and (self._passed_over >= PATIENCE_BATCHES or not (self._changes or self._inserts)):
