@@ -28,6 +28,8 @@ CACHED = re.compile(r"^sojourn_store_cached_bytes (\d+)$", re.MULTILINE)
 MINUTES = 10.0
 MINUTES_LEAST = 0.05
 TASKS_PER_SECOND = 12.0
+AUDIT_SECONDS = "300"
+"""What a server does once an hour has its turn many times in a run, the first ones before growth is judged."""
 SAMPLES = 240
 SAMPLE_SECONDS = (0.2, 15.0)
 """Between two looks: as many as `SAMPLES` in a run, but not more and not less often than this."""
@@ -36,7 +38,11 @@ SAMPLE_SECONDS = (0.2, 15.0)
 def run(scale: Scale) -> Result:
     """Soak for so many minutes."""
     minutes = scale.minutes or max(MINUTES * scale.share, MINUTES_LEAST)
-    settings = {"SOJOURN_SANDBOX": scale.sandbox or strongest(), "SOJOURN_LOG_LEVEL": "warning"}
+    settings = {
+        "SOJOURN_SANDBOX": scale.sandbox or strongest(),
+        "SOJOURN_LOG_LEVEL": "warning",
+        "SOJOURN_AUDIT_SECONDS": AUDIT_SECONDS,
+    }
     return asyncio.run(_run(scale, minutes, settings))
 
 
