@@ -14,8 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import msgspec
-
 from . import errors, identity
 from .bulk import Operation
 from .clock import MICROSECONDS_PER_SECOND, Clock
@@ -320,9 +318,7 @@ class Queue:
         self._watchers.tell(after)
 
     async def tag(self, task: Task, tags: Mapping[str, str]) -> Task:
-        """Give a task other tags in place of those it has; on return they are durable, and it is found by them.
-
-        It is no step of the task: whoever works on it goes on, and its history says nothing of it.
+        """Give a task other tags, durably, in place of those it has; no step of it, whoever works on it goes on.
 
         Raises
         ------
@@ -330,9 +326,7 @@ class Queue:
 
         """
         kept = await self._store.put_tags(task.id, tags)
-        fresh = self._fresh.get(task.id)
-        if kept and fresh is not None:
-            self._fresh[task.id] = msgspec.structs.replace(fresh, tags=tags)
+        self._fresh.pop(task.id, None)
         now = await self._store.task(task.id)
         if now is None:
             raise errors.TaskNotFound(wire_name(task))
