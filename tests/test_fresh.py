@@ -31,16 +31,3 @@ def test_large_ones_and_too_many_are_not_kept(monkeypatch: pytest.MonkeyPatch) -
         kept.keep(msgspec.structs.replace(TASK, id=number, payload=b"x" * PAYLOAD_BYTES_MAX))
 
     assert [number for number in (1, 2, 3, 4) if kept.take(number) is not None] == [2, 3]
-
-
-def test_tags_that_are_given_anew_are_those_that_it_starts_with() -> None:
-    """Of a task that is not here nothing is kept."""
-    kept = Fresh()
-    kept.keep(TASK)
-    kept.tag(1, {"a": "b"})
-    kept.tag(2, {"a": "b"})
-    taken = kept.take(1)
-
-    assert taken is not None
-    assert taken.tags == {"a": "b"}
-    assert kept.take(2) is None

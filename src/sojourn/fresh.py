@@ -1,14 +1,10 @@
 """Tasks that were just submitted, kept in memory until somebody reads them for the first time.
 
 A task is mostly started moments after its submission: its row need not be read for that. What a row says may be newer,
-so whoever moves a task drops it here first; the queue does.
+so whoever changes a task takes it from here first; the queue does.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-
-import msgspec
 
 from .task import Task
 
@@ -18,7 +14,7 @@ PAYLOAD_BYTES_MAX = 4096
 
 
 class Fresh:
-    """The tasks, by id; none of them has been moved since its submission."""
+    """The tasks, by id; none of them was changed since its submission."""
 
     def __init__(self) -> None:
         self._tasks: dict[int, Task] = {}
@@ -31,9 +27,3 @@ class Fresh:
     def take(self, task_id: int) -> Task | None:
         """The task, kept no longer; None when it is not here."""
         return self._tasks.pop(task_id, None)
-
-    def tag(self, task_id: int, tags: Mapping[str, str]) -> None:
-        """A task has other tags now."""
-        task = self._tasks.get(task_id)
-        if task is not None:
-            self._tasks[task_id] = msgspec.structs.replace(task, tags=tags)

@@ -312,9 +312,7 @@ class Queue:
         self._watchers.tell(after)
 
     async def tag(self, task: Task, tags: Mapping[str, str]) -> Task:
-        """Give a task other tags in place of those it has; on return they are durable, and it is found by them.
-
-        It is no step of the task: whoever works on it goes on, and its history says nothing of it.
+        """Give a task other tags, durably, in place of those it has; no step of it, whoever works on it goes on.
 
         Raises
         ------
@@ -322,8 +320,7 @@ class Queue:
 
         """
         kept = await self._store.put_tags(task.id, tags)
-        if kept:
-            self._fresh.tag(task.id, tags)
+        self._fresh.take(task.id)
         now = await self._store.task(task.id)
         if now is None:
             raise errors.TaskNotFound(wire_name(task))

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 from client.fake_server import FakeServer
+from end_to_end.functions import RUNTIME
+from live import LiveServer, archive
 from sojourn.cli import main
+from sojourn.client import Client
 
 # A job in the background of a shell ignores SIGINT, and so would all its children: tests interrupt theirs.
 _MAIN = (
@@ -38,6 +41,8 @@ class Ran:
 
 
 Run = Callable[..., Ran]
+HOLD = "import time\ndef handler(event, context):\n    print('holding', flush=True)\n    time.sleep(3600)\n"
+QUICK = "def handler(event, context):\n    return event\n"
 
 
 @pytest.fixture
@@ -88,3 +93,30 @@ def spawn(server: FakeServer) -> Callable[..., subprocess.Popen[bytes]]:
         return subprocess.Popen([*PROGRAM, *words], env=environ, **options)
 
     return start
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[LiveServer]:
+    """A real server with two functions."""
+    with LiveServer() as server:
+        client = server.client()
+        for name, source in (("hold", HOLD), ("quick", QUICK)):
+            client.deploy(name, archive(source), handler="index.handler", runtime=RUNTIME, timeout=600)
+        client.put_concurrency("hold", 1)
+        yield server
+
+
+@pytest.fixture
+def client(live: LiveServer) -> Client:
+    """The owner's."""
+    return live.client()
+
+
+@pytest.fixture
+def steer(cli: Run, live: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command that talks to the real server."""
+    known = live.credentials
+    monkeypatch.setenv("SOJOURN_ENDPOINT", known["endpoint"])
+    monkeypatch.setenv("SOJOURN_ACCESS_KEY_ID", known["accessKeyId"])
+    monkeypatch.setenv("SOJOURN_ACCESS_KEY_SECRET", known["accessKeySecret"])
+    return cli

@@ -18,6 +18,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 T = TypeVar("T")
 WAIT_SECONDS_MAX = 60
+DESK = (1280, 900)
+STATUS = ".page-title .badge[data-status={}]"
 SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "screenshots"
 _FLAGS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars")
 """It runs as root in CI, where its own sandbox does not work; what it visits is this machine's loopback."""
@@ -131,3 +133,8 @@ def browser(url: str, **options: object) -> Iterator[Browser]:
         yield one
     finally:
         one.close()
+
+
+def task_page(name: str, task_id: str) -> str:
+    """The address of a task's page."""
+    return f"/functions/{name}/tasks/{task_id}"

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from api.door import Caller, Door
+from console.browser import DESK, Browser, browser
+from console.site import Site, site
 from console.visitor import Visitor
 from sojourn.access import Scope
 
@@ -42,3 +44,27 @@ def visitor(stranger: Visitor, token: str) -> Visitor:
     """A browser's place: signed in with `token`."""
     stranger.sign_in(token)
     return stranger
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Site]:
+    """The server."""
+    with site() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def window(place: Site) -> Iterator[Browser]:
+    """A browser that has signed in."""
+    with browser(place.url) as one:
+        one.sign_in(place.token)
+        yield one
+
+
+@pytest.fixture
+def page(window: Browser) -> Iterator[Browser]:
+    """The same, at its desk size; what scripts complained of in a test fails it."""
+    window.size(*DESK)
+    window.dark(on=False)
+    yield window
+    assert window.complaints() == []
