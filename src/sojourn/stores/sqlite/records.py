@@ -20,8 +20,10 @@ from sojourn.store import Stray
 from sojourn.task import Task
 
 from . import reader, rows, schema
-from .connection import BUSY_MILLISECONDS, FILE_NAME, READER_CACHE_KIB
+from .connection import BUSY_MILLISECONDS, FILE_NAME
 
+CACHE_KIB = 256
+"""Each row is read once, in order: more makes no audit faster, and the thread that ran it keeps the memory."""
 _TASKS = f"SELECT {rows.COLUMNS_WITHOUT_BODIES} FROM task ORDER BY id"  # noqa: S608 - constant text
 _INCARNATION = "SELECT value FROM meta WHERE key = 'incarnation'"
 _STRAYS = """
@@ -98,7 +100,7 @@ def records(directory: Path, vfs: str | None = None) -> Iterator[SqliteRecords]:
         connection = apsw.Connection(name, apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI, vfs=vfs)
         try:
             connection.set_busy_timeout(BUSY_MILLISECONDS)
-            connection.pragma("cache_size", -READER_CACHE_KIB)
+            connection.pragma("cache_size", -CACHE_KIB)
             connection.execute("BEGIN")
             _check_version(schema.version_of(connection), directory)
             yield SqliteRecords(connection)
