@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 import msgspec
 
@@ -21,6 +22,18 @@ FORMAT = 2
 """Counted up when a field of the document changes its meaning."""
 LATEST = ROOT / "bench" / "results" / "latest.json"
 BASELINE = ROOT / "bench" / "baseline.json"
+
+
+class Kept(Protocol):
+    """What is kept says its format."""
+
+    @property
+    def format(self) -> int:
+        """A number that changes with its fields."""
+        ...
+
+
+K = TypeVar("K", bound=Kept)
 
 
 class Document(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +73,7 @@ def document(on: Machine, options: Options, parts: Sequence[Part]) -> Document:
     )
 
 
-def write(result: Document, path: Path) -> None:
+def write(result: msgspec.Struct, path: Path) -> None:
     """Keep `result` at `path`; a reader sees the old one or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f"{path.name}.new")
@@ -69,7 +82,12 @@ def write(result: Document, path: Path) -> None:
 
 
 def load(path: Path) -> Document:
-    """The result that was kept at `path`.
+    """The result that was kept at `path`; `NotMeasured` as `read` raises it."""
+    return read(path, Document, FORMAT, "result of this benchmark")
+
+
+def read(path: Path, kind: type[K], form: int, what: str) -> K:
+    """What was kept at `path`: a `kind`, whose format is `form`, called `what`.
 
     Raises
     ------
@@ -77,11 +95,11 @@ def load(path: Path) -> Document:
 
     """
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Document)
+        found = msgspec.json.decode(path.read_bytes(), type=kind)
     except OSError as error:
         raise NotMeasured(f"{path} cannot be read: {error.strerror}") from error
     except msgspec.DecodeError as error:
-        raise NotMeasured(f"{path} is no result of this benchmark: {error}") from error
-    if found.format != FORMAT:
-        raise NotMeasured(f"{path} has the format {found.format}, here it is {FORMAT}")
+        raise NotMeasured(f"{path} is no {what}: {error}") from error
+    if found.format != form:
+        raise NotMeasured(f"{path} has the format {found.format}, here it is {form}")
     return found

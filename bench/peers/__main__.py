@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench import machine, report
+from bench import document, machine, report
 
 from . import comparison, table
 from .comparison import LATEST
@@ -49,7 +49,7 @@ def main() -> int:
             print(f"round {number + 1}: {name}", file=sys.stderr, flush=True)
             turns[name].append(_turn(name, arguments.dir, options))
     result = comparison.comparison(here, options, turns, quick=arguments.quick)
-    comparison.write(result, arguments.json or LATEST)
+    document.write(result, arguments.json or LATEST)
     print(f"{table.of(turns)}\n\n{report.told(result.rows, {})}")
     failed = [name for name, each in turns.items() if not any("rates" in turn for turn in each)]
     for name in failed:

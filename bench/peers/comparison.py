@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from bench.failure import NotMeasured
 from bench.load import ROOT
 from bench.machine import Machine
 from bench.row import Row
 
 import sojourn
+from bench import document
 
 from .figures import rows
 
@@ -50,31 +50,9 @@ def comparison(on: Machine, options: dict[str, int], turns: Turns, *, quick: boo
     )
 
 
-def write(result: Comparison, path: Path) -> None:
-    """Keep `result` at `path`; a reader sees the old one or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.new")
-    fresh.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
-    fresh.replace(path)
-
-
 def load(path: Path) -> Comparison:
-    """The comparison that was kept at `path`.
-
-    Raises
-    ------
-    NotMeasured: there is none, or its format is another one.
-
-    """
-    try:
-        found = msgspec.json.decode(path.read_bytes(), type=Comparison)
-    except OSError as error:
-        raise NotMeasured(f"{path} cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
-        raise NotMeasured(f"{path} is no comparison with peers: {error}") from error
-    if found.format != FORMAT:
-        raise NotMeasured(f"{path} has the format {found.format}, here it is {FORMAT}")
-    return found
+    """The comparison that was kept at `path`; `NotMeasured` as `document.read` raises it."""
+    return document.read(path, Comparison, FORMAT, "comparison with peers")
 
 
 def kept() -> Comparison | None:

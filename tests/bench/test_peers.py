@@ -22,6 +22,8 @@ from bench.peers.peer import Facts, NotOffered, Peer
 from bench.peers.worker import Worker, descendants, gone
 from bench.row import Verdict
 
+from bench import document
+
 TURN = {
     "rates": {"submits": 4000.4, "single": 2000.0, "batch": None},
     "latency": {"p50_ms": 1.04, "p99_ms": 2.0},
@@ -103,7 +105,7 @@ def test_a_comparison_is_kept_and_shown_on_the_page(tmp_path: Path) -> None:
     """As JSON that is read again; the page has the targets, why a figure is missing, and what each peer did."""
     turns = {OWN: [round_of(8_000, None)], "restate": [round_of(1_000, None)]}
     made = comparison.comparison(machine(tmp_path), {"singles": 10}, turns, quick=True)
-    comparison.write(made, tmp_path / "peers.json")
+    document.write(made, tmp_path / "peers.json")
     read = comparison.load(tmp_path / "peers.json")
     page = text(None, read)
 

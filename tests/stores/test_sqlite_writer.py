@@ -192,8 +192,12 @@ def test_a_close_finishes_what_its_own_turn_has_written(tmp_path: Path) -> None:
         store = SqliteStore(tmp_path)
         await store.open()
         last = asyncio.ensure_future(store.insert_task(new_task(1)))
-        await asyncio.gather(last, store._writer.close())
+
+        async def let_the_thread_end_within_the_turn() -> None:
+            store._writer._thread.join(60)
+
+        await asyncio.gather(last, store._writer.close(), let_the_thread_end_within_the_turn())
         await store.close()
         return last.result()
 
-    assert asyncio.run(asyncio.wait_for(run(), 60))
+    assert asyncio.run(asyncio.wait_for(run(), 10))
